@@ -1,6 +1,6 @@
 """What is kept: facts (events), what they add up to (records), what follows from it (suppressions, notices)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -380,6 +380,10 @@ class OutboxItem:
     state: OutboxState = OutboxState.DUE
     attempts: int = 0
     last_answer: str | None = None
+
+
+Announce = Callable[[Occurrence], Sequence[OutboxItem]]
+"""Makes the items by which targets hear of an occurrence. Pure: it may be called again for the same."""
 
 
 class Disposition(StrEnum):

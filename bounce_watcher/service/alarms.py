@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.recording.alerts import alert_on
-from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
@@ -26,7 +25,7 @@ from bounce_watcher.model.grounds import (
     TargetFails,
     TargetGaveUp,
 )
-from bounce_watcher.model.ledger import Alert, AlertKind, Disposition
+from bounce_watcher.model.ledger import Alert, AlertKind, Announce, Disposition
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
 from bounce_watcher.policy.guards.quiet import ArrivalRate

@@ -20,3 +20,8 @@ class WebContext:
     state: Callable[[], ServiceState]
     cache: TtlCache = field(default_factory=TtlCache)
     jobs: JobRunner = field(default_factory=JobRunner)
+
+    @property
+    def house(self) -> tuple[Settings, Ledger]:
+        """What an operation works on."""
+        return self.settings, self.ledger

@@ -36,11 +36,14 @@ def forget(
     address. `suppressions show` and new reports find it by the hash. The SQLite file is rewritten (VACUUM); for
     PostgreSQL see `db vacuum`. Mail folders, logs, the platform and backups of the database are not changed.
     """
-    with ledger_of(config) as (_, ledger), progress("looking through") as advance:
-        erased = ledger.privacy.forget(address, at_the_shell(), dry_run=dry_run, advance=advance)
+    from bounce_watcher.service.operations.recipients import Forget
+
+    with ledger_of(config) as (settings, ledger), progress("looking through") as advance:
+        operation, by = Forget(settings, ledger, address), at_the_shell()
+        erased = operation.rehearse(by, advance) if dry_run else operation.carry_out(by, advance)
         left = "left"
         if not dry_run:
-            left = "left" if no_vacuum else ledger.privacy.clean_files().value
+            left = "left" if no_vacuum else operation.clean_files().value
     if as_json:
         counts = {field.name: getattr(erased, field.name) for field in fields(erased)}
         say(json_line({"recipient": address, "dry_run": dry_run, **counts, "files": None if dry_run else left}))

@@ -76,8 +76,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     hard bounces that it counts, one about blocks covers everything the provider reported, and a flood covers all
     unproven reports, from the beginning of its first day.
     """
-    from bounce_watcher.service.announcing import announcer
-    from bounce_watcher.service.deciding import decider
+    from bounce_watcher.service.operations.bulk import UndoIncident
 
     narrowed = _narrowed(since, until, alert, provider)
     known_reason = known_as_reason(reason)
@@ -97,10 +96,8 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     drawn = progress("undoing", "recipients", shown=not sys.stdout.isatty())
     with ledger_of(config) as (settings, ledger), drawn as advance:
         incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
-        outcomes = ledger.suppressions.undo(
-            incident, decider(settings), announcer(settings), at_the_shell(),
-            subject=alert or words.scene(incident.scene), dry_run=dry_run,
-        )
+        operation, by = UndoIncident(settings, ledger, incident, alert or words.scene(incident.scene)), at_the_shell()
+        outcomes = operation.rehearse(by) if dry_run else operation.carry_out(by)
         listing(map(row, outcomes), COLUMNS, as_json=as_json)
     if as_json:
         return

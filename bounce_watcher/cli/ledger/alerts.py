@@ -91,9 +91,8 @@ def confirm(
 
 
 def _rule(name: str, ruling: str, because: str, *, dry_run: bool, as_json: bool, config: ConfigFile) -> None:
-    from bounce_watcher.ledger.suppressions.rulings import BulkRequest
     from bounce_watcher.policy.rulings import Ruling
-    from bounce_watcher.service.announcing import announcer
+    from bounce_watcher.service.operations.bulk import RuleHeld
 
     with ledger_of(config) as (settings, ledger):
         alert = ledger.lists.alert(name)
@@ -101,9 +100,8 @@ def _rule(name: str, ruling: str, because: str, *, dry_run: bool, as_json: bool,
             raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
         if alert.kind not in _HOLDING:
             raise WrongUsage(f"alert {name} is neither an outage nor a flood, so it holds nobody back")
-        wanted = BulkRequest(at_the_shell(because), name, announcer(settings), settings.policy)
-        outcomes = ledger.suppressions.rule(name, Ruling(ruling), wanted, dry_run=dry_run)
-        list_decided(outcomes, done=_DONE[ruling], dry_run=dry_run, as_json=as_json)
+        operation, by = RuleHeld(settings, ledger, name, Ruling(ruling)), at_the_shell(because)
+        list_decided(operation, by, done=_DONE[ruling], dry_run=dry_run, as_json=as_json)
 
 
 _HOLDING = frozenset({AlertKind.OUTAGE, AlertKind.FLOOD})

@@ -67,8 +67,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     shows which.
     """
     from bounce_watcher.ledger.db.query import Choice, FilterField, Query
-    from bounce_watcher.ledger.suppressions.rulings import BulkRequest
-    from bounce_watcher.service.announcing import announcer
+    from bounce_watcher.service.operations.bulk import ReleaseListed
 
     choices = {
         FilterField.REASON: known_as_reason(reason), FilterField.PROVIDER: provider and provider_of(provider, provider),
@@ -81,11 +80,8 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     told = {**{by.value: value for by, value in choices.items()}, "from": since, "to": until}
     subject = f"recipients with {'; '.join(f'{name}: {value}' for name, value in told.items() if value)}"
     with ledger_of(config) as (settings, ledger):
-        wanted = BulkRequest(
-            at_the_shell(because), subject, announcer(settings), settings.policy, wanted_too
-        )
-        outcomes = ledger.suppressions.release_all(shown, wanted, dry_run=dry_run)
-        list_decided(outcomes, done="released", dry_run=dry_run, as_json=as_json)
+        operation, by = ReleaseListed(settings, ledger, shown, subject, wanted_too), at_the_shell(because)
+        list_decided(operation, by, done="released", dry_run=dry_run, as_json=as_json)
 
 
 def _state(state: State | None) -> str | None:

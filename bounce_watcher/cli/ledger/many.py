@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bounce_watcher.cli.framework.output import count, say
@@ -14,12 +13,15 @@ from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.suppressions.rulings import Ruled
+    from bounce_watcher.model.ledger import Actor
+    from bounce_watcher.service.operations.bulk import RulingOperation
 
 COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
 
 
-def list_decided(outcomes: Iterable[Ruled], *, done: str, dry_run: bool, as_json: bool) -> None:
+def list_decided(operation: RulingOperation, by: Actor, *, done: str, dry_run: bool, as_json: bool) -> None:
     """Lists what becomes of each as it is done, and sums it up. `done` is the participle of what is done."""
+    outcomes = operation.rehearse(by) if dry_run else operation.carry_out(by)
     changed, left = 0, Counter[SkipReason]()
 
     def row(each: Ruled) -> Row:

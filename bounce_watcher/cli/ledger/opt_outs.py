@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ from bounce_watcher.cli.framework.logged import at_the_shell
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, example
 from bounce_watcher.cli.framework.output import count, say
 from bounce_watcher.model.optout import KeptOptOut
-
-if TYPE_CHECKING:
-    pass
 
 
 def register(commands: typer.Typer) -> None:
@@ -40,15 +37,14 @@ def done(
 
     It sends nothing and suppresses nobody: take the people off your lists first.
     """
+    from bounce_watcher.service.operations.reviewing import SettleOptOuts
 
     if bool(ids) is everything:
         raise WrongUsage("name the ids of opt-outs, or use --all")
-    with ledger_of(config) as (_, ledger):
+    with ledger_of(config) as (settings, ledger):
         waiting = list(ledger.review.opt_outs())
         chosen = waiting if everything else [_named(waiting, each) for each in ids or ()]
-        number = ledger.review.settle_opt_outs(
-            [each.id for each in chosen], at_the_shell(because), recipient=_only(chosen)
-        )
+        number = SettleOptOuts(settings, ledger, chosen).carry_out(at_the_shell(because))
     say(f"marked as done: {count(number, 'opt-out')}")
 
 
@@ -60,8 +56,3 @@ def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
         told = "several opt-outs begin like this" if found else "no open opt-out has this id"
         raise WrongUsage(f"ID {beginning!r}: {told}", f"`review show {GID}` lists them")
     return found[0]
-
-
-def _only(chosen: Sequence[KeptOptOut]) -> str | None:
-    """The one address that the log names; None where there are several, or none."""
-    return chosen[0].asked.recipient or chosen[0].asked.sender if len(chosen) == 1 else None

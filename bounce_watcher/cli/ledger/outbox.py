@@ -18,12 +18,11 @@ from bounce_watcher.cli.framework.times import past
 from bounce_watcher.cli.ledger.targets import target_named
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
+from bounce_watcher.model.ledger import Disposition, OutboxItem, OutboxState
 from bounce_watcher.service.clock import utcnow
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.outbox.pausing import Pause
-    from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.outbox.opening import Receiver
 
 from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
@@ -119,6 +118,7 @@ def test(
     nothing is retried. --dry-run shows the request, with secrets and signature masked.
     """
     from bounce_watcher.outbox.rehearsal import rehearse_test
+    from bounce_watcher.service.operations.outbox import tried
     from bounce_watcher.service.setup.doctor import explained
 
     chosen = target_named(load_settings(config), target)
@@ -129,7 +129,7 @@ def test(
         else:
             _say_lines(request)
         return
-    attempt = _tried(chosen)
+    attempt = tried(chosen, utcnow())
     taken = attempt.disposition is Disposition.DELIVERED
     if as_json:
         say(json_line({"target": target, "ok": taken, "answer": attempt.answer}))
@@ -155,16 +155,6 @@ def _taken(target: Receiver) -> str:
             return "check whether it arrived"
         case _:
             return "it accepted us"
-
-
-def _tried(target: Receiver) -> Attempt:
-    from bounce_watcher.outbox.opening import channel_to
-
-    channel = channel_to(target)
-    try:
-        return channel.test(utcnow())
-    finally:
-        channel.close()
 
 
 def _say_lines(text: str) -> None:
@@ -194,21 +184,22 @@ def retry(
 
     With --target a webhook that answered 410 is used again. A paused target stays paused, and stderr says so.
     """
+    from bounce_watcher.service.operations.outbox import Retry
+
+    by = at_the_shell()
     with ledger_of(config) as (settings, ledger):
         if target is not None:
             target_named(settings, target)
-        chosen, begin = ids or (), past(since)
-        paused = ledger.outbox.deliveries.paused(chosen, target)
+        chosen = ids or ()
+        operation = Retry(
+            settings, ledger, chosen, target, state=state, since=past(since), everything=not chosen and target is None
+        )
+        paused = operation.paused()
         if dry_run:
-            _rehearse("would be sent again", _matching(ledger, chosen, OutboxFilter(
-                state, target, since=begin, retried_at=utcnow()
-            )))
+            _rehearse("would be sent again", operation.matching(by))
             _complain_of(paused)
             return
-        everything = not chosen and target is None
-        found = ledger.outbox.retry(
-            at_the_shell(), ids=chosen, target=target, everything=everything, state=state, since=begin
-        )
+        found = operation.carry_out(by)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} due again, for the next poll to send")
     if target in {webhook.name for webhook in settings.webhooks}:
@@ -229,13 +220,15 @@ def discard(
     chosen = ids or ()
     if not chosen and target is None:
         raise WrongUsage("this would discard everything: name ids, or --target NAME")
-    with ledger_of(config) as (_, ledger):
+    from bounce_watcher.service.operations.outbox import Discard
+
+    by = at_the_shell()
+    with ledger_of(config) as (settings, ledger):
+        operation = Discard(settings, ledger, chosen, target)
         if dry_run:
-            _rehearse("would be discarded", _matching(ledger, chosen, *(
-                OutboxFilter(state, target) for state in (OutboxState.DUE, OutboxState.DEAD)
-            )))
+            _rehearse("would be discarded", operation.matching(by))
             return
-        found = ledger.outbox.discard(at_the_shell(), ids=chosen, target=target)
+        found = operation.carry_out(by)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} discarded")
 
@@ -255,13 +248,14 @@ def pause(
 
     The service stops sending within seconds.
     """
+    from bounce_watcher.service.operations.outbox import PauseTarget
 
     why = " ".join(because.split())
     if not why:
         raise WrongUsage("--because is empty: give a reason for others to see")
     with ledger_of(config) as (settings, ledger):
         label = target_named(settings, target).label
-        if not ledger.outbox.pause(target, at_the_shell(why)):
+        if not PauseTarget(settings, ledger, target).carry_out(at_the_shell(why)):
             raise PermanentFailure(f"{label}: it is {_since(ledger.outbox.paused()[target])}")
     say(f"{label} is paused until: bounce-watcher outbox resume {target}")
 
@@ -269,8 +263,10 @@ def pause(
 @commands.command(epilog=example("outbox resume platform"))
 def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -> None:
     """Resumes a paused target: waiting items are sent with the next round, in order."""
-    with ledger_of(config) as (_, ledger):
-        if not ledger.outbox.resume(target, at_the_shell()):
+    from bounce_watcher.service.operations.outbox import ResumeTarget
+
+    with ledger_of(config) as (settings, ledger):
+        if not ResumeTarget(settings, ledger, target).carry_out(at_the_shell()):
             raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
         waiting = ledger.browsing.queues()[target].due
     say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
@@ -300,11 +296,6 @@ def show_public_key(
                                f"add a whsk_… one to secret or old_secrets, {PRIVATE_MEND}")
     for key in keys:
         say(json_line({"target": target, "public_key": key}) if as_json else key)
-
-
-def _matching(ledger: Ledger, ids: Sequence[str], *wanted: OutboxFilter) -> Iterator[OutboxItem]:
-    """The items of the filters, limited to `ids` if any are given."""
-    return (item for each in wanted for item in ledger.lists.outbox(each) if not ids or item.id in ids)
 
 
 def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:

@@ -10,7 +10,6 @@ from bounce_watcher.cli.framework.logged import at_the_shell
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.framework.output import clean, say
 from bounce_watcher.cli.framework.tables import listing
-from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
 
 COLUMNS = ("name", "by", "at", "because")
@@ -27,13 +26,16 @@ def register(commands: typer.Typer) -> None:
 
 def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
     """Protects an address or a domain: from now on no rule suppresses it. An existing suppression stays."""
-    whom = _known(name)
-    with ledger_of(config) as (_, ledger):
+    from bounce_watcher.service.operations.protecting import Protect
+
+    whom, by = _known(name), at_the_shell(because)
+    with ledger_of(config) as (settings, ledger):
+        operation = Protect(settings, ledger, whom, of=None if whom.startswith("@") else whom)
         try:
-            ledger.suppressions.protect(whom, at_the_shell(because))
+            operation.carry_out(by)
         except ValueError as error:
             raise PermanentFailure(f"{whom}: {error}") from None
-        stands = not whom.startswith("@") and any(ledger.lists.suppressions(SuppressionFilter(whom)))
+        stands = operation.preview(by).standing
     say(f"{clean(whom)} is protected: no rule suppresses it")
     if stands:
         say(f"It is suppressed now, and stays so until `suppressions remove {clean(whom)}`")
@@ -41,9 +43,11 @@ def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debu
 
 def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
     """Ends a protection that was made by hand. One in the configuration is removed there."""
+    from bounce_watcher.service.operations.protecting import Unprotect
+
     whom = _known(name)
-    with ledger_of(config) as (_, ledger):
-        if not ledger.suppressions.unprotect(whom, at_the_shell(because)):
+    with ledger_of(config) as (settings, ledger):
+        if not Unprotect(settings, ledger, whom).carry_out(at_the_shell(because)):
             raise PermanentFailure(f"{whom} is not protected by hand", "see `recipients protected`")
     say(f"{clean(whom)} is no longer protected by hand")
 

@@ -104,14 +104,13 @@ def add(
     debug: Debug = False,
 ) -> None:
     """Suppresses an address by hand and notifies the platform."""
-    from bounce_watcher.service.announcing import announcer, who_hears
+    from bounce_watcher.service.announcing import who_hears
+    from bounce_watcher.service.operations.recipients import Suppress
 
     end = future(until)
     with ledger_of(config) as (settings, ledger):
         chosen = stream_for(settings, stream)
-        ledger.suppressions.suppress(
-            address, chosen, at_the_shell(because), announce=announcer(settings), until=end,
-        )
+        Suppress(settings, ledger, address, chosen, end).carry_out(at_the_shell(because))
     say(f"{clean(address)} is suppressed in stream {clean(chosen)}; {who_hears(settings)}")
 
 
@@ -120,10 +119,11 @@ def remove(
     address: Address, because: Because, stream: Stream = None, config: ConfigFile = None, debug: Debug = False
 ) -> None:
     """Releases an address in one stream or in all, and notifies the platform. Earlier bounces no longer count."""
-    from bounce_watcher.service.announcing import announcer, who_hears
+    from bounce_watcher.service.announcing import who_hears
+    from bounce_watcher.service.operations.recipients import Release
 
     with ledger_of(config) as (settings, ledger):
-        released = ledger.suppressions.release(address, stream, at_the_shell(because), announce=announcer(settings))
+        released = Release(settings, ledger, address, stream).carry_out(at_the_shell(because))
         left = list(ledger.lists.suppressions(SuppressionFilter(address, stream)))
     if not released:
         where = f" in stream {stream}" if stream else ""

@@ -9,10 +9,9 @@ from bounce_watcher.ledger.history import replaying, retention, revise, simulati
 from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.outbox import bodies, tries
 from bounce_watcher.ledger.recording import alerts, quota, report_counts, sent
-from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.ledger.recording.record import Decide
 from bounce_watcher.ledger.review import optouts
-from bounce_watcher.model.ledger import BounceEvent, StateChange
+from bounce_watcher.model.ledger import Announce, BounceEvent, StateChange
 from bounce_watcher.policy.settings import PolicySettings
 
 _BY_DEFAULT = PolicySettings()

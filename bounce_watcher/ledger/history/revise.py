@@ -17,10 +17,10 @@ from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks, key_
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, event_from_row
 from bounce_watcher.ledger.history.replaying import events_of, set_exclusions, steps_of
 from bounce_watcher.ledger.recording import alerts, flood, report_counts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.grounds import Excluded, Held, OlderVerdict, Reread
-from bounce_watcher.model.ledger import BounceEvent, ChangedBy, RecipientRecord, State
+from bounce_watcher.model.ledger import Announce, BounceEvent, ChangedBy, RecipientRecord, State
 from bounce_watcher.model.message import RawMessage, unpack
 from bounce_watcher.policy import transitions
 from bounce_watcher.policy.guards.flood import exclusion

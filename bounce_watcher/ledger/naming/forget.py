@@ -8,7 +8,7 @@ it the verdict alone, of all other texts that name it the text without it. `priv
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,13 +21,11 @@ from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import ERASURE, EVENT, KEYRING
 from bounce_watcher.ledger.db.types import FORGOTTEN, KEY_CHARACTERS, recipient_key
 from bounce_watcher.model.grounds import retold
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Occurrence, OutboxItem, Suppression
+from bounce_watcher.model.ledger import Announce, BounceEvent, MessageRecord, Occurrence, OutboxItem, Suppression
 from bounce_watcher.model.message import unpack
 from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.sending import Delivery, SentMail
 from bounce_watcher.parsing.mention import Mention, bare_local, named_in, texts_of_mail
-
-Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 
 _KEY_NAME, _KEY_BYTES = "forgotten", 32
 _KEY = select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME)

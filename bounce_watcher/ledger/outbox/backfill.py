@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, select, tuple_
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
 from bounce_watcher.ledger.db.statements import RecipientKey, by_stream
 from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT
-from bounce_watcher.ledger.recording.batch import STATES_TOLD, Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import STATES_TOLD, RecipientBatch
 from bounce_watcher.model.grounds import Grounds
-from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, RecipientRecord, State
+from bounce_watcher.model.ledger import Announce, NoticeType, Occurrence, OutboxItem, RecipientRecord, State
 from bounce_watcher.policy import transitions
 
 _BATCH = 500

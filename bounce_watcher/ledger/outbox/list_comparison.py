@@ -17,9 +17,9 @@ from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.naming.forget import is_forgotten, names
 from bounce_watcher.ledger.outbox import queue
 from bounce_watcher.ledger.outbox.two_lists import ListEntry, TwoLists
-from bounce_watcher.ledger.recording.batch import STATES_TOLD, Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import STATES_TOLD, RecipientBatch
 from bounce_watcher.model.grounds import ByPlatform, Grounds
-from bounce_watcher.model.ledger import ChangedBy, NoticeType, OutboxState, Scope, State, SuppressionSource
+from bounce_watcher.model.ledger import Announce, ChangedBy, NoticeType, OutboxState, Scope, State, SuppressionSource
 from bounce_watcher.model.list_comparison import Difference, Side
 from bounce_watcher.policy import transitions
 from bounce_watcher.policy.list_comparison import AddressFacts, SentNotice, why_missing, why_unknown

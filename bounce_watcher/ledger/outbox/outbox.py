@@ -15,9 +15,8 @@ from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.outbox import backfill, pausing, queue, settled, superseding
 from bounce_watcher.ledger.outbox.list_comparison import ListComparison
 from bounce_watcher.ledger.outbox.listing import Deliveries
-from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.logs import log
-from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxItem, OutboxState
+from bounce_watcher.model.ledger import Actor, Announce, Attempt, Disposition, OutboxItem, OutboxState
 
 CHOSEN = "chosen deliveries"
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 from bounce_watcher.ledger.db.statements import Conflict, Insertion, chunks, columns_of, is_sqlite
 from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, GUARD_COUNT, alert_from_row
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.recording.batch import Announce, queue
+from bounce_watcher.ledger.recording.batch import queue
 from bounce_watcher.model.grounds import Alarm, EndpointGone, Subject, SubjectKind
-from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType, Occurrence
+from bounce_watcher.model.ledger import Alert, AlertKind, Announce, NoticeType, Occurrence
 from bounce_watcher.model.times import timestamp
 from bounce_watcher.policy.guards.limits import SLOT
 from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Spell, SpellThreshold, Window, slot_of, spells, windows

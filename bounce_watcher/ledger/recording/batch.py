@@ -1,7 +1,7 @@
 """The recipients that one transaction touches: locked, changed in memory, written at the end in a few statements."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -31,9 +31,9 @@ from bounce_watcher.ledger.db.tables import (
 from bounce_watcher.ledger.recording import holds
 from bounce_watcher.model.grounds import Expired
 from bounce_watcher.model.ledger import (
+    Announce,
     ChangedBy,
     NoticeType,
-    Occurrence,
     OutboxItem,
     OutboxState,
     RecipientRecord,
@@ -41,8 +41,6 @@ from bounce_watcher.model.ledger import (
     Suppression,
 )
 from bounce_watcher.policy.transitions import Transition
-
-Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 
 STATES_TOLD = (NoticeType.SUPPRESSED, NoticeType.RELEASED)
 """Notices that tell a recipient's state: of these a newer one makes an older one pointless."""

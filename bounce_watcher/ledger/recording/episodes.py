@@ -14,9 +14,9 @@ from bounce_watcher.ledger.db.engine import write
 from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import ALERT, HELD, alert_from_row
 from bounce_watcher.ledger.recording import alerts, flood, guard
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.recording.record import load_counted
-from bounce_watcher.model.ledger import AlertKind, ChangedBy
+from bounce_watcher.model.ledger import AlertKind, Announce, ChangedBy
 from bounce_watcher.policy.replay import history_at
 from bounce_watcher.policy.settings import PolicySettings
 

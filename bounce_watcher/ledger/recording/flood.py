@@ -15,8 +15,7 @@ from sqlalchemy import Connection, func, or_, select, update
 from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, RecipientKey, by_stream, chunks, columns_of
 from bounce_watcher.ledger.db.tables import ALERT, EVENT, GUARD_COUNT, HELD, alert_from_row, event_from_row
 from bounce_watcher.ledger.recording import alerts, holds
-from bounce_watcher.ledger.recording.batch import Announce
-from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, Suppression
+from bounce_watcher.model.ledger import Alert, AlertKind, Announce, BounceEvent, Suppression
 from bounce_watcher.policy.guards import flood
 from bounce_watcher.policy.guards.flood import SUBJECT, Budget, Over, Passed, is_unproven, source
 from bounce_watcher.policy.guards.spells import slot_of

@@ -17,7 +17,7 @@ from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, Recip
 from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, EventRow, event_from_row
 from bounce_watcher.ledger.recording import alerts, holds
 from bounce_watcher.ledger.recording.alerts import Followed, Topic
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.recording.flood import Gate
 from bounce_watcher.ledger.recording.sent import sent_to
 from bounce_watcher.model.grounds import (
@@ -29,6 +29,7 @@ from bounce_watcher.model.grounds import (
 from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
+    Announce,
     BounceEvent,
     ChangedBy,
     CountedBounce,

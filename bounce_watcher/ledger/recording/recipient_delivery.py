@@ -9,9 +9,9 @@ from sqlalchemy import Connection, bindparam, select
 from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, by_stream, key_of
 from bounce_watcher.ledger.db.tables import RECIPIENT
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.recording.flood import held_in_flood
-from bounce_watcher.model.ledger import ChangedBy, CountedBounce, RecipientRecord, State
+from bounce_watcher.model.ledger import Announce, ChangedBy, CountedBounce, RecipientRecord, State
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
 from bounce_watcher.policy import transitions
 

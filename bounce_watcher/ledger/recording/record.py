@@ -26,13 +26,14 @@ from bounce_watcher.ledger.db.statements import (
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.ledger.naming.forget import without_forgotten
 from bounce_watcher.ledger.recording import quiet, report_counts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.recording.flood import Gate
 from bounce_watcher.ledger.recording.guard import NOTHING, Holding, Watched, watch
 from bounce_watcher.ledger.recording.sent import with_known_messages, with_recipients
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.ledger.review import optouts
 from bounce_watcher.model.ledger import (
+    Announce,
     BounceEvent,
     CountedBounce,
     Decision,

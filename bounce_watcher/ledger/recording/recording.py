@@ -11,10 +11,9 @@ from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.recording import alerts, episodes, quiet, recipient_delivery, reevaluate, sent, waiting
-from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.ledger.recording.record import Decide, load_counted, record_page
 from bounce_watcher.ledger.recording.unfiled import UnfiledStore
-from bounce_watcher.model.ledger import Alert, BounceEvent, MessageRecord, PageOutcome
+from bounce_watcher.model.ledger import Alert, Announce, BounceEvent, MessageRecord, PageOutcome
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import PolicySettings

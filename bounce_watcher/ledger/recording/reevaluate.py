@@ -14,10 +14,10 @@ from bounce_watcher.ledger.db.statements import KEYS, chunks, key_of
 from bounce_watcher.ledger.db.tables import EVENT, event_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.recording import alerts, report_counts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.recording.record import Decide, record_page
 from bounce_watcher.model.grounds import ExclusionKind
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord
+from bounce_watcher.model.ledger import Announce, BounceEvent, MessageRecord
 from bounce_watcher.model.sending import SentMail
 from bounce_watcher.policy.exclusion import WITHIN, is_proven_late
 from bounce_watcher.policy.guards.spells import slot_of

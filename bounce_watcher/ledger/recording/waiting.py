@@ -12,8 +12,8 @@ from bounce_watcher.ledger.db.engine import write
 from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import HELD, SUPPRESSION
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
-from bounce_watcher.model.ledger import ChangedBy
+from bounce_watcher.ledger.recording.batch import RecipientBatch
+from bounce_watcher.model.ledger import Announce, ChangedBy
 from bounce_watcher.policy.holding import wait_ended
 
 _BATCH = 500

@@ -11,8 +11,8 @@ from bounce_watcher.ledger.db.engine import write
 from bounce_watcher.ledger.db.statements import CHUNK, key_of
 from bounce_watcher.ledger.naming.forget import unnamed_suppressions
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
-from bounce_watcher.model.ledger import ChangedBy, Suppression, SuppressionSource
+from bounce_watcher.ledger.recording.batch import RecipientBatch
+from bounce_watcher.model.ledger import Announce, ChangedBy, Suppression, SuppressionSource
 from bounce_watcher.policy import transitions
 
 

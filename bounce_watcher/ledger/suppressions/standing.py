@@ -10,9 +10,9 @@ from bounce_watcher.ledger.db.statements import RecipientKey, key_of
 from bounce_watcher.ledger.db.tables import SUPPRESSION
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.model.grounds import Grounds
-from bounce_watcher.model.ledger import ChangedBy, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import Announce, ChangedBy, Suppression, SuppressionSource
 from bounce_watcher.policy import transitions
 
 _BATCH = 500

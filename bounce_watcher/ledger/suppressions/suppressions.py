@@ -11,12 +11,11 @@ from bounce_watcher.ledger.actions import Act, Acting
 from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.ledger.recording.record import Decide
 from bounce_watcher.ledger.suppressions import rulings, standing, undo
 from bounce_watcher.ledger.suppressions.adopt import adopt
 from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Actor, Protection, State, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Announce, Protection, State, Suppression, SuppressionSource
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling
 

@@ -15,11 +15,11 @@ from bounce_watcher.ledger.db.tables import EVENT, event_from_row
 from bounce_watcher.ledger.history.replaying import events_of, set_exclusions, steps_of
 from bounce_watcher.ledger.naming.names import Names
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import Excluded, ExclusionKind, Grounds, Undone
-from bounce_watcher.model.ledger import COMPLAINT_REASON, ChangedBy, State
+from bounce_watcher.model.ledger import COMPLAINT_REASON, Announce, ChangedBy, State
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards import outages
 from bounce_watcher.policy.guards.incident import Incident

@@ -1,4 +1,5 @@
-"""A rule for what was not recognised: drafted out of a group and tried on all that is stored. Trying changes nothing.
+"""A rule for what was not recognised: drafted out of a group, tried on all that is stored, and saved. Trying changes
+nothing.
 
 It goes through the rules' own code: the files' check, the rules as a whole, and a rehearsal of `reclassify`.
 """
@@ -16,18 +17,20 @@ from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.classification.words import fold
 from bounce_watcher.config import Settings
-from bounce_watcher.config.rules import files_with
+from bounce_watcher.config.rules import files_with, save_rule
 from bounce_watcher.ledger.history.revise import Revision
 from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.ledger.review.groups import ReviewGroup, group_of
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.ledger import BounceEvent, OutboxItem, State
+from bounce_watcher.model.ledger import Actor, BounceEvent, OutboxItem, State
 from bounce_watcher.model.verdict import BounceType, Reason, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.policy import masking
 from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.operations.operation import Operation, digest
 from bounce_watcher.service.operations.reclassifying import judged
 
 SPAN = timedelta(days=90)
@@ -188,9 +191,9 @@ class Trial:
     consequence: Consequence = Consequence()
 
     @property
-    def seen(self) -> tuple[str, ...]:
-        """What whoever saves it must have seen."""
-        return (self.toml, *sorted(f"{rule} {reason}" for rule, reason in self.taken))
+    def seen(self) -> str:
+        """A digest of what whoever saves it must have seen."""
+        return digest((self.toml, *sorted(f"{rule} {reason}" for rule, reason in self.taken)))
 
 
 def samples_of(ledger: Ledger, gid: str) -> list[BounceEvent]:
@@ -305,8 +308,8 @@ def _may_pass(verdict: Verdict) -> bool:
 
 def _kept(ledger: Ledger, events: Sequence[BounceEvent]) -> Iterator[bytes]:
     """The newest mails of a group that are kept as they came."""
-    for digest in list(dict.fromkeys(event.message_digest for event in events))[:KEPT_READ]:
-        raw = ledger.lists.message(digest)
+    for message in list(dict.fromkeys(event.message_digest for event in events))[:KEPT_READ]:
+        raw = ledger.lists.message(message)
         if raw is not None:
             yield raw
 
@@ -342,3 +345,23 @@ def _took_mail(ledger: Ledger, address: str, stream: str, since: datetime) -> bo
         return True
     later = ledger.lists.events(EventFilter(address, stream, since=since))
     return any(event.action in _TAKEN for event in later)
+
+
+# ── saved ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class SaveRule(Operation[Trial, None]):
+    """A draft for a group into the operator's file of rules. It applies once the rules are read again."""
+
+    group: ReviewGroup
+    draft: RuleDraft
+
+    def preview(self, by: Actor) -> Trial:
+        return tried(self.settings, self.ledger, self.group, self.draft, by.at)
+
+    def carry_out(self, by: Actor) -> None:
+        """Raises PermanentFailure without a rules_dir, ConfigError where its rules are invalid, and OSError."""
+        if self.settings.rules_dir is None:
+            raise PermanentFailure("no rules_dir is configured, so no rule can be saved")
+        save_rule(self.settings.rules_dir, toml_of(self.draft, samples_of(self.ledger, self.group.gid), by.at))
+        self.ledger.review.note_rule(self.group.gid, self.draft.id, by)

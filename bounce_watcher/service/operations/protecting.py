@@ -1,13 +1,19 @@
-"""Who protects an address from the rules: the configuration, or a person by hand."""
+"""Whom no rule may suppress: who protects an address, and how a person begins and ends it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bounce_watcher.config import Settings
 from bounce_watcher.config.values import text_of
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.address import address_key
 from bounce_watcher.model.keys import ValueKind
+from bounce_watcher.model.ledger import Actor, NoticeType, Protection, Suppression
 from bounce_watcher.policy.exclusion import protected_by
+from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation, digest
+from bounce_watcher.service.operations.recipients import Release
 from bounce_watcher.words.rows import Row
 
 CONFIGURATION = "configuration"
@@ -46,3 +52,65 @@ def protector(settings: Settings, ledger: Ledger, address: str) -> Protector | N
         return Protector(found.name, found.actor, found.at, found.because)
     name = protected_by(address, settings.policy)
     return Protector(name, CONFIGURATION) if name else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectOutline:
+    """Who protects it now by hand, and the suppressions that stand; `notices` are those of their release."""
+
+    before: Protection | None
+    standing: Sequence[Suppression]
+    notices: Notices
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protect(Operation[ProtectOutline, None]):
+    """From now on no rule suppresses an address, or those of a domain ("@" and its name), as `name_of` gives it.
+
+    What stands against an address stays, unless `release` says otherwise of the address `of`.
+    """
+
+    name: str
+    of: str | None = None
+    release: bool = False
+
+    def preview(self, by: Actor) -> ProtectOutline:
+        standing = list(self.ledger.lists.suppressions(SuppressionFilter(self.of))) if self.of else []
+        counter = NoticeCounter(self.settings, self.ledger)
+        counter.hear(NoticeType.RELEASED, self.of or "", standing)
+        before = self.ledger.lists.protection(self.of or self.name)
+        stands = tuple((each.stream, each.state, each.since, each.grounds) for each in standing)
+        seen = digest(("protect", address_key(self.of or self.name), before, stands))
+        return ProtectOutline(before, standing, counter.notices, seen)
+
+    def carry_out(self, by: Actor) -> None:
+        """Raises ValueError, in words, for an address that was forgotten."""
+        self.ledger.suppressions.protect(self.name, by)
+        if self.release and self.of:
+            Release(self.settings, self.ledger, self.of).carry_out(by)
+
+
+@dataclass(frozen=True, slots=True)
+class UnprotectOutline:
+    """What a person protects now; None where nobody does."""
+
+    before: Protection | None
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unprotect(Operation[UnprotectOutline, bool]):
+    """Ends what a person protects under that very name. What the configuration protects stays so."""
+
+    name: str
+
+    def preview(self, by: Actor) -> UnprotectOutline:
+        found = self.ledger.lists.protection(self.name)
+        if found is not None and address_key(found.name) != address_key(self.name):
+            found = None
+        return UnprotectOutline(found, digest(("unprotect", found)))
+
+    def carry_out(self, by: Actor) -> bool:
+        """False where nobody protected it by hand."""
+        return self.ledger.suppressions.unprotect(self.name, by)

@@ -13,19 +13,19 @@ from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.history.revise import Kept, Revised, Revision, differs, withdrawn
-from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import DEFAULT_STREAM, BounceEvent, MessageRecord, State
+from bounce_watcher.model.ledger import DEFAULT_STREAM, Actor, Announce, BounceEvent, MessageRecord, State
 from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Verdict
 from bounce_watcher.service.analysis.analyser import Analysed, Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation, digest
 
 ONE_WITHIN = 20.0
 """Seconds that one message may take while a person waits for it."""
@@ -70,24 +70,46 @@ def reclassify(
         advance(len(events))
 
 
-def read_again(
-    settings: Settings, ledger: Ledger, digest: str, *, dry_run: bool, announce: Announce | None = None,
-    act: Act | None = None,
-) -> list[ReclassifiedEvent] | None:
-    """What changes in one message, as `reclassify` finds and writes it; None where its mail is kept no longer.
+@dataclass(frozen=True, slots=True)
+class RereadOutline:
+    """What would change in one message; `found` is None where its mail is kept no longer."""
+
+    found: Sequence[ReclassifiedEvent] | None
+    notices: Notices
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reread(Operation[RereadOutline, None]):
+    """One message through today's rules: what changes, as `reclassify` finds and writes it.
 
     Raises PermanentFailure where the mail breaks or stalls the analysis, and TemporaryFailure.
     """
-    kept = ledger.history.kept_one(digest)
-    if kept is None:
-        return None
-    limits = (ONE_WITHIN, ONE_WITHIN)
-    with Analyser(settings.attribution, 1, rules=settings.rules, limits=limits) as analyser:
-        read = analyser.result(analyser.submit([kept.raw]))
-    if read[0].record is None:
-        raise PermanentFailure(f"this mail cannot be analysed: {(read[0].error or 'it broke off').splitlines()[-1]}")
-    write = _Writer(settings, ledger, dry_run, announce, act)
-    return list(write(*_compared([kept], read, settings)))
+
+    event: BounceEvent
+
+    def preview(self, by: Actor) -> RereadOutline:
+        counter = NoticeCounter(self.settings, self.ledger)
+        found = self._read(_Writer(self.settings, self.ledger, dry_run=True, announce=counter))
+        seen = digest(
+            (each.before, each.after.reason, each.after.rule, each.after.recipient, each.state) for each in found or ()
+        )
+        return RereadOutline(found, counter.notices, seen)
+
+    def carry_out(self, by: Actor) -> None:
+        self._read(_Writer(self.settings, self.ledger, dry_run=False, act=Act(by, "reread", self.event.id)))
+
+    def _read(self, write: "_Writer") -> Sequence[ReclassifiedEvent] | None:
+        kept = self.ledger.history.kept_one(self.event.message_digest)
+        if kept is None:
+            return None
+        limits = (ONE_WITHIN, ONE_WITHIN)
+        with Analyser(self.settings.attribution, 1, rules=self.settings.rules, limits=limits) as analyser:
+            read = analyser.result(analyser.submit([kept.raw]))
+        if read[0].record is None:
+            told = (read[0].error or "it broke off").splitlines()[-1]
+            raise PermanentFailure(f"this mail cannot be analysed: {told}")
+        return list(write(*_compared([kept], read, self.settings)))
 
 
 class _Writer:

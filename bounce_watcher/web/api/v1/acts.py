@@ -8,11 +8,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.address import MailAddress, parse_address
 from bounce_watcher.model.ledger import Actor
-from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.operations.outbox import Discard, PauseTarget, ResumeTarget, Retry
+from bounce_watcher.service.operations.recipients import Release, Suppress
 from bounce_watcher.service.operations.reported import usual_stream
 from bounce_watcher.web.api.v1 import answers
 from bounce_watcher.web.api.v1.json import json_answer
@@ -68,14 +68,8 @@ def suppress(request: Request, asked: ToSuppress) -> Response:
         raise HTTPException(422, "stream: is required, as there are several")
     if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
         raise HTTPException(422, "until: must be in the future, with a zone: write it as 2027-01-01T00:00:00Z")
-    context.ledger.suppressions.suppress(
-        asked.recipient, stream, _actor(request, asked.because), announce=announcer(context.settings), until=asked.until
-    )
-    found = next(
-        each for each in context.ledger.lists.suppressions(SuppressionFilter(asked.recipient, stream))
-        if each.stream == stream
-    )
-    return json_answer(suppression_row(found), 201)
+    operation = Suppress(*context.house, asked.recipient, stream, asked.until)
+    return json_answer(suppression_row(operation.carry_out(_actor(request, asked.because))), 201)
 
 
 @router.delete(
@@ -88,10 +82,7 @@ def release(
     stream: Annotated[str | None, Query(min_length=1, max_length=LONGEST)] = None,
 ) -> Response:
     """Releases a recipient, in one stream or in all, and tells the platform. 404 where nothing is suppressed."""
-    context = context_of(request)
-    released = context.ledger.suppressions.release(
-        recipient, stream, _actor(request, because), announce=announcer(context.settings)
-    )
+    released = Release(*context_of(request).house, recipient, stream).carry_out(_actor(request, because))
     if not released:
         raise HTTPException(404, "this recipient is not suppressed" + (" in this stream" if stream else ""))
     return json_answer({"changed": released})
@@ -100,19 +91,16 @@ def release(
 @router.post("/outbox/retry", response_model=answers.Retried, tags=["outbox"])
 def retry(request: Request, asked: ItemSelection) -> Response:
     """Makes dead items due at once, but resumes no target that a person paused."""
-    context = context_of(request)
-    changed = context.ledger.outbox.retry(_actor(request), ids=asked.ids, target=asked.target)
-    return json_answer(
-        {"changed": changed, "paused": sorted(context.ledger.outbox.deliveries.paused(asked.ids, asked.target))}
-    )
+    operation = Retry(*context_of(request).house, ids=asked.ids, target=asked.target)
+    changed = operation.carry_out(_actor(request))
+    return json_answer({"changed": changed, "paused": sorted(operation.paused())})
 
 
 @router.post("/outbox/discard", response_model=answers.Changed, tags=["outbox"])
 def discard(request: Request, asked: ItemSelection) -> Response:
     """Gives up on items that are due or dead."""
-    context = context_of(request)
-    changed = context.ledger.outbox.discard(_actor(request), ids=asked.ids, target=asked.target)
-    return json_answer({"changed": changed})
+    operation = Discard(*context_of(request).house, ids=asked.ids, target=asked.target)
+    return json_answer({"changed": operation.carry_out(_actor(request))})
 
 
 class ToPause(_Asked):
@@ -129,16 +117,17 @@ class ToResume(_Asked):
 )
 def pause(request: Request, asked: ToPause) -> Response:
     """Sends nothing more to a target until it is resumed; changed: 0 where it is paused already. 404: no such target"""
-    context = context_of(request)
-    if asked.target not in {each.name for each in context.settings.receivers}:
+    operation, by = PauseTarget(*context_of(request).house, asked.target), _actor(request, asked.because)
+    if not operation.preview(by).is_configured:
         raise HTTPException(404, "no configured target has this name")
-    return json_answer({"changed": int(context.ledger.outbox.pause(asked.target, _actor(request, asked.because)))})
+    return json_answer({"changed": int(operation.carry_out(by))})
 
 
 @router.post("/outbox/resume", response_model=answers.Changed, tags=["outbox"])
 def resume(request: Request, asked: ToResume) -> Response:
     """Sends again to a target that was paused; changed: 0 where it was not."""
-    return json_answer({"changed": int(context_of(request).ledger.outbox.resume(asked.target, _actor(request)))})
+    changed = ResumeTarget(*context_of(request).house, asked.target).carry_out(_actor(request))
+    return json_answer({"changed": int(changed)})
 
 
 def _actor(request: Request, note: str | None = None) -> Actor:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.model.ledger import Alert
 from bounce_watcher.policy.rulings import Ruling
+from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, RuleHeld
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
@@ -46,9 +47,7 @@ WORDS = {
 def _decision(request: PageRequest, alert: Alert, ruling: Ruling) -> many.BulkAction[Ruled]:
     page = f"/incidents/{alert.id}"
     return many.BulkAction(
-        many.RULED, lambda wanted,
-        dry_run: request.context.ledger.suppressions.rule(alert.id, ruling, wanted, dry_run=dry_run),
-        alert.id, doing=WORDS[ruling].doing, done="decided on",
+        RuleHeld(*request.context.house, alert.id, ruling), many.ruled, doing=WORDS[ruling].doing,
         nothing="This incident holds no address now: nothing was changed.",
         shell=command("bounce-watcher", "alerts", ruling.value, alert.id, "--because", "…", "--dry-run"),
         leads_to=listing.address(page, [("done", ruling.value)]), again=f"{page}/{ruling.value}",
@@ -56,23 +55,23 @@ def _decision(request: PageRequest, alert: Alert, ruling: Ruling) -> many.BulkAc
 
 
 def _preview(request: PageRequest, ruling: Ruling) -> Response:
-    alert, listener = alert_of(request), many.Listener(request)
-    told, back = WORDS[ruling], f"/incidents/{alert.id}"
+    alert, told = alert_of(request), WORDS[ruling]
+    back = f"/incidents/{alert.id}"
     title, links = f"{told.verb} all held: {what(alert)}", [
         (f"{back}/held.csv", "Download CSV"), (f"{back}/held.jsonl", "Download JSON Lines")
     ]
     decision = _decision(request, alert, ruling)
-    found = many.outline(request, decision, listener)
+    found = many.outline(request, decision)
     if found.more:
-        return at_the_shell(request, title, back, many.MOST_HERE, decision.shell, links)
+        return at_the_shell(request, title, back, MOST_PREVIEWED, decision.shell, links)
     if not found.changed:
         raise HTTPException(409, decision.nothing)
     addresses = counted(len(found.changed), "held address", "held addresses")
     stays = [told.stays] if not alert.cleared else []
     preview = Preview(
         title, f"{told.verb} {addresses}", back,
-        (f"{addresses} {told.change}. {told.meaning}", *many.some(found.changed, many.RULED.line)), (found.seen,),
-        listener.sentences(len(found.changed) if ruling is Ruling.RELEASE else 0),
+        (f"{addresses} {told.change}. {told.meaning}", *many.some(found.changed, many.ruled)), found.seen,
+        many.would_hear(found.notices, len(found.changed) if ruling is Ruling.RELEASE else 0),
         (*many.spared(found), *stays, "Earlier decisions and complaints are unchanged."), told.undo,
         because="Why? (kept in the log and sent)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
         because_required=True, count=len(found.changed), is_danger=True,

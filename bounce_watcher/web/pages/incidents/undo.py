@@ -12,8 +12,7 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.providers import provider_of
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, BulkOutline, UndoIncident
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.listing import Column, Download
@@ -83,15 +82,10 @@ def _chosen(request: PageRequest) -> UndoRequest | None:
 # ── what it would come to ───────────────────────────────────────────────────────────────────────────────────────────
 
 def _decision(request: PageRequest, wanted: UndoRequest) -> many.BulkAction[UndoOutcome]:
-    context, incident = request.context, wanted.incident
     here = [(name, value) for name, value in request.query.multi_items() if name != "done"]
     result = request.url_path if wanted.back == "/incidents" else wanted.back
     return many.BulkAction(
-        _UNDONE, lambda asked, dry_run: context.ledger.suppressions.undo(
-            incident, decider(context.settings), asked.announce, asked.by, subject=wanted.subject, dry_run=dry_run,
-            step=asked.step,
-        ),
-        wanted.subject, doing="Undoing for", done="undone",
+        UndoIncident(*request.context.house, wanted.incident, wanted.subject), _line, doing="Undoing for",
         nothing="There is nothing left to undo: nothing was changed.", shell=wanted.shell,
         leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(request.url_path, here),
     )
@@ -103,17 +97,11 @@ def _line(each: UndoOutcome) -> str:
     return f"{many.named(each.recipient, each.stream)}: {counted(each.events, 'report')}, {moved}"
 
 
-_UNDONE: many.OutcomeKind[UndoOutcome] = many.OutcomeKind(
-    _line, lambda each: (each.recipient, each.stream, each.events, each.was, each.state),
-    changes=lambda _: True,
-)
-
-
-def _released(found: many.Outline[UndoOutcome], was: State) -> int:
+def _released(found: BulkOutline[UndoOutcome], was: State) -> int:
     return sum(each.released and each.was is was for each in found.changed)
 
 
-def _changes(found: many.Outline[UndoOutcome]) -> Iterator[str]:
+def _changes(found: BulkOutline[UndoOutcome]) -> Iterator[str]:
     held, in_force = _released(found, State.PENDING), _released(found, State.SUPPRESSED)
     yield (
         f"{counted(held + in_force, 'suppression')} would end: {number(held)} held (targets never notified), "
@@ -127,7 +115,7 @@ def _changes(found: many.Outline[UndoOutcome]) -> Iterator[str]:
     yield from many.some(found.changed, _line)
 
 
-def _stays(found: many.Outline[UndoOutcome]) -> Iterator[str]:
+def _stays(found: BulkOutline[UndoOutcome]) -> Iterator[str]:
     stay = sum(each.state in _STANDS for each in found.changed)
     if stay:
         yield f"{counted(stay, 'suppression')} has other grounds: it stays." if stay == 1 else (
@@ -142,16 +130,16 @@ def _stays(found: many.Outline[UndoOutcome]) -> Iterator[str]:
 # ── the pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _preview(request: PageRequest, wanted: UndoRequest) -> Response:
-    listener = many.Listener(request)
-    found = many.outline(request, _decision(request, wanted), listener)
+    found = many.outline(request, _decision(request, wanted))
     if found.more or not found.changed:
         return _form(request, wanted=wanted, more=found.more)
     incident = wanted.incident
     when = f"From {moment(incident.since)} to {moment(incident.until)}: {harmless(words.scene(incident.scene), 300)}."
     preview = Preview(
         f"Undo: {harmless(wanted.title, 200)}", f"Undo for {counted(len(found.changed), 'address', 'addresses')}",
-        wanted.back, (when, *_changes(found)), (found.seen,), listener.sentences(_released(found, State.PENDING)),
-        tuple(_stays(found)), _FOR_GOOD, because_required=True, count=len(found.changed), is_danger=True,
+        wanted.back, (when, *_changes(found)), found.seen,
+        many.would_hear(found.notices, _released(found, State.PENDING)), tuple(_stays(found)), _FOR_GOOD,
+        because_required=True, count=len(found.changed), is_danger=True,
     )
     files = zip(_exports(request), ("Download CSV", "Download JSON Lines"), strict=True)
     return show(request, preview, list(files), action=listing.here(request))
@@ -194,7 +182,7 @@ def _form(
     done = request.context.ledger.log.on(wanted.subject, 1) if wanted and request.query.get("done") else []
     asked = listing.filters(request, (), (*_CHOOSES, "done"))
     return request.page(
-        "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=many.MOST_HERE,
+        "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=MOST_PREVIEWED,
         done=done[0] if done else None,
         is_free=request.url_path == "/undo", times=listing.times_of(request, asked),
         chosen={each: request.query.get(each, "") for each in ("provider", "domain", "reason")},
@@ -210,7 +198,7 @@ def download(request: PageRequest) -> Response:
         raise HTTPException(400, str(error)) from None
     if wanted is None:
         raise HTTPException(400, "Enter the times: from and to.")
-    everybody = many.rehearsed(request, _decision(request, wanted), announcer(request.context.settings))
+    everybody = many.rehearsed(request, _decision(request, wanted))
     return listing.download(request, listing.filters(request, (), _CHOOSES), _DOWNLOAD, everybody)
 
 

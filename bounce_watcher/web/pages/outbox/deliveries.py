@@ -6,13 +6,10 @@ from datetime import datetime
 
 from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.outbox.pausing import Pause
-from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.model.ledger import OutboxItem
 from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
 from bounce_watcher.web.view.formatting import UNTIL_RESUMED, age, counted, harmless, moment, name, paused_target, when
 
-RETRIED = (OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED)
-DISMISSED = (OutboxState.DEAD, OutboxState.DUE)
-"""States out of which a person may do so."""
 LONGEST_ANSWER, LONGEST_ERROR = 2000, 160
 STAYS = ("The address keeps its state; the target keeps its last known state.",)
 FOR_GOOD = "This can't be reversed."

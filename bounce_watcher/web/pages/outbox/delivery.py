@@ -10,11 +10,10 @@ from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.outbox.rehearsal import call_among, rehearse_among
+from bounce_watcher.service.operations.outbox import Discard, Retry
 from bounce_watcher.web.pages.outbox.deliveries import (
-    DISMISSED,
     FOR_GOOD,
     LONGEST_ANSWER,
-    RETRIED,
     STAYS,
     outcome,
     paused_since,
@@ -51,7 +50,7 @@ def delivery(request: PageRequest) -> Response:
         request=harmless(sent, LONGEST_REQUEST) if sent else None, curl=_as_curl(request, item), actions=done,
         replaced_by=ledger.outbox.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
         tries=ledger.outbox.deliveries.tries(item.id), heading=_request_heading(item),
-        can_retry=item.state in RETRIED and item.body != "{}", can_dismiss=item.state in DISMISSED,
+        can_retry=item.state in Retry.states and item.body != "{}", can_dismiss=item.state in Discard.states,
         retry_word="Send again" if item.state is OutboxState.DELIVERED else "Retry now",
         told=outcome(done[0], [item.target] if paused else []) if done and request.query.get("done") else None,
         what_was_done={"retry": "Sent again", "discard": "Dismissed"},
@@ -101,36 +100,37 @@ def _waits(item: OutboxItem, target: str, tries: str, now: datetime) -> str:
 
 def retry(request: PageRequest) -> Response:
     item = _item(request)
-    if item.state not in RETRIED:
+    if item.state not in Retry.states:
         raise HTTPException(409, "It is dismissed or superseded, so it can't be sent: nothing was changed.")
     by = request.actor(because(request, required=False))
-    if not request.context.ledger.outbox.retry(by, ids=[item.id], state=item.state):
+    if not Retry(*request.context.house, ids=[item.id], state=item.state).carry_out(by):
         raise HTTPException(409, "It can't be sent: a newer state exists, its content is erased, or it is "
                                  "being sent now.")
     return see(f"/outbox/{item.id}?done=retry")
 
 
 def dismiss_preview(request: PageRequest) -> Response:
-    item = _open_item(request)
+    item, operation = _to_dismiss(request)
     return show(request, Preview(
         f"Dismiss the delivery to {name(item.target)}", "Dismiss delivery", f"/outbox/{item.id}",
-        (told(item),), (item.id, item.state), ("Nothing: it is never sent.",), STAYS, FOR_GOOD, is_danger=True,
+        (told(item),), operation.preview(request.actor(None)).seen, ("Nothing: it is never sent.",), STAYS, FOR_GOOD,
+        is_danger=True,
     ))
 
 
 def dismiss(request: PageRequest) -> Response:
-    item = _open_item(request)
-    why = because(request, required=False)
-    demand_seen(request, (item.id, item.state), 1)
-    request.context.ledger.outbox.discard(request.actor(why), ids=[item.id])
+    item, operation = _to_dismiss(request)
+    by = request.actor(because(request, required=False))
+    demand_seen(request, operation.preview(by).seen)
+    operation.carry_out(by)
     return see(f"/outbox/{item.id}?done=discard")
 
 
-def _open_item(request: PageRequest) -> OutboxItem:
+def _to_dismiss(request: PageRequest) -> tuple[OutboxItem, Discard]:
     item = _item(request)
-    if item.state not in DISMISSED:
+    if item.state not in Discard.states:
         raise HTTPException(409, "It is no longer waiting, so it can't be dismissed.")
-    return item
+    return item, Discard(*request.context.house, items=[item])
 
 
 ROUTES = (

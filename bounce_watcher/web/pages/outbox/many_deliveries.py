@@ -1,7 +1,6 @@
 """Many deliveries retried or dismissed at once, after a preview: a target's, those that met an error, or what a filter
 shows."""
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,16 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query
+from bounce_watcher.ledger.db.query import Choice, FilterField, Query
 from bounce_watcher.ledger.lists.incidents import is_asked_for
-from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.outbox.bodies import NO_BODY
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.service.operations.outbox import Discard, ItemOperation, ItemOutline, Retry
 from bounce_watcher.web.pages.outbox.deliveries import (
-    DISMISSED,
     FOR_GOOD,
     LONGEST_ERROR,
-    RETRIED,
     STAYS,
     error_of,
     told,
@@ -50,47 +47,38 @@ _REPLACED = (
 
 @dataclass(frozen=True, slots=True)
 class DeliverySelection:
-    """What would be changed: `what` in a title, `subject` in the log; `query` leads back to where it was chosen.
+    """What a person chose: `where` in a title, `query` leads back to it. `notes` and `links` stand on the preview."""
 
-    `numbers` are how many by state, `targets` by target. `items` are all of them; where it is the `whole` of a target,
-    some of those that gave up. `replaced` are chosen too, and no retry sends them.
-    """
-
-    what: str
-    subject: str
-    query: Sequence[tuple[str, str]]
-    items: Sequence[OutboxItem]
-    numbers: Mapping[OutboxState, int]
-    targets: Mapping[str, int]
-    because_required: bool
-    replaced: Sequence[OutboxItem] = ()
-    whole: str | None = None
+    operation: ItemOperation
+    outline: ItemOutline
+    where: str
+    query: Sequence[tuple[str, str]] = ()
+    because_required: bool = True
     notes: Sequence[str] = ()
     links: Sequence[tuple[str, str]] = ()
 
     @property
-    def count(self) -> int:
-        return sum(self.numbers.values())
+    def is_whole_target(self) -> bool:
+        return self.operation.target is not None
+
+    @property
+    def subject(self) -> str:
+        return self.operation.named or self.operation.target or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What may be done with many: `action` names it in the log, `would` says what becomes of each.
-
-    `states` are those that it may change, `usual` those that it changes where none is named. `also` tells what changes
-    beside, `sent` what would be sent; `run` returns how many were changed.
-    """
+    """What may be done with many, in words: `would` says what becomes of each, `also` what changes beside, `sent` what
+    would be sent."""
 
     verb: str
     action: str
-    states: Sequence[OutboxState]
-    usual: Sequence[OutboxState]
+    operation: type[Retry] | type[Discard]
     would: str
-    also: Callable[[PageRequest, DeliverySelection], Iterable[str]]
-    sent: Callable[[PageRequest, DeliverySelection], Iterable[str]]
+    also: Callable[[ItemOutline], Iterable[str]]
+    sent: Callable[[ItemOutline], Iterable[str]]
     stays: tuple[str, ...]
     undo: str
-    run: Callable[[PageRequest, DeliverySelection, str], int]
     is_danger: bool = False
 
 
@@ -99,50 +87,30 @@ Choose = Callable[[PageRequest, Way], DeliverySelection]
 
 # ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _used_again(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
-    disabled = request.context.ledger.outbox.deliveries.disabled()
-    return (f"{name(target)} is enabled again, whatever it answered before." for target in chosen.targets
-            if target in disabled)
+def _used_again(found: ItemOutline) -> Iterator[str]:
+    return (f"{name(target)} is enabled again, whatever it answered before." for target in found.targets
+            if target in found.disabled)
 
 
-def _to_send(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
+def _to_send(found: ItemOutline) -> Iterator[str]:
     """A retry uses a target again that wanted no more, but resumes none that a person paused."""
-    ledger = request.context.ledger
-    paused, disabled = ledger.outbox.paused(), ledger.outbox.deliveries.disabled()
-    for target, many in chosen.targets.items():
+    for target, many in found.targets.items():
         if many:
             yield f"{number(many)} to {name(target)}, with the same ids, in order."
-        if target in paused:
+        if target in found.paused:
             yield paused_target(target)
-        elif target in disabled:
+        elif target in found.disabled:
             yield f"Deliveries already waiting for {name(target)}."
 
 
-def _retry(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
-    ledger, by = request.context.ledger, request.actor(why)
-    if chosen.whole is not None:
-        return ledger.outbox.retry(by, target=chosen.whole)
-    ids: defaultdict[OutboxState, list[str]] = defaultdict(list)
-    for item in (*chosen.items, *chosen.replaced):
-        ids[item.state].append(item.id)
-    return ledger.outbox.retry_chosen(by, ids, chosen.subject)
-
-
-def _dismiss(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
-    ledger, by = request.context.ledger, request.actor(why)
-    if chosen.whole is not None:
-        return ledger.outbox.discard(by, target=chosen.whole)
-    return ledger.outbox.discard(by, ids=[item.id for item in chosen.items], subject=chosen.subject)
-
-
 RETRY = Way(
-    "Retry", "retry", RETRIED, (OutboxState.DEAD,), "be due at once", _used_again, _to_send,
+    "Retry", "retry", Retry, "be due at once", _used_again, _to_send,
     ("Superseded deliveries are not sent. Those without content stay.",),
-    "This can't be reversed once sent; waiting deliveries can be dismissed.", _retry,
+    "This can't be reversed once sent; waiting deliveries can be dismissed.",
 )
 DISMISS = Way(
-    "Dismiss", "discard", DISMISSED, DISMISSED, "be dismissed and never sent", lambda *_: (),
-    lambda *_: ("Nothing: they are never sent.",), STAYS, FOR_GOOD, _dismiss, is_danger=True,
+    "Dismiss", "discard", Discard, "be dismissed and never sent", lambda _: (),
+    lambda _: ("Nothing: they are never sent.",), STAYS, FOR_GOOD, is_danger=True,
 )
 
 
@@ -151,23 +119,19 @@ DISMISS = Way(
 def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
     """All of it, or what gave up with the error that the address names. Raises HTTPException where there is nothing."""
     target, error = request.query.get("target", ""), request.query.get("error") or None
-    queue, found, where = _queue(request, target), request.context.ledger.outbox.deliveries.dead(target), name(target)
-    is_cut = len(found) == MOST_COUNTED
+    _demand_known(request, target)
+    operation, where = way.operation(*request.context.house, target=target), name(target)
     if error is not None:
-        found = [item for item in found if error_of(item.last_answer) == error]
+        found = [item for item in request.context.ledger.outbox.deliveries.dead(target)
+                 if error_of(item.last_answer) == error]
+        operation = way.operation(*request.context.house, items=_demand_any(found, way), named=target)
         where += f" that failed with “{harmless(error, LONGEST_ERROR)}”"
-    items, replaced = _parted(request, way, found)
-    numbers: Mapping[OutboxState, int] = Counter(item.state for item in items)
-    notes = []
-    if error is None and (is_cut or way is DISMISS):
-        waiting = {OutboxState.DEAD: queue.dead, OutboxState.DUE: queue.due}
-        numbers = {state: many for state, many in waiting.items() if many and state in way.usual}
-        notes = [_AT_MOST] if way is RETRY else []
-    if not numbers and not replaced and not (error is None and way is RETRY and queue.disabled):
+    outline = operation.preview(request.actor(None))
+    if not outline.count and not outline.replaced and not (error is None and way is RETRY and outline.disabled):
         raise _nothing(way)
     return DeliverySelection(
-        f"deliveries to {where}", target, (), items, numbers, {target: sum(numbers.values())}, way.is_danger, replaced,
-        whole=target if error is None else None, notes=notes,
+        operation, outline, f"deliveries to {where}", because_required=way.is_danger,
+        notes=[_AT_MOST] if outline.at_most and way is RETRY else [],
         links=((listing.address("/outbox", [("state", "dead"), ("target", target)]), "View dead letters"),),
     )
 
@@ -175,23 +139,17 @@ def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
 _AT_MOST = "At most: those without content or superseded are skipped."
 
 
-def _queue(request: PageRequest, target: str) -> Queue:
+def _demand_known(request: PageRequest, target: str) -> None:
     """Raises HTTPException where no target is named."""
-    queue = request.context.ledger.browsing.queues().get(target)
-    if queue is None and target not in {each.name for each in request.context.settings.receivers}:
+    configured = {each.name for each in request.context.settings.receivers}
+    if target not in configured and target not in request.context.ledger.browsing.queues():
         raise HTTPException(404, "No target has this name.")
-    return queue or Queue()
 
 
-def _parted(
-    request: PageRequest, way: Way, found: Sequence[OutboxItem]
-) -> tuple[Sequence[OutboxItem], Sequence[OutboxItem]]:
-    """What would change, and what a newer state has replaced. What lost its content can be dismissed alone."""
-    if way is DISMISS:
-        return found, ()
-    whole = [item for item in found if item.body != NO_BODY]
-    replaced = request.context.ledger.outbox.deliveries.replaced([item.id for item in whole])
-    return ([item for item in whole if item.id not in replaced], [item for item in whole if item.id in replaced])
+def _demand_any(found: Sequence[OutboxItem], way: Way) -> Sequence[OutboxItem]:
+    if not found:
+        raise _nothing(way)
+    return found
 
 
 def _nothing(way: Way) -> HTTPException:
@@ -204,28 +162,19 @@ def _nothing(way: Way) -> HTTPException:
 def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
     """The last that were written of each state. Raises HTTPException where there is no filter, or nothing behind it."""
     asked = _asked(request)
-    found = [
+    found = _demand_any([
         item for state in _states(asked, way)
         for item in islice(_in_state(request, asked, way, state), MOST_AT_ONCE + 1)
-    ]
-    if not found:
-        raise _nothing(way)
-    items, replaced = _parted(request, way, found[:MOST_AT_ONCE])
+    ], way)
     words = without_addresses("; ".join(chip.text for chip in asked.chips))[:LONGEST_ERROR]
+    operation = way.operation(*request.context.house, items=found[:MOST_AT_ONCE], named=words)
+    outline = operation.preview(request.actor(None))
     notes = [f"The filter: {words}."]
     if len(found) > MOST_AT_ONCE:
         notes.append(f"Only the newest {number(MOST_AT_ONCE)} are included. Repeat for the "
                      "rest.")
-    return DeliverySelection(
-        counted(len(items), "delivery", "deliveries") if items else "filtered deliveries", words, filter_of(request),
-        items, Counter(item.state for item in items), _by_target(items, replaced), True, replaced, notes=notes,
-    )
-
-
-def _by_target(items: Sequence[OutboxItem], replaced: Sequence[OutboxItem]) -> Mapping[str, int]:
-    """How many of `items`; 0 for targets that just what is `replaced` is for."""
-    numbers = Counter(item.target for item in items)
-    return {target: numbers[target] for target in sorted({item.target for item in (*items, *replaced)})}
+    where = counted(outline.count, "delivery", "deliveries") if outline.count else "filtered deliveries"
+    return DeliverySelection(operation, outline, where, filter_of(request), notes=notes)
 
 
 def _asked(request: PageRequest) -> listing.Filters:
@@ -240,62 +189,58 @@ def _asked(request: PageRequest) -> listing.Filters:
 def _states(asked: listing.Filters, way: Way) -> list[OutboxState]:
     """Those that a filter names, else the usual ones."""
     choice = asked.choices.get(FilterField.STATE, Choice())
-    return [state for state in (way.states if choice.any_of else way.usual) if is_asked_for(state, choice)]
+    named = way.operation.states if choice.any_of else way.operation.usual
+    return [state for state in named if is_asked_for(state, choice)]
 
 
 def _in_state(request: PageRequest, asked: listing.Filters, way: Way, state: OutboxState) -> Iterator[OutboxItem]:
     """What lost its content can be dismissed alone: it counts as none of those that may be retried at once."""
     wanted = Query({**asked.choices, FilterField.STATE: Choice((state,))}, asked.since, asked.until)
-    return (
-        item for item in request.context.ledger.outbox.deliveries.all(wanted) if item.body != NO_BODY or way is DISMISS
-    )
+    found = request.context.ledger.outbox.deliveries.all(wanted)
+    return (item for item in found if item.body != NO_BODY or way is DISMISS)
 
 
 # ── the preview, and what follows ───────────────────────────────────────────────────────────────────────────────────
 
 def _look(way: Way, choose: Choose, request: PageRequest) -> Response:
     chosen = choose(request, way)
-    return show(request, _preview(request, way, chosen), chosen.links, action=listing.here(request))
+    title, button = _called(way, chosen)
+    return show(request, Preview(
+        title, button, listing.address("/outbox", chosen.query), tuple(_changes(way, chosen)), chosen.outline.seen,
+        tuple(way.sent(chosen.outline)) or ("Nothing.",), way.stays, way.undo,
+        because_required=chosen.because_required, count=chosen.outline.count, is_danger=way.is_danger,
+    ), chosen.links, action=listing.here(request))
 
 
-def _preview(request: PageRequest, way: Way, chosen: DeliverySelection) -> Preview:
-    """Seen is all that it says, and each delivery as it stands."""
-    changes, sent = tuple(_changes(request, way, chosen)), tuple(way.sent(request, chosen)) or ("Nothing.",)
-    seen = ((item.id, item.state) for item in (*chosen.items, *chosen.replaced))
-    return Preview(
-        *_called(request, way, chosen), listing.address("/outbox", chosen.query), changes,
-        (way.verb, chosen.subject, *changes, *sent, *seen), sent, way.stays, way.undo,
-        because_required=chosen.because_required, count=chosen.count, is_danger=way.is_danger,
-    )
-
-
-def _called(request: PageRequest, way: Way, chosen: DeliverySelection) -> tuple[str, str]:
+def _called(way: Way, chosen: DeliverySelection) -> tuple[str, str]:
     """Title and button, by what would be done."""
-    if chosen.count:
-        return f"{way.verb} {chosen.what}", f"{way.verb} {counted(chosen.count, 'delivery', 'deliveries')}"
-    if chosen.whole is not None and chosen.whole in request.context.ledger.outbox.deliveries.disabled():
-        return (f"Enable {name(chosen.whole)} again",) * 2
-    return f"{way.verb} {chosen.what}", f"{way.verb}: sends nothing"
+    title, count = f"{way.verb} {chosen.where}", chosen.outline.count
+    if count:
+        return title, f"{way.verb} {counted(count, 'delivery', 'deliveries')}"
+    if chosen.is_whole_target and chosen.outline.disabled:
+        return (f"Enable {name(chosen.subject)} again",) * 2
+    return title, f"{way.verb}: sends nothing"
 
 
-def _changes(request: PageRequest, way: Way, chosen: DeliverySelection) -> Iterator[str]:
-    for state, many in chosen.numbers.items():
+def _changes(way: Way, chosen: DeliverySelection) -> Iterator[str]:
+    found = chosen.outline
+    for state, many in found.numbers.items():
         yield f"{counted(many, *_SUCH[state])} would {way.would}."
-    if chosen.replaced:
-        yield f"{counted(len(chosen.replaced), *_REPLACED)}."
-    yield from way.also(request, chosen)
+    if found.replaced:
+        yield f"{counted(len(found.replaced), *_REPLACED)}."
+    yield from way.also(found)
     yield from chosen.notes
-    sample = chosen.items[:SAMPLE]
+    sample = found.items[:SAMPLE]
     yield from map(told, sample)
-    if sample and chosen.count > len(sample):
-        yield f"and {number(chosen.count - len(sample))} more"
+    if sample and found.count > len(sample):
+        yield f"and {number(found.count - len(sample))} more"
 
 
 def _run(way: Way, choose: Choose, request: PageRequest) -> Response:
     chosen = choose(request, way)
     why = because(request, required=chosen.because_required)
-    demand_seen(request, _preview(request, way, chosen).seen, chosen.count)
-    way.run(request, chosen, why)
+    demand_seen(request, chosen.outline.seen, chosen.outline.count)
+    chosen.operation.carry_out(request.actor(why))
     return see(listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", chosen.subject)]))
 
 

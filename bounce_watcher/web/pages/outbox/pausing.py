@@ -1,12 +1,9 @@
 """A target that a person pauses or resumes, each after a preview."""
 
-from dataclasses import dataclass
-
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.stock import Queue
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.service.operations.outbox import PauseTarget, ResumeTarget, TargetOperation, TargetOutline
 from bounce_watcher.web.pages.outbox.deliveries import paused_since
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
@@ -15,72 +12,73 @@ from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view.formatting import counted, name, number
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """What a person turns: `paused` is how it stands now."""
-
-    target: str
-    queue: Queue
-    paused: Pause | None
-
-    @property
-    def seen(self) -> tuple[object, ...]:
-        return ("switch", self.target, self.paused)
-
-    @property
-    def waiting(self) -> str:
-        return counted(self.queue.due, "waiting delivery", "waiting deliveries")
-
-
-def _switch(request: PageRequest, *, is_paused: bool) -> Switch:
+def _outline(request: PageRequest, operation: TargetOperation, *, is_paused: bool) -> TargetOutline:
     """Raises HTTPException where there is no such target, or it stands so already."""
-    target, ledger = request.query.get("target", ""), request.context.ledger
-    paused = ledger.outbox.paused().get(target)
-    if paused is None and target not in {each.name for each in request.context.settings.receivers}:
+    found = operation.preview(request.actor(None))
+    if found.paused is None and not found.is_configured:
         raise HTTPException(404, "No configured target has this name.")
-    if (paused is not None) is not is_paused:
+    if (found.paused is not None) is not is_paused:
         raise HTTPException(409, f"It is {'not paused' if is_paused else 'paused already'}: nothing was changed.")
-    return Switch(target, ledger.browsing.queues().get(target, Queue()), paused)
+    return found
+
+
+def _waiting(found: TargetOutline) -> str:
+    return counted(found.queue.due, "waiting delivery", "waiting deliveries")
+
+
+def _pause(request: PageRequest) -> PauseTarget:
+    return PauseTarget(*request.context.house, request.query.get("target", ""))
 
 
 def pause_preview(request: PageRequest) -> Response:
-    here = _switch(request, is_paused=False)
+    operation = _pause(request)
+    found, target = _outline(request, operation, is_paused=False), name(operation.target)
     return show(request, Preview(
-        f"Pause {name(here.target)}", "Pause", "/outbox",
-        (f"Nothing more is sent to {name(here.target)} until you resume it. Deliveries in flight finish; the pause "
+        f"Pause {target}", "Pause", "/outbox",
+        (f"Nothing more is sent to {target} until you resume it. Deliveries in flight finish; the pause "
          "takes a few seconds to apply.",),
-        here.seen, ("Nothing, until it is resumed.",),
-        (f"{here.waiting} now. Nothing is lost, and nothing counts as failed.",
+        found.seen, ("Nothing, until it is resumed.",),
+        (f"{_waiting(found)} now. Nothing is lost, and nothing counts as failed.",
          "Addresses are still suppressed and released; the target is notified later."),
         "It can be resumed at any time.", because_required=True,
     ), action=listing.here(request))
 
 
 def pause(request: PageRequest) -> Response:
-    here = _switch(request, is_paused=False)
-    why = because(request, required=True)
-    demand_seen(request, here.seen, 1)
-    request.context.ledger.outbox.pause(here.target, request.actor(why))
-    return see(listing.address("/outbox", [("done", "pause"), ("on", here.target)]))
+    operation = _pause(request)
+    found = _outline(request, operation, is_paused=False)
+    return _carry_out(request, operation, found, "pause", because_required=True)
+
+
+def _resume(request: PageRequest) -> ResumeTarget:
+    return ResumeTarget(*request.context.house, request.query.get("target", ""))
 
 
 def resume_preview(request: PageRequest) -> Response:
-    here = _switch(request, is_paused=True)
-    assert here.paused is not None
+    operation = _resume(request)
+    found, target = _outline(request, operation, is_paused=True), name(operation.target)
+    assert found.paused is not None
     return show(request, Preview(
-        f"Resume {name(here.target)}", "Resume", "/outbox",
-        (f"It is paused. {paused_since(here.paused, request.now)}.", f"{here.waiting}: sent from now on."),
-        here.seen, (f"Waiting deliveries, in order: {number(here.queue.due)} to {name(here.target)}.",),
+        f"Resume {target}", "Resume", "/outbox",
+        (f"It is paused. {paused_since(found.paused, request.now)}.", f"{_waiting(found)}: sent from now on."),
+        found.seen, (f"Waiting deliveries, in order: {number(found.queue.due)} to {target}.",),
         ("Targets that keep a list get only the newest state per address.",), "It can be paused again.",
     ), action=listing.here(request))
 
 
 def resume(request: PageRequest) -> Response:
-    here = _switch(request, is_paused=True)
-    why = because(request, required=False)
-    demand_seen(request, here.seen, 1)
-    request.context.ledger.outbox.resume(here.target, request.actor(why))
-    return see(listing.address("/outbox", [("done", "resume"), ("on", here.target)]))
+    operation = _resume(request)
+    found = _outline(request, operation, is_paused=True)
+    return _carry_out(request, operation, found, "resume", because_required=False)
+
+
+def _carry_out(
+    request: PageRequest, operation: TargetOperation, found: TargetOutline, done: str, *, because_required: bool
+) -> Response:
+    why = because(request, required=because_required)
+    demand_seen(request, found.seen)
+    operation.carry_out(request.actor(why))
+    return see(listing.address("/outbox", [("done", done), ("on", operation.target)]))
 
 
 ROUTES = (

@@ -17,9 +17,10 @@ from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.ledger.outbox.tries import Throughput
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState
-from bounce_watcher.outbox.opening import Receiver, channel_to
+from bounce_watcher.outbox.opening import Receiver
+from bounce_watcher.service.operations.outbox import Discard, Retry, tried
 from bounce_watcher.service.setup.doctor import explained
-from bounce_watcher.web.pages.outbox.deliveries import DISMISSED, DONE, RETRIED, error_of, outcome, paused_since
+from bounce_watcher.web.pages.outbox.deliveries import DONE, error_of, outcome, paused_since
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
@@ -171,8 +172,9 @@ def outbox(request: PageRequest) -> Response:
         states=[(each.value, formatting.DELIVERIES[each][0]) for each in OutboxState],
         types=[(each.value, each.value) for each in NoticeType if each is not NoticeType.TEST],
         range=request.query.get("range", ""), dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(request, asked),
-        filtered=listing.address("", filter_of(request)), may_retry=any(_leaves(asked, FilterField.STATE, RETRIED)),
-        may_dismiss=any(_leaves(asked, FilterField.STATE, DISMISSED)),
+        filtered=listing.address("", filter_of(request)),
+        may_retry=any(_leaves(asked, FilterField.STATE, Retry.states)),
+        may_dismiss=any(_leaves(asked, FilterField.STATE, Discard.states)),
         quote=lambda **values: listing.address("", list(values.items())),
     )
 
@@ -215,13 +217,9 @@ def test(request: PageRequest) -> Response:
 
 def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
     try:
-        channel = channel_to(receiver)
+        attempt = tried(receiver, now)
     except PermanentFailure as error:
         return False, str(error)
-    try:
-        attempt = channel.test(now)
-    finally:
-        channel.close()
     if attempt.disposition is Disposition.DELIVERED:
         return True, attempt.answer or "reachable"
     return False, "; ".join(explained(receiver, attempt))

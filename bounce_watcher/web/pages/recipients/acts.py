@@ -5,17 +5,12 @@ from datetime import UTC, datetime, timedelta
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
-    NoticeType,
-    State,
     Suppression,
-    SuppressionSource,
 )
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.operations.recipients import Forget, Release, StandingOutline, Suppress
 from bounce_watcher.service.watching import warn_of_files
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.recipients.recipient import address_of
@@ -31,14 +26,6 @@ _CAN_SUPPRESS_AGAIN = "To reverse it, suppress the address again."
 _CAN_RELEASE = "To reverse it, release the address."
 
 
-def _standing(request: PageRequest) -> list[Suppression]:
-    return list(request.context.ledger.lists.suppressions(SuppressionFilter(recipient=address_of(request))))
-
-
-def _seen(standing: list[Suppression]) -> tuple[object, ...]:
-    return tuple((each.stream, each.state, each.since, each.until, each.grounds) for each in standing)
-
-
 def _back(request: PageRequest) -> str:
     return f"/recipients/{request.path['rid']}"
 
@@ -47,21 +34,14 @@ def _done(request: PageRequest, action: str) -> Response:
     return see(f"{_back(request)}?done={action}")
 
 
-def _would_hear(request: PageRequest, kind: NoticeType, standing: list[Suppression]) -> tuple[str, ...]:
-    """Whom the change would be told: asked of the one who tells, and thrown away."""
-    listener = many.Listener(request)
-    listener.hear(kind, address_of(request), standing)
-    return listener.sentences()
-
-
 # ── release ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def release_preview(request: PageRequest) -> Response:
-    standing = _demand_standing(request)
-    complaint = any(each.reason == COMPLAINT_REASON for each in standing)
+    found = _to_release(request)
+    complaint = any(each.reason == COMPLAINT_REASON for each in found.standing)
     what = Preview(
-        f"Release {harmless(address_of(request), 320)}", f"Release in {_streams(len(standing))}", _back(request),
-        tuple(map(_told, standing)), _seen(standing), _would_hear(request, NoticeType.RELEASED, standing),
+        f"Release {harmless(address_of(request), 320)}", f"Release in {_streams(len(found.standing))}", _back(request),
+        tuple(map(_told, found.standing)), found.seen, many.would_hear(found.notices),
         ("Reports stay in the history but no longer count.",), _CAN_SUPPRESS_AGAIN,
         because="Proof that the recipient wants this mail (kept in the log)" if complaint
         else "Why? (kept in the log and sent)",
@@ -71,20 +51,22 @@ def release_preview(request: PageRequest) -> Response:
 
 
 def release(request: PageRequest) -> Response:
-    standing = _demand_standing(request)
+    found = _to_release(request)
     why = because(request, required=True)
-    demand_seen(request, _seen(standing), 1)
-    request.context.ledger.suppressions.release(
-        address_of(request), None, request.actor(why), announce=announcer(request.context.settings)
-    )
+    demand_seen(request, found.seen)
+    _release(request).carry_out(request.actor(why))
     return _done(request, "release")
 
 
-def _demand_standing(request: PageRequest) -> list[Suppression]:
-    standing = _standing(request)
-    if not standing:
+def _release(request: PageRequest) -> Release:
+    return Release(*request.context.house, address_of(request))
+
+
+def _to_release(request: PageRequest) -> StandingOutline:
+    found = _release(request).preview(request.actor(None))
+    if not found.standing:
         raise HTTPException(409, "This address is not suppressed, so there is nothing to release.")
-    return standing
+    return found
 
 
 def _streams(count: int) -> str:
@@ -103,13 +85,12 @@ def _told(each: Suppression) -> str:
 # ── suppress ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def suppress_preview(request: PageRequest) -> Response:
-    standing, streams = _standing(request), _known_streams(request)
-    wanted = _wanted(request, streams[0])
-    stays = [f"{_told(each)}. A suppression that lasts longer is kept." for each in standing]
+    streams = _known_streams(request)
+    found = Suppress(*request.context.house, address_of(request), streams[0]).preview(request.actor(None))
+    stays = [f"{_told(each)}. A suppression that lasts longer is kept." for each in found.standing]
     what = Preview(
         f"Suppress {harmless(address_of(request), 320)}", "Suppress", _back(request),
-        ("The address is suppressed by hand in the chosen stream.",), _seen(standing),
-        _would_hear(request, NoticeType.SUPPRESSED, [wanted]),
+        ("The address is suppressed by hand in the chosen stream.",), found.seen, many.would_hear(found.notices),
         tuple(stays) or ("Other streams are not affected.",), _CAN_RELEASE,
         because="Why? (kept in the log and sent)", because_required=True,
         inputs=(
@@ -124,20 +105,11 @@ def suppress(request: PageRequest) -> Response:
     stream = request.form.get("stream", "")
     if stream not in _known_streams(request):
         raise HTTPException(422, "Choose one of the streams: nothing was changed.")
-    until = _day(request)
-    why = because(request, required=True)
-    demand_seen(request, _seen(_standing(request)), 1)
-    request.context.ledger.suppressions.suppress(
-        address_of(request), stream, request.actor(why), until=until, announce=announcer(request.context.settings)
-    )
+    operation = Suppress(*request.context.house, address_of(request), stream, _day(request))
+    by = request.actor(because(request, required=True))
+    demand_seen(request, operation.preview(by).seen)
+    operation.carry_out(by)
     return _done(request, "suppress")
-
-
-def _wanted(request: PageRequest, stream: str) -> Suppression:
-    """As it would be told."""
-    return Suppression(
-        address_of(request), stream, State.SUPPRESSED, None, request.now, ByPerson(""), SuppressionSource.MANUAL
-    )
 
 
 def _known_streams(request: PageRequest) -> list[str]:
@@ -165,7 +137,8 @@ def _day(request: PageRequest) -> datetime | None:
 
 def forget_preview(request: PageRequest) -> Response:
     address = address_of(request)
-    erased = request.context.ledger.privacy.outline(address)
+    found = Forget(*request.context.house, address).preview(request.actor(None))
+    erased = found.erased
     changes = (
         (erased.events, "event", "loses its text", "lose their text"),
         (erased.messages, "mail", "is erased", "are erased"),
@@ -193,7 +166,7 @@ def forget_preview(request: PageRequest) -> Response:
         (*(told or ("No data about it remains, except in other people's mail.",)),
          "All stored mail and text is searched for the address, and the database file is cleaned. This may take "
          "minutes; you can leave the page."),
-        ("forget", address_key(address)), stays=tuple(stays), undo="This can't be reversed.", is_danger=True,
+        found.seen, stays=tuple(stays), undo="This can't be reversed.", is_danger=True,
         inputs=(FormField("address", "Type the address to confirm", type="email", required=True),),
         because_required=True,
     )
@@ -204,17 +177,17 @@ def forget(request: PageRequest) -> Response:
     address = address_of(request)
     if address_key(request.form.get("address", "").strip()) != address_key(address):
         raise HTTPException(422, "The address does not match: nothing was changed.")
-    why = because(request, required=True)
-    demand_seen(request, ("forget", address_key(address)), 1)
-    ledger, back = request.context.ledger, _back(request)
+    by, operation = request.actor(because(request, required=True)), Forget(*request.context.house, address)
+    demand_seen(request, operation.preview(by).seen)
+    back = _back(request)
 
     def run(hand: JobProgress) -> None:
         def looked_through(more: int) -> None:
             hand.advance(more)
             hand.step()
 
-        ledger.privacy.forget(address, request.actor(why), advance=looked_through)
-        warn_of_files(ledger.privacy.clean_files())
+        operation.carry_out(by, looked_through)
+        warn_of_files(operation.clean_files())
 
     work = Work("Forgetting an address", _looked_through, leads_to=f"{back}?done=forget", again=f"{back}/forget")
     return see(request.context.jobs.start(request.path["rid"], work, run))

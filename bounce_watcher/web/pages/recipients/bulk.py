@@ -2,7 +2,6 @@
 left out, unless the address of the page says so."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 
 from starlette.exceptions import HTTPException
@@ -11,7 +10,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, BulkOutline, ReleaseListed
 from bounce_watcher.web.pages.recipients.listing import FILTERS
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.listing import Filters
@@ -55,13 +54,10 @@ def _query(asked: Filters) -> Query:
 
 
 def _decision(request: PageRequest, asked: Filters) -> many.BulkAction[Ruled]:
-    ledger, included = request.context.ledger, _included(request)
     here = _without(request, _DONE)
     return many.BulkAction(
-        many.RULED, lambda wanted, dry_run: ledger.suppressions.release_all(
-            _query(asked), replace(wanted, included=included), dry_run=dry_run
-        ),
-        subject_of(asked), doing="Releasing", done="released",
+        ReleaseListed(*request.context.house, _query(asked), subject_of(asked), _included(request)), many.ruled,
+        doing="Releasing",
         nothing="There is nothing left to release: nothing was changed.", shell=_shell(request, asked),
         leads_to=listing.address(PATH, [*here, (_DONE, "release")]), again=listing.address(PATH, here),
     )
@@ -82,12 +78,12 @@ def _shell(request: PageRequest, asked: Filters) -> str:
 
 
 def release_preview(request: PageRequest) -> Response:
-    asked, listener = _asked(request), many.Listener(request)
+    asked = _asked(request)
     title = f"Release {subject_of(asked)}"
     decision = _decision(request, asked)
-    found = many.outline(request, decision, listener)
+    found = many.outline(request, decision)
     if found.more:
-        return at_the_shell(request, title, _back(request), many.MOST_HERE, decision.shell, _exports(request))
+        return at_the_shell(request, title, _back(request), MOST_PREVIEWED, decision.shell, _exports(request))
     if not found.changed:
         return _nothing(request, asked, found)
     here = listing.here(request)
@@ -95,7 +91,7 @@ def release_preview(request: PageRequest) -> Response:
     preview = Preview(
         title, f"Release {suppressions}", _back(request),
         (f"{suppressions} would end. Past reports about these addresses no longer count.",
-         *many.some(found.changed, many.RULED.line)), (found.seen,), listener.sentences(many.held(found)),
+         *many.some(found.changed, many.ruled)), found.seen, many.would_hear(found.notices, many.held(found)),
         (*many.spared(found), "Other streams of these addresses, and later matches of the filter."),
         "This can't be reversed in bulk: suppress addresses one by one.",
         because="Why? (kept in the log and sent)", because_required=True, count=len(found.changed), is_danger=True,
@@ -107,7 +103,7 @@ def release(request: PageRequest) -> Response:
     return many.carry_out(request, _decision(request, _asked(request)))
 
 
-def _nothing(request: PageRequest, asked: Filters, found: many.Outline[Ruled]) -> Response:
+def _nothing(request: PageRequest, asked: Filters, found: BulkOutline[Ruled]) -> Response:
     done = request.context.ledger.log.on(subject_of(asked), 1) if request.query.get(_DONE) else []
     return request.page(
         "released.html", "Released" if done else "Nothing to release", done=done[0] if done else None,
@@ -116,7 +112,7 @@ def _nothing(request: PageRequest, asked: Filters, found: many.Outline[Ruled]) -
     )
 
 
-def _to_include(request: PageRequest, found: many.Outline[Ruled]) -> Iterator[tuple[str, str]]:
+def _to_include(request: PageRequest, found: BulkOutline[Ruled]) -> Iterator[tuple[str, str]]:
     """Addresses of the preview in which those are released too that are left out here."""
     for left, how_many in many.left_out(found).items():
         if left in _WORDS:
@@ -141,7 +137,7 @@ def _without(request: PageRequest, *names: str) -> list[tuple[str, str]]:
 def download(request: PageRequest) -> Response:
     """All that would change, and all that would not, rehearsed."""
     asked = _asked(request)
-    everybody = many.rehearsed(request, _decision(request, asked), announcer(request.context.settings))
+    everybody = many.rehearsed(request, _decision(request, asked))
     return listing.download(request, asked, many.DOWNLOAD, everybody)
 
 

@@ -1,16 +1,14 @@
 """One mail through today's rules: the verdict as it is and as it would be, and what would follow; then that, as
 `reclassify` writes it."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Act
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import BounceEvent
-from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, read_again
+from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, Reread, RereadOutline
 from bounce_watcher.web.pages.recipients.events import event_of, path_of
 from bounce_watcher.web.pages.shared import many
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
@@ -20,28 +18,28 @@ from bounce_watcher.web.view import explanations, formatting
 from bounce_watcher.web.view.formatting import counted, harmless
 
 
-def _read(request: PageRequest, event: BounceEvent, announce: many.Announce) -> list[ReclassifiedEvent]:
+def _read(request: PageRequest, event: BounceEvent) -> tuple[Reread, RereadOutline, Sequence[ReclassifiedEvent]]:
     """Rehearsed. Raises HTTPException where there is no mail, or it cannot be analysed."""
-    context = request.context
+    operation = Reread(*request.context.house, event)
     try:
-        found = read_again(context.settings, context.ledger, event.message_digest, dry_run=True, announce=announce)
+        outline = operation.preview(request.actor(None))
     except PermanentFailure as error:
         raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
-    if found is None:
+    if outline.found is None:
         raise HTTPException(409, "The message is no longer stored, so it can't be reclassified.")
-    return found
+    return operation, outline, outline.found
 
 
 def preview(request: PageRequest) -> Response:
-    event, listener = event_of(request), many.Listener(request)
-    found = _read(request, event, listener)
+    event = event_of(request)
+    _, outline, found = _read(request, event)
     if not found:
         return request.page("read_again.html", "Reclassify", back=path_of(event), what=explanations.what(event),
                           rule=event.rule or event.recognizer)
     return show(request, Preview(
         f"Reclassify: {explanations.what(event)} of {formatting.moment(event.at)}",
-        f"Correct {counted(len(found), 'verdict')}",
-        path_of(event), tuple(map(_change, found)), (_digest(found),), listener.sentences(), tuple(_stays(found)),
+        f"Correct {counted(len(found), 'verdict')}", path_of(event), tuple(map(_change, found)), outline.seen,
+        many.would_hear(outline.notices), tuple(_stays(found)),
         "The old verdict stays with the report as text. Only other rules can reverse this.",
         because_required=True, count=len(found),
     ), action=f"{path_of(event)}/again")
@@ -69,23 +67,14 @@ def _stays(found: Sequence[ReclassifiedEvent]) -> Iterator[str]:
         yield "The effect on new recipients is shown only afterwards."
 
 
-def _digest(found: Sequence[ReclassifiedEvent]) -> str:
-    told = "\n".join(
-        "\0".join(map(str, (each.before, each.after.reason, each.after.rule, each.after.recipient, each.state)))
-        for each in found
-    )
-    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
-
-
 def correct(request: PageRequest) -> Response:
-    event, context = event_of(request), request.context
+    event = event_of(request)
     why = because(request, required=True)
-    found = _read(request, event, many.Listener(request))
+    operation, outline, found = _read(request, event)
     if not found:
         raise HTTPException(409, "Same result under current rules: nothing was changed.")
-    demand_seen(request, (_digest(found),), len(found))
-    act = Act(request.actor(why), "reread", event.id)
-    read_again(context.settings, context.ledger, event.message_digest, dry_run=False, act=act)
+    demand_seen(request, outline.seen, len(found))
+    operation.carry_out(request.actor(why))
     return see(f"{path_of(event)}?done=reread")
 
 

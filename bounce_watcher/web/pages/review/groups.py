@@ -9,7 +9,7 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.config.rules import DRAFTED, may_save, save_rule
+from bounce_watcher.config.rules import DRAFTED, may_save
 from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField, Query
 from bounce_watcher.ledger.recording.report_counts import Asked, CountScope
@@ -21,9 +21,10 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
-from bounce_watcher.service.operations.drafting import RuleDraft, Trial, holds_no_reply, samples_of, suggested, tried
+from bounce_watcher.service.operations.drafting import RuleDraft, SaveRule, Trial, holds_no_reply, samples_of, suggested
+from bounce_watcher.service.operations.reviewing import GroupOperation, Reopen, SetAside
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import because, demand_seen, digest
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
@@ -261,10 +262,10 @@ def _path(found: ReviewGroup) -> str:
 def trial(request: PageRequest) -> Response:
     """What a drafted rule would do: it changes nothing, so whoever may look may try."""
     found, draft = _failures(request), _draft(request)
-    outcome = tried(request.context.settings, request.context.ledger, found, draft, request.now)
+    outcome = SaveRule(*request.context.house, found, draft).preview(request.actor(None))
     return request.page(
         "review_rule.html", "Draft rule test", **_of_group(request, found), draft=draft, trial=outcome,
-        fields=[(name, getattr(draft, name)) for name in _FIELDS], seen=digest(outcome.seen),
+        fields=[(name, getattr(draft, name)) for name in _FIELDS], seen=outcome.seen,
         may_save=may_save(request.context.settings.rules_dir),
         has_folder=request.context.settings.rules_dir is not None,
         file=DRAFTED, taken=[
@@ -296,26 +297,25 @@ def _pair(rule: str, reason: Reason) -> str:
 
 def save(request: PageRequest) -> Response:
     """Only what the trial of this moment allows, and its reader has seen."""
-    found, draft, settings = _failures(request), _draft(request), request.context.settings
-    why = because(request, required=True)
-    if settings.rules_dir is None or not may_save(settings.rules_dir):
+    found, draft, rules_dir = _failures(request), _draft(request), request.context.settings.rules_dir
+    by = request.actor(because(request, required=True))
+    if rules_dir is None or not may_save(rules_dir):
         raise HTTPException(409, "No writable rules_dir: copy the rule instead.")
-    outcome = tried(settings, request.context.ledger, found, draft, request.now)
-    _demand_allowed(request, outcome)
+    operation = SaveRule(*request.context.house, found, draft)
+    _demand_allowed(request, operation.preview(by))
     try:
-        save_rule(settings.rules_dir, outcome.toml)
+        operation.carry_out(by)
     except ConfigError as error:
         raise HTTPException(409, f"The rules in rules_dir are invalid: {harmless(error, 500)}") from None
     except OSError as error:
         raise HTTPException(409, f"Can't write the rule: {harmless(error.strerror, 200)}") from None
-    request.context.ledger.review.note_rule(found.gid, draft.id, request.actor(why))
     return see(f"{_path(found)}?done=rule")
 
 
 def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
     if outcome.problems:
         raise HTTPException(422, f"This rule is not valid: {harmless(outcome.problems[0], 300)}")
-    demand_seen(request, outcome.seen, 1)
+    demand_seen(request, outcome.seen)
     accepted = set(request.form.getlist("accept"))
     if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
         told = f"It would take reports from {harmless(missing[0], 120)}: accept that or narrow the rule."
@@ -326,40 +326,42 @@ def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
 
 def aside_preview(request: PageRequest) -> Response:
     found = _group(request)
+    outline = SetAside(*request.context.house, found).preview(request.actor(None))
     return show(request, Preview(
         "Set aside this wording", "Set aside", _path(found),
         (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and later ones, are ignored.",),
-        (found.gid, found.state), stays=("Mail of this group still affects no address.",),
+        outline.seen, stays=("Mail of this group still affects no address.",),
         undo="To reverse it, reopen it.", because_required=True,
         inputs=(FormField("a_day", "How long", options=_A_DAY, value="10"),),
     ))
 
 
 def aside(request: PageRequest) -> Response:
-    found = _group(request)
     told = request.form.get("a_day", "")
     if told not in {value for value, _ in _A_DAY}:
         raise HTTPException(422, "Choose a duration: nothing was changed.")
-    why = because(request, required=True)
-    demand_seen(request, (found.gid, found.state), 1)
-    request.context.ledger.review.set_aside(found.gid, int(told) if told else None, request.actor(why))
-    return see(f"{_path(found)}?done=aside")
+    operation = SetAside(*request.context.house, _group(request), int(told) if told else None)
+    return _carry_out(request, operation, "aside", because_required=True)
 
 
 def up_preview(request: PageRequest) -> Response:
     found = _group(request)
+    outline = Reopen(*request.context.house, found).preview(request.actor(None))
     return show(request, Preview(
         "Reopen wording", "Reopen wording", _path(found), (f"{title_of(found)}: it is back in review.",),
-        (found.gid, found.state), undo="To reverse it, set it aside.",
+        outline.seen, undo="To reverse it, set it aside.",
     ))
 
 
 def up(request: PageRequest) -> Response:
-    found = _group(request)
-    why = because(request, required=False)
-    demand_seen(request, (found.gid, found.state), 1)
-    request.context.ledger.review.take_up(found.gid, request.actor(why))
-    return see(f"{_path(found)}?done=up")
+    return _carry_out(request, Reopen(*request.context.house, _group(request)), "up", because_required=False)
+
+
+def _carry_out(request: PageRequest, operation: GroupOperation, done: str, *, because_required: bool) -> Response:
+    by = request.actor(because(request, required=because_required))
+    demand_seen(request, operation.preview(by).seen)
+    operation.carry_out(by)
+    return see(f"{_path(operation.group)}?done={done}")
 
 
 ROUTES = (

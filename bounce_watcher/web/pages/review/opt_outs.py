@@ -11,6 +11,7 @@ from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField
 from bounce_watcher.ledger.review.optouts import GID, KEY_KINDS
 from bounce_watcher.model.optout import KeptOptOut
+from bounce_watcher.service.operations.reviewing import SettleOptOuts
 from bounce_watcher.web.pages.review import opt_out_words as opt_outs
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
@@ -131,13 +132,13 @@ def _who(kept: KeptOptOut) -> str:
 def done_preview(request: PageRequest) -> Response:
     kept = _waits(request)
     return show(request, Preview(
-        "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it is closed.",), _seen([kept]),
+        "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it is closed.",), _seen(request, [kept]),
         stays=(_STAYS,), undo="To reverse it, reopen it.",
     ))
 
 
 def done(request: PageRequest) -> Response:
-    return _settle(request, [_waits(request)], _recipient(request))
+    return _settle(request, [_waits(request)])
 
 
 def _waits(request: PageRequest) -> KeptOptOut:
@@ -151,12 +152,12 @@ def up_preview(request: PageRequest) -> Response:
     kept = _is_done(request)
     return show(request, Preview(
         "Reopen opt-out", "Reopen opt-out", f"{PATH}?state={_DONE}",
-        (f"{_who(kept)}: it is open again.",), _seen([kept]), undo="To reverse it, mark it as done.",
+        (f"{_who(kept)}: it is open again.",), _seen(request, [kept]), undo="To reverse it, mark it as done.",
     ))
 
 
 def up(request: PageRequest) -> Response:
-    return _settle(request, [_is_done(request)], _recipient(request), is_done=False)
+    return _settle(request, [_is_done(request)], is_done=False)
 
 
 def _is_done(request: PageRequest) -> KeptOptOut:
@@ -164,12 +165,6 @@ def _is_done(request: PageRequest) -> KeptOptOut:
     if kept.done_at is None:
         raise HTTPException(409, "It is open already: nothing was changed.")
     return kept
-
-
-def _recipient(request: PageRequest) -> str | None:
-    """Whom the log names."""
-    asked = _one(request).asked
-    return asked.recipient or asked.sender
 
 
 # ── all ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +175,7 @@ def all_preview(request: PageRequest) -> Response:
         return at_the_shell(request, "Mark all opt-outs as done", PATH, MOST, "bounce-watcher review done --all")
     return show(request, Preview(
         "Mark all opt-outs as done", f"Mark {counted(len(waiting), 'opt-out')} as done", PATH,
-        (f"{counted(len(waiting), 'opt-out')} open now; later ones stay open.",), _seen(waiting),
+        (f"{counted(len(waiting), 'opt-out')} open now; later ones stay open.",), _seen(request, waiting),
         stays=(_STAYS,), undo="To reverse it, reopen each one.", because_required=True,
         count=len(waiting),
     ), [(f"{PATH}.csv", "Download CSV")])
@@ -191,7 +186,7 @@ def all_done(request: PageRequest) -> Response:
     if len(waiting) > MOST:
         raise HTTPException(409, f"more than {MOST} are open: use the shell, nothing was changed")
     because(request, required=True)
-    return _settle(request, waiting, None)
+    return _settle(request, waiting)
 
 
 def _all(request: PageRequest) -> Sequence[KeptOptOut]:
@@ -202,18 +197,15 @@ def _all(request: PageRequest) -> Sequence[KeptOptOut]:
     return waiting
 
 
-def _seen(chosen: Sequence[KeptOptOut]) -> tuple[object, ...]:
-    return tuple((each.id, each.done_at) for each in chosen)
+def _seen(request: PageRequest, chosen: Sequence[KeptOptOut]) -> str:
+    return SettleOptOuts(*request.context.house, chosen).preview(request.actor(None)).seen
 
 
-def _settle(
-    request: PageRequest, chosen: Sequence[KeptOptOut], recipient: str | None, *, is_done: bool = True
-) -> Response:
-    why = because(request, required=False)
-    demand_seen(request, _seen(chosen), len(chosen))
-    request.context.ledger.review.settle_opt_outs(
-        [each.id for each in chosen], request.actor(why), recipient=recipient, is_done=is_done
-    )
+def _settle(request: PageRequest, chosen: Sequence[KeptOptOut], *, is_done: bool = True) -> Response:
+    operation = SettleOptOuts(*request.context.house, chosen, is_done)
+    by = request.actor(because(request, required=False))
+    demand_seen(request, operation.preview(by).seen, len(chosen))
+    operation.carry_out(by)
     return see(f"{PATH}?said={'done' if is_done else 'up'}")
 
 

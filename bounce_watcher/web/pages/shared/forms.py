@@ -3,9 +3,6 @@
 A form carries the digest of what its preview showed: whoever was shown something else than there is now looks again.
 """
 
-import hashlib
-from collections.abc import Iterable
-
 from starlette.exceptions import HTTPException
 
 from bounce_watcher.web.request import PageRequest
@@ -13,11 +10,6 @@ from bounce_watcher.web.request import PageRequest
 MOST_UNCOUNTED = 1000
 """More than so many are changed only by who types how many."""
 LONGEST_REASON = 500
-
-
-def digest(shown: Iterable[object]) -> str:
-    """Of what a preview shows, in its order."""
-    return hashlib.sha256("\x00".join(map(str, shown)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def because(request: PageRequest, *, required: bool) -> str:
@@ -30,9 +22,9 @@ def because(request: PageRequest, *, required: bool) -> str:
     return told
 
 
-def demand_seen(request: PageRequest, shown: Iterable[object], count: int) -> None:
+def demand_seen(request: PageRequest, seen: str, count: int = 1) -> None:
     """Raises HTTPException 409 where the preview showed something else, 422 where many were not counted by hand."""
-    if request.form.get("seen") != digest(shown):
+    if request.form.get("seen") != seen:
         raise HTTPException(409, "the data changed since this preview: reload it, nothing was changed")
     if count > MOST_UNCOUNTED and request.form.get("count", "").replace(",", "").strip() != str(count):
         raise HTTPException(422, f"type {count:,} to confirm: nothing was changed")

@@ -1,10 +1,8 @@
-"""A decision on many at once: rehearsed, counted, told in sentences, held to when it is made, and made beside the
-request."""
+"""A decision on many at once, as pages show it: told in sentences, and made beside the request once it was seen."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -12,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.db.paging import TookTooLong
-from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
-from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
+from bounce_watcher.ledger.suppressions.rulings import Ruled
+from bounce_watcher.model.ledger import State
 from bounce_watcher.policy.rulings import SkipReason
-from bounce_watcher.policy.settings import Mode
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, BulkOperation, BulkOutline
+from bounce_watcher.service.operations.operation import Notices
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.listing import Column, Download
@@ -26,146 +24,81 @@ from bounce_watcher.web.view.formatting import counted, harmless, number, paused
 
 T = TypeVar("T")
 
-MOST_HERE = 20_000
-"""Recipients that are decided on in the browser at once; more take too long for a page."""
 SAMPLE = 10
-
-Announce = Callable[[Occurrence], Sequence[OutboxItem]]
+REHEARSAL = "a rehearsal"
+"""The reason that stands for the one that a person will give."""
 
 
 # ── a decision ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class OutcomeKind(Generic[T]):
-    """What the outcomes of a decision, one for each recipient in a stream, tell a page.
-
-    `line` tells of one in words, `seen` what of it a person must have been shown; `changes` is whether anything becomes
-    of it.
-    """
-
-    line: Callable[[T], str]
-    seen: Callable[[T], Sequence[object]]
-    changes: Callable[[T], bool]
-
-
-@dataclass(frozen=True, slots=True)
 class BulkAction(Generic[T]):
-    """What a page decides: `run` carries it out batch by batch, or rehearses it. `subject` names it in the log.
+    """An operation on many, as a page tells of it. `line` tells in words what becomes of one recipient in a stream.
 
-    `doing` begins the title of the page on it while it is under way, `done` is what becomes of addresses, `nothing`
-    what is said where there are none any more, `shell` the command for too many. It `leads_to` a page on its outcome,
-    and is asked for `again` at the address of its preview.
+    `doing` begins the title of the page on it while it is under way, `nothing` is said where there are none any more,
+    `shell` is the command for too many. It `leads_to` a page on its outcome, and is asked for `again` at the address of
+    its preview.
     """
 
-    kind: OutcomeKind[T]
-    run: Callable[[BulkRequest, bool], Iterator[T]]
-    subject: str
+    operation: BulkOperation[T]
+    line: Callable[[T], str]
     doing: str
-    done: str
     nothing: str
     shell: str
     leads_to: str
     again: str
 
 
-@dataclass(slots=True)
-class Outline(Generic[T]):
-    """What a decision would come to. `seen` is a digest of all of it; `more`: it is too large, and only begun."""
-
-    changed: list[T] = field(default_factory=list)
-    spared: list[T] = field(default_factory=list)
-    seen: str = ""
-    more: bool = False
+def rehearsed(request: PageRequest, what: BulkAction[T]) -> Iterator[T]:
+    return what.operation.rehearse(request.actor(REHEARSAL))
 
 
-def rehearsed(request: PageRequest, what: BulkAction[T], announce: Announce) -> Iterator[T]:
-    return what.run(_wanted(request, what.subject, "a rehearsal", announce), True)
-
-
-def outline(request: PageRequest, what: BulkAction[T], listener: "Listener") -> Outline[T]:
+def outline(request: PageRequest, what: BulkAction[T]) -> BulkOutline[T]:
     """Raises HTTPException 503 where looking takes too long."""
-    found: Outline[T] = Outline()
-    seen = hashlib.sha256()
     try:
-        for place, each in enumerate(rehearsed(request, what, listener)):
-            if place == MOST_HERE:
-                found.more = True
-                break
-            seen.update("\0".join(map(str, (*what.kind.seen(each), "\n"))).encode("utf-8", "replace"))
-            (found.changed if what.kind.changes(each) else found.spared).append(each)
+        return what.operation.preview(request.actor(REHEARSAL))
     except TookTooLong:
         raise HTTPException(503, "The search took too long: use a narrower filter. Nothing was changed.") from None
-    found.seen = seen.hexdigest()
-    return found
 
 
 def carry_out(request: PageRequest, what: BulkAction[T]) -> Response:
     """Does what was seen, beside the request; a second click leads to the page on the first."""
     why, jobs = because(request, required=True), request.context.jobs
-    if page := jobs.under_way(what.subject, what.again):
+    if page := jobs.under_way(what.operation.subject, what.again):
         return see(page)
-    found = outline(request, what, Listener(request))
+    found = outline(request, what)
     if found.more:
         raise HTTPException(
-            422, f"More than {number(MOST_HERE)} addresses: use the shell: {what.shell}"
+            422, f"More than {number(MOST_PREVIEWED)} addresses: use the shell: {what.shell}"
         )
     if not found.changed:
         raise HTTPException(409, what.nothing)
-    demand_seen(request, (found.seen,), len(found.changed))
+    demand_seen(request, found.seen, len(found.changed))
     title = f"{what.doing} {counted(len(found.changed), 'address', 'addresses')}"
     work = Work(title, lambda done: f"{number(done)} done", what.leads_to, what.again)
-    return see(jobs.start(what.subject, work, partial(_do, request, what, why)))
+    return see(jobs.start(what.operation.subject, work, partial(_do, request, what.operation, why)))
 
 
-def _do(request: PageRequest, what: BulkAction[T], why: str, hand: JobProgress) -> None:
-    wanted = replace(_wanted(request, what.subject, why, announcer(request.context.settings)), step=hand.step)
-    for each in what.run(wanted, False):
-        if what.kind.changes(each):
+def _do(request: PageRequest, operation: BulkOperation[T], why: str, hand: JobProgress) -> None:
+    for each in operation.carry_out(request.actor(why), hand.step):
+        if operation.changes(each):
             hand.advance(1)
-
-
-def _wanted(request: PageRequest, subject: str, why: str, announce: Announce) -> BulkRequest:
-    return BulkRequest(request.actor(why), subject, announce, request.context.settings.policy)
 
 
 # ── what it would come to, in sentences ─────────────────────────────────────────────────────────────────────────────
 
-class Listener:
-    """Announces as the service would, and counts what each target would be told."""
-
-    def __init__(self, request: PageRequest) -> None:
-        self._ledger = request.context.ledger
-        self._announce = announcer(request.context.settings)
-        self._is_shadow = request.context.settings.policy.mode is Mode.SHADOW
-        self._told: Counter[tuple[NoticeType, str]] = Counter()
-
-    def __call__(self, occurrence: Occurrence) -> Sequence[OutboxItem]:
-        items = self._announce(occurrence)
-        self._told.update((item.type, item.target) for item in items)
-        return items
-
-    def hear(self, kind: NoticeType, address: str, standing: Iterable[Suppression]) -> None:
-        """As if these of the address were told so, under that name; of what is only held back nobody is."""
-        for each in standing:
-            if each.state is State.SUPPRESSED:
-                self(Occurrence(kind, each.since, address, each.stream, 1, {}))
-
-    def sentences(self, held: int = 0) -> tuple[str, ...]:
-        """What would be sent, and who is sent nothing just now; `held` is how many would be released of whom nobody was
-        told."""
-        if self._is_shadow:
-            return ("Nothing: watch-only mode sends nothing.",)
-        told = tuple(
-            f"{number(many)} × {kind.value} to {harmless(target, 80)}"
-            for (kind, target), many in sorted(self._told.items())
-        )
-        untold = (f"Nothing for the {number(held)} held: targets were never notified.",) if held else ()
-        said = (*told, *self._waits(), *untold)
-        return said or ("Nothing: targets were never notified, or no target subscribes.",)
-
-    def _waits(self) -> Iterator[str]:
-        targets = {target for _, target in self._told}
-        return map(paused_target, sorted(targets & self._ledger.outbox.paused().keys()))
+def would_hear(notices: Notices, held: int = 0) -> tuple[str, ...]:
+    """What would be sent, and who is sent nothing just now; `held` is how many would be released of whom nobody was
+    told."""
+    if notices.is_shadow:
+        return ("Nothing: watch-only mode sends nothing.",)
+    told = tuple(
+        f"{number(many)} × {kind.value} to {harmless(target, 80)}"
+        for (kind, target), many in sorted(notices.told.items())
+    )
+    untold = (f"Nothing for the {number(held)} held: targets were never notified.",) if held else ()
+    said = (*told, *map(paused_target, notices.paused), *untold)
+    return said or ("Nothing: targets were never notified, or no target subscribes.",)
 
 
 def some(rows: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
@@ -187,37 +120,30 @@ LEFT: Mapping[SkipReason, str] = {
 }
 
 
-def held(found: Outline[Ruled]) -> int:
+def held(found: BulkOutline[Ruled]) -> int:
     """Of those who change, how many were held: nobody was told of them."""
     return sum(each.was is State.PENDING for each in found.changed)
 
 
-def left_out(found: Outline[Ruled]) -> Counter[SkipReason]:
+def left_out(found: BulkOutline[Ruled]) -> Counter[SkipReason]:
     """How many would stay as they are, by why."""
     return Counter(each.left for each in found.spared if each.left is not None)
 
 
-def spared(found: Outline[Ruled]) -> Iterator[str]:
+def spared(found: BulkOutline[Ruled]) -> Iterator[str]:
     """Who would stay as they are, by why, and some of them by name."""
     for left, many in left_out(found).items():
         yield f"{counted(many, 'suppression')} left out: {LEFT[left]}."
-    yield from some([each for each in found.spared if each.left is not SkipReason.FORGOTTEN], RULED.line)
+    yield from some([each for each in found.spared if each.left is not SkipReason.FORGOTTEN], ruled)
 
 
-def _ruled(each: Ruled) -> str:
+def ruled(each: Ruled) -> str:
+    """What becomes of one, in a line."""
     if each.left is not None:
         return f"{named(each.recipient, each.stream)}: {LEFT[each.left]}"
     why, was, now = each.reason, formatting.STATES[each.was][0], formatting.STATES[each.state][0]
     return f"{named(each.recipient, each.stream)}: {formatting.reason(why) if why else 'no report'}; {was}, then {now}"
 
-
-def _is_ruled(each: Ruled) -> bool:
-    return each.left is None
-
-
-RULED: OutcomeKind[Ruled] = OutcomeKind(
-    _ruled, lambda each: (each.recipient, each.stream, each.was, each.state, each.left), _is_ruled
-)
 
 DOWNLOAD: Download[Ruled] = Download("decided", (
     Column("Address", lambda each: each.recipient),

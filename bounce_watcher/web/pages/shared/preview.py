@@ -27,7 +27,7 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`title` and `button` begin with the same verb. `seen` is what the digest in the form is made of.
+    """`title` and `button` begin with the same verb. `seen` is the digest of what was shown.
 
     `changes`, `sent` and `stays` are sentences; `undo` says whether it can be undone. `count` is how many it changes.
     """
@@ -36,7 +36,7 @@ class Preview:
     button: str
     cancel: str
     changes: tuple[str, ...]
-    seen: tuple[object, ...]
+    seen: str
     sent: tuple[str, ...] = ("Nothing is sent.",)
     stays: tuple[str, ...] = ()
     undo: str = ""
@@ -62,6 +62,6 @@ def show(
 ) -> Response:
     """The page; it posts to `action`, else to its own path. `links` lead to the whole of what would change."""
     return request.page(
-        "preview.html", what.title, preview=what, seen=forms.digest(what.seen), action=action or request.url_path,
+        "preview.html", what.title, preview=what, seen=what.seen, action=action or request.url_path,
         links=list(links), longest=forms.LONGEST_REASON,
     )

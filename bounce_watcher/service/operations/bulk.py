@@ -1,0 +1,156 @@
+"""A decision on many at once: all that an incident holds or led to, or all that a list of recipients shows.
+
+It goes batch by batch, each a transaction with what it adds to the row in the log. One that broke off is begun anew,
+and does the rest.
+"""
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from bounce_watcher.ledger.db.query import Query
+from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
+from bounce_watcher.ledger.suppressions.undo import UndoOutcome
+from bounce_watcher.model.ledger import Actor, Announce
+from bounce_watcher.policy.guards.incident import Incident
+from bounce_watcher.policy.rulings import Ruling, SkipReason
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation
+
+T = TypeVar("T")
+
+MOST_PREVIEWED = 20_000
+"""Recipients that an outline names; more take too long for a page."""
+
+
+@dataclass(slots=True)
+class BulkOutline(Generic[T]):
+    """Who would change and who would not, and what would be told. `seen` is a digest of all of it; `more`: there are
+    more than an outline names."""
+
+    notices: Notices
+    changed: list[T] = field(default_factory=list)
+    spared: list[T] = field(default_factory=list)
+    seen: str = ""
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
+    """What becomes of each recipient in a stream is a `T`. `subject` names the whole in the log."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What the log names."""
+
+    @abstractmethod
+    def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[T]:
+        """Carries it out batch by batch, or rehearses it."""
+
+    @abstractmethod
+    def changes(self, each: T) -> bool:
+        """Whether anything becomes of it."""
+
+    @abstractmethod
+    def seen(self, each: T) -> Sequence[object]:
+        """What of it a person must have been shown."""
+
+    def preview(self, by: Actor) -> BulkOutline[T]:
+        """Of `MOST_PREVIEWED` at most. Raises TookTooLong."""
+        counter = NoticeCounter(self.settings, self.ledger)
+        changed, spared, more, seen = list[T](), list[T](), False, hashlib.sha256()
+        for place, each in enumerate(self.run(self._request(by, counter), dry_run=True)):
+            if more := place == MOST_PREVIEWED:
+                break
+            seen.update("\0".join(map(str, (*self.seen(each), "\n"))).encode("utf-8", "replace"))
+            (changed if self.changes(each) else spared).append(each)
+        return BulkOutline(counter.notices, changed, spared, seen.hexdigest(), more)
+
+    def rehearse(self, by: Actor) -> Iterator[T]:
+        """What becomes of any number. Changes nothing."""
+        return self.run(self._request(by, announcer(self.settings)), dry_run=True)
+
+    def carry_out(self, by: Actor, step: Callable[[], None] | None = None) -> Iterator[T]:
+        """Does it as its outcomes are drawn. `step` is called before each batch: what it raises ends it there."""
+        return self.run(self._request(by, announcer(self.settings), step), dry_run=False)
+
+    def _request(self, by: Actor, announce: Announce, step: Callable[[], None] | None = None) -> BulkRequest:
+        return BulkRequest(by, self.subject, announce, self.settings.policy, step=step)
+
+
+@dataclass(frozen=True, slots=True)
+class RulingOperation(BulkOperation[Ruled]):
+    """One that leaves some as they are, each for a reason."""
+
+    def changes(self, each: Ruled) -> bool:
+        return each.left is None
+
+    def seen(self, each: Ruled) -> Sequence[object]:
+        return each.recipient, each.stream, each.was, each.state, each.left
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHeld(RulingOperation):
+    """All that the alert of that id holds back, released or put in force."""
+
+    alert: str
+    ruling: Ruling
+
+    @property
+    def subject(self) -> str:
+        return self.alert
+
+    def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[Ruled]:
+        return self.ledger.suppressions.rule(self.alert, self.ruling, wanted, dry_run=dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseListed(RulingOperation):
+    """All suppressions that a list of recipients shows under a filter, told in the log as `listed`.
+
+    Whom a person should think of twice is left out, unless `included`.
+    """
+
+    shown: Query
+    listed: str
+    included: frozenset[SkipReason] = frozenset()
+
+    @property
+    def subject(self) -> str:
+        return self.listed
+
+    def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[Ruled]:
+        return self.ledger.suppressions.release_all(
+            self.shown, replace(wanted, included=self.included), dry_run=dry_run
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UndoIncident(BulkOperation[UndoOutcome]):
+    """What an incident led to: its reports count no more, and what rested on them alone is released.
+
+    `named` is how the log calls it: the id of an alert, or what was chosen in words.
+    """
+
+    incident: Incident
+    named: str
+
+    @property
+    def subject(self) -> str:
+        return self.named
+
+    def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[UndoOutcome]:
+        return self.ledger.suppressions.undo(
+            self.incident, decider(self.settings), wanted.announce, wanted.by, subject=self.named, dry_run=dry_run,
+            step=wanted.step,
+        )
+
+    def changes(self, each: UndoOutcome) -> bool:
+        return True
+
+    def seen(self, each: UndoOutcome) -> Sequence[object]:
+        return each.recipient, each.stream, each.events, each.was, each.state

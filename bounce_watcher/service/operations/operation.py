@@ -1,0 +1,79 @@
+"""What a person asks for, by whichever way: shown first, then done.
+
+An operation is a value: what is to be done, and to what. `preview` says what it would come to and changes nothing;
+`carry_out` does it in bounded transactions, with its row in the log of actions in the same ones. Commands, pages and
+the API make the operation, call it, and put into words what it gives back.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import Actor, NoticeType, Occurrence, OutboxItem, State, Suppression
+from bounce_watcher.policy.settings import Mode
+from bounce_watcher.service.announcing import announcer
+
+Shown = TypeVar("Shown")
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(ABC, Generic[Shown, Done]):
+    """On the ledger, under these settings. `Shown` is its outline, `Done` what came of it."""
+
+    settings: Settings
+    ledger: Ledger
+
+    @abstractmethod
+    def preview(self, by: Actor) -> Shown:
+        """What it would come to if `by` did it now. Changes nothing."""
+
+    @abstractmethod
+    def carry_out(self, by: Actor) -> Done:
+        """Does it. `by.note` is the reason that was given."""
+
+
+def digest(shown: Iterable[object]) -> str:
+    """Of what an outline shows, in its order: whoever carries it out by another digest was shown something else."""
+    return hashlib.sha256("\x00".join(map(str, shown)).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What an operation would tell: how many, by type and target. `paused` are those of the targets that are sent
+    nothing just now; in watch-only mode (`is_shadow`) none is."""
+
+    told: Mapping[tuple[NoticeType, str], int]
+    paused: Sequence[str] = ()
+    is_shadow: bool = False
+
+
+class NoticeCounter:
+    """Announces as the service would, and counts what each target would be told."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._announce = announcer(settings)
+        self._is_shadow = settings.policy.mode is Mode.SHADOW
+        self._told: Counter[tuple[NoticeType, str]] = Counter()
+
+    def __call__(self, occurrence: Occurrence) -> Sequence[OutboxItem]:
+        items = self._announce(occurrence)
+        self._told.update((item.type, item.target) for item in items)
+        return items
+
+    def hear(self, kind: NoticeType, address: str, standing: Iterable[Suppression]) -> None:
+        """As if these of the address were told so, under that name; of what is only held back nobody is."""
+        for each in standing:
+            if each.state is State.SUPPRESSED:
+                self(Occurrence(kind, each.since, address, each.stream, 1, {}))
+
+    @property
+    def notices(self) -> Notices:
+        targets = {target for _, target in self._told}
+        return Notices(self._told, sorted(targets & self._ledger.outbox.paused().keys()), self._is_shadow)
