@@ -12,7 +12,8 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web.pages.shared import forms, many
+from bounce_watcher.service.operations import bulk
+from bounce_watcher.web.pages.shared import forms
 from tests.ledger.making import START, bounce, day, decide, page
 from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
@@ -148,7 +149,7 @@ def test_many_are_counted_by_hand_and_too_many_belong_to_the_shell(desk: Web, mo
     preview = desk.get(path).text
     assert "Type 11 to confirm" in said(preview)
     assert desk.post(path, data=form_of(preview, because="why")).status_code == 422
-    monkeypatch.setattr(many, "MOST_HERE", 5)
+    monkeypatch.setattr(bulk, "MOST_PREVIEWED", 5)
     shell = "bounce-watcher suppressions release --because '…' --dry-run --domain gmx.net"
     assert shell in said(desk.get(path).text)
     assert shell in said(desk.post(path, data=form_of(preview, because="why", count="11")).text)

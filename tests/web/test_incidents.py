@@ -20,7 +20,8 @@ from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.web.pages.shared import forms, many
+from bounce_watcher.service.operations import bulk
+from bounce_watcher.web.pages.shared import forms
 from bounce_watcher.web.view.formatting import command
 from bounce_watcher.words.grounds import text
 from tests.facts import an_alert
@@ -335,12 +336,12 @@ def test_many_are_counted_by_hand_and_too_many_are_for_the_shell(desk: Web, monk
     assert "Type 60 to confirm" in preview
     assert desk.post(path, data=form_of(preview, because="why", count="59")).status_code == 422
     before = state_of(desk.ledger)
-    monkeypatch.setattr(many, "MOST_HERE", 59)
+    monkeypatch.setattr(bulk, "MOST_PREVIEWED", 59)
     text = desk.get(path).text
     assert f"bounce-watcher undo --alert {the_alert(desk).id} --dry-run" in text
     assert desk.post(path, data=form_of(preview, because="why", count="60")).status_code == 422
     assert state_of(desk.ledger) == before
-    monkeypatch.setattr(many, "MOST_HERE", 60)
+    monkeypatch.setattr(bulk, "MOST_PREVIEWED", 60)
     assert desk.post(path, data=form_of(preview, because="why", count="60")).status_code == 303
 
 

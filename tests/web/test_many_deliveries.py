@@ -9,6 +9,7 @@ from bounce_watcher.ledger.outbox import listing as deliveries
 from bounce_watcher.model.ledger import Actor, NoticeType, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.operations import outbox as operations
 from bounce_watcher.web.pages.outbox import many_deliveries
 from bounce_watcher.web.pages.shared import forms
 from tests.facts import BY
@@ -212,7 +213,7 @@ def test_a_retry_of_nothing_but_what_was_replaced_sends_nothing(desk: Web, path:
 
 def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "At most: those without" not in desk.get(WAYS[0]).text
-    for module in (many_deliveries, deliveries):
+    for module in (operations, deliveries):
         monkeypatch.setattr(module, "MOST_COUNTED", 2)
     desk.ledger.privacy.forget("a@example.org", BY)
     preview = desk.get(WAYS[0]).text

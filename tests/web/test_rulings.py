@@ -10,7 +10,8 @@ from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.pages.shared import forms, many
+from bounce_watcher.service.operations import bulk
+from bounce_watcher.web.pages.shared import forms
 from bounce_watcher.words.grounds import text
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless
@@ -137,12 +138,12 @@ def test_many_are_counted_by_hand_and_too_many_belong_to_the_shell(
     preview = desk.get(path).text
     assert "Type 60 to confirm" in said(preview)
     assert desk.post(path, data=form_of(preview, because="why")).status_code == 422
-    monkeypatch.setattr(many, "MOST_HERE", 20)
+    monkeypatch.setattr(bulk, "MOST_PREVIEWED", 20)
     answer = desk.post(path, data=form_of(preview, because="why", count="60"))
     shell = f"bounce-watcher alerts confirm {the_alert(desk).id} --because '…' --dry-run"
     assert shell in said(answer.text)
     assert (answer.status_code, shell in said(desk.get(path).text), state_of(desk.ledger)) == (422, True, before)
-    monkeypatch.setattr(many, "MOST_HERE", 60)
+    monkeypatch.setattr(bulk, "MOST_PREVIEWED", 60)
     assert desk.post(path, data=form_of(preview, because="why", count="60")).status_code == 303
 
 

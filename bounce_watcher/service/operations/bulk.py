@@ -29,13 +29,14 @@ MOST_PREVIEWED = 20_000
 @dataclass(slots=True)
 class BulkOutline(Generic[T]):
     """Who would change and who would not, and what would be told. `seen` is a digest of all of it; `more`: there are
-    more than an outline names."""
+    more than the `most` that an outline names."""
 
     notices: Notices
     changed: list[T] = field(default_factory=list)
     spared: list[T] = field(default_factory=list)
     seen: str = ""
     more: bool = False
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
                 break
             seen.update("\0".join(map(str, (*self.seen(each), "\n"))).encode("utf-8", "replace"))
             (changed if self.changes(each) else spared).append(each)
-        return BulkOutline(counter.notices, changed, spared, seen.hexdigest(), more)
+        return BulkOutline(counter.notices, changed, spared, seen.hexdigest(), more, MOST_PREVIEWED)
 
     def rehearse(self, by: Actor) -> Iterator[T]:
         """What becomes of any number. Changes nothing."""

@@ -80,7 +80,7 @@ class RereadOutline:
 
 
 @dataclass(frozen=True, slots=True)
-class Reread(Operation[RereadOutline, None]):
+class RereadMail(Operation[RereadOutline, None]):
     """One message through today's rules: what changes, as `reclassify` finds and writes it.
 
     Raises PermanentFailure where the mail breaks or stalls the analysis, and TemporaryFailure.

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.model.ledger import Alert
 from bounce_watcher.policy.rulings import Ruling
-from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, RuleHeld
+from bounce_watcher.service.operations.bulk import RuleHeld
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
@@ -63,7 +63,7 @@ def _preview(request: PageRequest, ruling: Ruling) -> Response:
     decision = _decision(request, alert, ruling)
     found = many.outline(request, decision)
     if found.more:
-        return at_the_shell(request, title, back, MOST_PREVIEWED, decision.shell, links)
+        return at_the_shell(request, title, back, found.most, decision.shell, links)
     if not found.changed:
         raise HTTPException(409, decision.nothing)
     addresses = counted(len(found.changed), "held address", "held addresses")

@@ -12,7 +12,7 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.providers import provider_of
-from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, BulkOutline, UndoIncident
+from bounce_watcher.service.operations.bulk import BulkOutline, UndoIncident
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.listing import Column, Download
@@ -132,7 +132,7 @@ def _stays(found: BulkOutline[UndoOutcome]) -> Iterator[str]:
 def _preview(request: PageRequest, wanted: UndoRequest) -> Response:
     found = many.outline(request, _decision(request, wanted))
     if found.more or not found.changed:
-        return _form(request, wanted=wanted, more=found.more)
+        return _form(request, wanted=wanted, most=found.most if found.more else 0)
     incident = wanted.incident
     when = f"From {moment(incident.since)} to {moment(incident.until)}: {harmless(words.scene(incident.scene), 300)}."
     preview = Preview(
@@ -177,12 +177,12 @@ def undo(request: PageRequest) -> Response:
 
 
 def _form(
-    request: PageRequest, *, wanted: UndoRequest | None = None, problem: str | None = None, more: bool = False
+    request: PageRequest, *, wanted: UndoRequest | None = None, problem: str | None = None, most: int = 0
 ) -> Response:
     done = request.context.ledger.log.on(wanted.subject, 1) if wanted and request.query.get("done") else []
     asked = listing.filters(request, (), (*_CHOOSES, "done"))
     return request.page(
-        "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=MOST_PREVIEWED,
+        "undo.html", "Undo", wanted=wanted, problem=problem, most=most,
         done=done[0] if done else None,
         is_free=request.url_path == "/undo", times=listing.times_of(request, asked),
         chosen={each: request.query.get(each, "") for each in ("provider", "domain", "reason")},

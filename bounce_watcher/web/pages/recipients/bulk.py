@@ -10,7 +10,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
-from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, BulkOutline, ReleaseListed
+from bounce_watcher.service.operations.bulk import BulkOutline, ReleaseListed
 from bounce_watcher.web.pages.recipients.listing import FILTERS
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.listing import Filters
@@ -83,7 +83,7 @@ def release_preview(request: PageRequest) -> Response:
     decision = _decision(request, asked)
     found = many.outline(request, decision)
     if found.more:
-        return at_the_shell(request, title, _back(request), MOST_PREVIEWED, decision.shell, _exports(request))
+        return at_the_shell(request, title, _back(request), found.most, decision.shell, _exports(request))
     if not found.changed:
         return _nothing(request, asked, found)
     here = listing.here(request)

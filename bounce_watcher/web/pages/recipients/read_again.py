@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import BounceEvent
-from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, Reread, RereadOutline
+from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, RereadMail, RereadOutline
 from bounce_watcher.web.pages.recipients.events import event_of, path_of
 from bounce_watcher.web.pages.shared import many
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
@@ -18,9 +18,9 @@ from bounce_watcher.web.view import explanations, formatting
 from bounce_watcher.web.view.formatting import counted, harmless
 
 
-def _read(request: PageRequest, event: BounceEvent) -> tuple[Reread, RereadOutline, Sequence[ReclassifiedEvent]]:
+def _read(request: PageRequest, event: BounceEvent) -> tuple[RereadMail, RereadOutline, Sequence[ReclassifiedEvent]]:
     """Rehearsed. Raises HTTPException where there is no mail, or it cannot be analysed."""
-    operation = Reread(*request.context.house, event)
+    operation = RereadMail(*request.context.house, event)
     try:
         outline = operation.preview(request.actor(None))
     except PermanentFailure as error:

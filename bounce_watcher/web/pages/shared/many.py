@@ -13,7 +13,7 @@ from bounce_watcher.ledger.db.paging import TookTooLong
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.model.ledger import State
 from bounce_watcher.policy.rulings import SkipReason
-from bounce_watcher.service.operations.bulk import MOST_PREVIEWED, BulkOperation, BulkOutline
+from bounce_watcher.service.operations.bulk import BulkOperation, BulkOutline
 from bounce_watcher.service.operations.operation import Notices
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
@@ -69,7 +69,7 @@ def carry_out(request: PageRequest, what: BulkAction[T]) -> Response:
     found = outline(request, what)
     if found.more:
         raise HTTPException(
-            422, f"More than {number(MOST_PREVIEWED)} addresses: use the shell: {what.shell}"
+            422, f"More than {number(found.most)} addresses: use the shell: {what.shell}"
         )
     if not found.changed:
         raise HTTPException(409, what.nothing)
