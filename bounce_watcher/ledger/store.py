@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bounce_watcher.ledger.actions import ActionLog
     from bounce_watcher.ledger.history.history import LedgerHistory
     from bounce_watcher.ledger.lists.browsing import Browsing
+    from bounce_watcher.ledger.lists.figures import Figures
     from bounce_watcher.ledger.lists.lists import Lists
     from bounce_watcher.ledger.naming.names import Names
     from bounce_watcher.ledger.outbox.outbox import Outbox
@@ -97,6 +98,12 @@ class Ledger:
         from bounce_watcher.ledger.lists.browsing import Browsing
 
         return Browsing(self._engine)
+
+    @cached_property
+    def figures(self) -> "Figures":
+        from bounce_watcher.ledger.lists.figures import Figures
+
+        return Figures(self._engine)
 
     @cached_property
     def review(self) -> "Review":

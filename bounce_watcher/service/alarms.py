@@ -90,7 +90,7 @@ class Alarms:
         try:
             with self._troubles.guard(LEDGER, by_kind=True):
                 paces = self._ledger.recording.paces([mailbox.name for mailbox in state.mailboxes], now)
-                self._keep(findings(self._settings, state, self._ledger.browsing.queues(), paces, now), now)
+                self._keep(findings(self._settings, state, self._ledger.figures.queues(), paces, now), now)
         except BounceWatcherError:
             pass  # logged by the guard
         self._of_ledger.look(self._troubles.open().get(LEDGER), utcnow())

@@ -223,7 +223,7 @@ def _count_sent(model: Model, ledger: Ledger, end: datetime, by: timedelta) -> N
 
 def _deliver(ledger: Ledger, now: datetime) -> None:
     """All but the last of what the platform was to be told; a few it refused."""
-    waiting = ledger.browsing.stock().queues[LISTENER].due
+    waiting = ledger.figures.stock().queues[LISTENER].due
     refused = 0
     while waiting > _LEFT_WAITING and (items := ledger.outbox.lease(LISTENER, now, _LEASE, waiting - _LEFT_WAITING)):
         ledger.outbox.conclude([

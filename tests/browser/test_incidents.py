@@ -125,7 +125,7 @@ def test_a_target_is_paused_and_resumed(desk: Dashboard, opened: Open) -> None:
         assert [(done.action, done.because) for done in desk.ledger.log.newest(limit=1)] == [
             (action, f"they asked to {action}")
         ]
-        assert desk.ledger.browsing.stock().queues[LISTENER].paused == (action == "pause")
+        assert desk.ledger.figures.stock().queues[LISTENER].paused == (action == "pause")
 
 
 @pytest.mark.presses("/incidents/{id}/release")

@@ -48,7 +48,7 @@ def test_mails_by_whatever_columns_there_are(call: Call, tmp_path: Path) -> None
     assert call("import-sent", "a.csv", "b.csv") == (0, "2 new mails, 0 known already, 0 figures", "")
     assert call("import-sent", "a.csv") == (0, "0 new mails, 1 known already, 0 figures", "")
     with ledger() as it:
-        assert it.browsing.sent_by_day(*EVER, stream="news") == {(date(2026, 3, 1), "example.org"): 1}
+        assert it.figures.sent_by_day(*EVER, stream="news") == {(date(2026, 3, 1), "example.org"): 1}
 
 
 def test_figures_from_standard_input(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_figures_from_standard_input(call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     assert call("import-sent", "-") == (0, "0 new mails, 0 known already, 1 figure", "")
     with ledger() as it:
-        assert it.browsing.sent_by_day(*EVER) == {(date(2026, 3, 1), "example.org"): 1200}
+        assert it.figures.sent_by_day(*EVER) == {(date(2026, 3, 1), "example.org"): 1200}
 
 
 BAD = {

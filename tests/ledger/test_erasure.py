@@ -170,7 +170,7 @@ def test_what_the_platform_tells_later_stands_under_the_hash(ledger: Ledger, led
              SentMail("3.ada.lovelace=corp.example@x.example", ADA, "default", day(1))]
     assert ledger.recording.add_sent(mails).new == 2
     assert ledger.recording.add_sent(mails[:2]).known == 2
-    assert dict(ledger.browsing.sent_by_day(day(0).date(), day(3).date())) == {
+    assert dict(ledger.figures.sent_by_day(day(0).date(), day(3).date())) == {
         (day(1).date(), "corp.example"): 1, (day(1).date(), "example.org"): 1,
     }
     ledger.recording.deliver([Delivery(ADA, "default", day(2))], Platform())

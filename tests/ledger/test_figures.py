@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger.lists.figures import ALL, Dimension, Of, Sent, Span
+from bounce_watcher.ledger.lists.figures import ALL, Of, Sent, Span
+from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
@@ -35,10 +36,10 @@ def _event(n: int) -> BounceEvent:
 
 
 EVENTS = [_event(n) for n in range(200)]
-READ: dict[Dimension, Callable[[BounceEvent], str]] = {
-    Dimension.STREAM: lambda event: event.stream, Dimension.PROVIDER: provider,
-    Dimension.SENDING: lambda event: event.sending or "",
-    Dimension.TYPE: lambda event: event.type or "", Dimension.REASON: lambda event: event.reason or "",
+READ: dict[GroupBy, Callable[[BounceEvent], str]] = {
+    GroupBy.STREAM: lambda event: event.stream, GroupBy.PROVIDER: provider,
+    GroupBy.SENDING: lambda event: event.sending or "",
+    GroupBy.TYPE: lambda event: event.type or "", GroupBy.REASON: lambda event: event.reason or "",
 }
 SPANS = [
     Span(MIDNIGHT, MIDNIGHT + 14 * DAY),
@@ -49,7 +50,7 @@ SPANS = [
 ]
 
 
-def counted(span: Span, wanted: Callable[[BounceEvent], bool], parts: Sequence[Dimension]) -> Counter[tuple[str, ...]]:
+def counted(span: Span, wanted: Callable[[BounceEvent], bool], parts: Sequence[GroupBy]) -> Counter[tuple[str, ...]]:
     return Counter(
         tuple(str(READ[part](event)) for part in parts)
         for event in EVENTS if event.type and span.since <= event.at < span.until and wanted(event)
@@ -79,52 +80,52 @@ def filled(ledger: Ledger) -> Ledger:
 def test_totals_are_those_of_the_events(
     filled: Ledger, span: Span, of: Of, wanted: Callable[[BounceEvent], bool]
 ) -> None:
-    for parts in ((), (Dimension.TYPE,), (Dimension.TYPE, Dimension.REASON), (Dimension.STREAM,)):
-        found = filled.browsing.figures.totals(span, of, *parts)
+    for parts in ((), (GroupBy.TYPE,), (GroupBy.TYPE, GroupBy.REASON), (GroupBy.STREAM,)):
+        found = filled.figures.totals(span, of, *parts)
         assert {key: many for key, many in found.items() if many} == counted(span, wanted, parts)
 
 
 @for_each("span", SPANS)
 def test_providers_add_up_to_all(filled: Ledger, span: Span) -> None:
-    parts = (Dimension.PROVIDER, Dimension.TYPE)
-    assert filled.browsing.figures.totals(span, ALL, *parts) == counted(span, lambda _: True, parts)
+    parts = (GroupBy.PROVIDER, GroupBy.TYPE)
+    assert filled.figures.totals(span, ALL, *parts) == counted(span, lambda _: True, parts)
 
 
 @for_each("length", [HOUR, DAY])
 @for_each("of", [ALL, Of(providers=("google.com",)), Of(sendings=("week 1",))])
 def test_slots_add_up_to_totals(filled: Ledger, length: timedelta, of: Of) -> None:
     span = SPANS[0]
-    slots = filled.browsing.figures.slots(span, length, of, Dimension.TYPE)
+    slots = filled.figures.slots(span, length, of, GroupBy.TYPE)
     assert all((at - MIDNIGHT) % length == timedelta(0) for at, _ in slots)
     total: Counter[tuple[str, ...]] = Counter()
     for (_, values), many in slots.items():
         total[values] += many
-    assert total == filled.browsing.figures.totals(span, of, Dimension.TYPE)
+    assert total == filled.figures.totals(span, of, GroupBy.TYPE)
     inside = Span(START, START + HOUR) if length == HOUR else Span(MIDNIGHT, MIDNIGHT + DAY)
     of_first = {values: many for (at, values), many in slots.items() if at == inside.since}
-    assert of_first == filled.browsing.figures.totals(inside, of, Dimension.TYPE)
+    assert of_first == filled.figures.totals(inside, of, GroupBy.TYPE)
 
 
 @for_each("length", [HOUR, DAY])
 def test_the_most_come_first_and_all_are_counted(filled: Ledger, length: timedelta) -> None:
-    totals = filled.browsing.figures.totals(SPANS[0], ALL, Dimension.PROVIDER)
-    names, how_many = filled.browsing.figures.top(SPANS[0], length, ALL, Dimension.PROVIDER, 2)
+    totals = filled.figures.totals(SPANS[0], ALL, GroupBy.PROVIDER)
+    names, how_many = filled.figures.top(SPANS[0], length, ALL, GroupBy.PROVIDER, 2)
     assert [totals[(name,)] for name in names] == sorted(totals.values(), reverse=True)[:2]
     assert how_many == len(totals) == 3
-    sendings, how_many = filled.browsing.figures.top(SPANS[0], length, ALL, Dimension.SENDING, 10)
+    sendings, how_many = filled.figures.top(SPANS[0], length, ALL, GroupBy.SENDING, 10)
     assert ("" not in sendings, how_many) == (True, 4)
-    assert filled.browsing.figures.top(Span(day(-9), day(-8)), length, ALL, Dimension.PROVIDER, 2) == ([], 0)
+    assert filled.figures.top(Span(day(-9), day(-8)), length, ALL, GroupBy.PROVIDER, 2) == ([], 0)
 
 
 def test_hours_that_are_counted_no_more_are_read_in_the_events(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
     ledger.history.purge_counts(day(5))
     for span in SPANS:
-        assert ledger.browsing.figures.totals(span, ALL)[()] == counted(span, lambda _: True, ())[()]
+        assert ledger.figures.totals(span, ALL)[()] == counted(span, lambda _: True, ())[()]
 
 
 def test_first_and_last(ledger: Ledger) -> None:
-    figures = ledger.browsing.figures
+    figures = ledger.figures
     assert (figures.first_day(), figures.last_at(), figures.first_at("week 1")) == (None, None, None)
     record(ledger, page(*EVENTS))
     of_google = [event for event in EVENTS if provider(event) == "google.com"]
@@ -147,23 +148,23 @@ def test_newly_suppressed_are_addresses_whatever_became_of_them(ledger: Ledger) 
                         bounce("b", "a@d.example", at=day(1), stream="shop")))
     ledger.suppressions.suppress("d@d.example", "shop", Actor("jo", day(1), "asked"), announce=Platform())
     ledger.suppressions.release("a@d.example", None, Actor("jo", day(2), "mended"), announce=Platform())
-    found = ledger.browsing.figures.suppressed(Span(day(0), day(3)))
+    found = ledger.figures.suppressed(Span(day(0), day(3)))
     assert (found.addresses, found.complaints) == (3, 1)
-    assert ledger.browsing.figures.suppressed(Span(day(0), day(3)), "shop").addresses == 2
-    assert ledger.browsing.figures.suppressed(Span(day(2), day(3))).addresses == 0
-    assert ledger.browsing.figures.suppressed_by_stream(Span(day(0), day(3))) == {"default": 2, "shop": 2}
-    latest = ledger.browsing.figures.latest_changes(2)
+    assert ledger.figures.suppressed(Span(day(0), day(3)), "shop").addresses == 2
+    assert ledger.figures.suppressed(Span(day(2), day(3))).addresses == 0
+    assert ledger.figures.suppressed_by_stream(Span(day(0), day(3))) == {"default": 2, "shop": 2}
+    latest = ledger.figures.latest_changes(2)
     assert [(change.recipient, change.state) for change in latest] == [("a@d.example", State.RELEASED)] * 2
-    assert {change.stream for change in ledger.browsing.figures.latest_changes(9, "shop")} == {"shop"}
-    assert ledger.browsing.figures.held() == 0
+    assert {change.stream for change in ledger.figures.latest_changes(9, "shop")} == {"shop"}
+    assert ledger.figures.held() == 0
 
 
 def test_who_of_a_sending_is_suppressed_now(ledger: Ledger) -> None:
     for n in range(3):
         record(ledger, page(replace(bounce(f"m{n}", f"u{n}@d.example", at=day(n)), sending="spring")))
     ledger.suppressions.release("u0@d.example", None, Actor("jo", day(5), "mended"), announce=Platform())
-    assert ledger.browsing.figures.suppressed_of("spring", "default") == 2
-    assert ledger.browsing.figures.suppressed_of("spring", "shop") == ledger.browsing.figures.suppressed_of(
+    assert ledger.figures.suppressed_of("spring", "default") == 2
+    assert ledger.figures.suppressed_of("spring", "shop") == ledger.figures.suppressed_of(
         "summer", "default"
     ) == 0
 
@@ -176,8 +177,8 @@ def test_what_was_sent_is_known_if_it_was_before(ledger: Ledger) -> None:
         SentCount(first + timedelta(days=2), "shop", "d.example", 7),
     ])
     after, behind = first + timedelta(days=1), first + timedelta(days=9)
-    assert ledger.browsing.figures.sent(first, behind) == {"news": Sent(160, True), "shop": Sent(7, False)}
-    assert ledger.browsing.figures.sent(after, behind) == {"news": Sent(10, True), "shop": Sent(7, False)}
-    assert ledger.browsing.figures.sent(after + timedelta(days=60), behind + timedelta(days=60)) == {}
-    assert ledger.browsing.figures.sent_of(["spring", "summer", ""], "news") == {"spring": 150, "summer": 10}
-    assert ledger.browsing.figures.sent_of(["spring"], "shop") == {}
+    assert ledger.figures.sent(first, behind) == {"news": Sent(160, True), "shop": Sent(7, False)}
+    assert ledger.figures.sent(after, behind) == {"news": Sent(10, True), "shop": Sent(7, False)}
+    assert ledger.figures.sent(after + timedelta(days=60), behind + timedelta(days=60)) == {}
+    assert ledger.figures.sent_of(["spring", "summer", ""], "news") == {"spring": 150, "summer": 10}
+    assert ledger.figures.sent_of(["spring"], "shop") == {}

@@ -40,7 +40,7 @@ def test_it_waits_until_it_is_done_and_suppresses_nobody(ledger: Ledger) -> None
     newest, oldest = waiting(ledger)
     assert (oldest.asked, oldest.at, oldest.message_digest, oldest.mailbox) == (BY_TOKEN, START, "a", "returns")
     assert (newest.asked.recipient, newest.asked.evidence) == (None, None)
-    assert (ledger.browsing.stock().opt_outs.number, ledger.browsing.stock().opt_outs.oldest_at) == (2, START)
+    assert (ledger.figures.stock().opt_outs.number, ledger.figures.stock().opt_outs.oldest_at) == (2, START)
     (group,) = ledger.review.page(Query(), PagePosition(), day(1)).rows
     assert (group.gid, group.kind, group.mails, group.recipients, group.state) == (
         GID, Misread.OPT_OUT, 2, 2, GroupState.NEW)
@@ -56,7 +56,7 @@ def test_it_waits_until_it_is_done_and_suppresses_nobody(ledger: Ledger) -> None
     assert (done.id, done.done_at, done.done_by, done.because) == (oldest.id, day(3), "mara", "taken off")
     assert ledger.review.settle_opt_outs([newest.id], mara()) == 1
     assert list(ledger.review.groups(Query())) == []
-    assert ledger.browsing.stock().opt_outs.number == 0
+    assert ledger.figures.stock().opt_outs.number == 0
     assert [(each.action, each.actor, each.because) for each in ledger.log.newest()] == [
         ("opt-out done", "mara", "taken off")] * 2
 
@@ -175,9 +175,9 @@ def test_pages_and_counts(ledger: Ledger) -> None:
     assert [
         each.message_digest for each in ledger.review.opt_out_page(PagePosition(page.older, rows=3)).rows
     ] == ["3", "2", "1"]
-    found = ledger.browsing.stats(day(0), day(1), [GroupBy.TYPE])
+    found = ledger.figures.stats(day(0), day(1), [GroupBy.TYPE])
     assert (found.total, found.opt_outs, found.rows) == (0, 2, [])
-    assert ledger.browsing.stats(day(0), day(6), [GroupBy.TYPE], "shop").opt_outs == 4
+    assert ledger.figures.stats(day(0), day(6), [GroupBy.TYPE], "shop").opt_outs == 4
 
 
 def test_a_sequence_goes_on_as_if_nothing_had_come(ledger: Ledger) -> None:

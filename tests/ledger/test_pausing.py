@@ -24,9 +24,9 @@ def test_nothing_is_leased_until_it_is_resumed(ledger: Ledger) -> None:
     assert ledger.outbox.lease("platform", day(1), LEASE, 9) == []
     assert ledger.outbox.next_due("platform") is None
     assert len(deliver_all(ledger, "other")) == 1
-    assert ledger.browsing.queues()["platform"] == Queue(due=1, oldest_at=START, paused=True)
+    assert ledger.figures.queues()["platform"] == Queue(due=1, oldest_at=START, paused=True)
     assert ledger.outbox.resume("platform", BY)
-    assert ledger.browsing.queues()["platform"] == Queue(due=1, oldest_at=START)
+    assert ledger.figures.queues()["platform"] == Queue(due=1, oldest_at=START)
     assert len(deliver_all(ledger)) == 1
 
 
@@ -45,7 +45,7 @@ def test_what_is_under_way_is_written(ledger: Ledger) -> None:
     (item,) = ledger.outbox.lease("platform", START, LEASE, 1)
     ledger.outbox.pause("platform", MOVES)
     ledger.outbox.conclude([(item, DELIVERED)], START + MINUTE)
-    assert ledger.browsing.queues()["platform"] == Queue(paused=True)
+    assert ledger.figures.queues()["platform"] == Queue(paused=True)
 
 
 def test_neither_retry_nor_another_url_ends_a_pause(ledger: Ledger) -> None:

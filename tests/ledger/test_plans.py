@@ -13,10 +13,11 @@ from bounce_watcher.ledger.db.engine import open_engine
 from bounce_watcher.ledger.db.paging import PagePosition
 from bounce_watcher.ledger.db.query import Choice, FilterField, Query
 from bounce_watcher.ledger.history.revise import Revision
-from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
+from bounce_watcher.ledger.lists.figures import Figures, Of, Span
 from bounce_watcher.ledger.lists.filters import (
     EventFilter,
     EventPlace,
+    GroupBy,
     OutboxFilter,
     SuppressionFilter,
     SuppressionPlace,
@@ -271,12 +272,12 @@ _ONE = (Of(providers=("example.org",)), Of(sendings=("spring",)))
 
 
 @for_each("work", [
-    lambda figures: [figures.totals(_SPAN, of, Dimension.TYPE) for of in (Of(stream="news"), *_ONE)],
-    lambda figures: figures.totals(_SPAN, Of(), Dimension.PROVIDER, Dimension.TYPE),
-    lambda figures: [figures.slots(_DAYS, length, of, Dimension.TYPE) for length in (HOUR, DAY) for of in (Of(),
+    lambda figures: [figures.totals(_SPAN, of, GroupBy.TYPE) for of in (Of(stream="news"), *_ONE)],
+    lambda figures: figures.totals(_SPAN, Of(), GroupBy.PROVIDER, GroupBy.TYPE),
+    lambda figures: [figures.slots(_DAYS, length, of, GroupBy.TYPE) for length in (HOUR, DAY) for of in (Of(),
                                                                                                            *_ONE)],
     lambda figures: [figures.top(_DAYS, length, Of(), part, 5) for length in (HOUR, DAY)
-                     for part in (Dimension.PROVIDER, Dimension.SENDING)],
+                     for part in (GroupBy.PROVIDER, GroupBy.SENDING)],
     lambda figures: [figures.last_at(of) for of in (Of(), *_ONE)],
     lambda figures: (figures.first_day(), figures.first_at("spring"), figures.days_of(["spring"], "news")),
     lambda figures: [figures.newest(_SPAN, of, 5) for of in _ONE],
@@ -286,7 +287,7 @@ _ONE = (Of(providers=("example.org",)), Of(sendings=("spring",)))
     lambda figures: (figures.sent(_SPAN.since.date(), _SPAN.until.date()), figures.sent_of(["spring"], "news")),
 ], ids=["totals", "providers", "slots", "top", "last", "first", "newest", "suppressed", "now", "changes", "sent"])
 def test_figures_read_a_stretch_of_an_index(tmp_path: Path, work: Callable[[Figures], object]) -> None:
-    plans = _plans(tmp_path, lambda ledger: work(ledger.browsing.figures))
+    plans = _plans(tmp_path, lambda ledger: work(ledger.figures))
     assert plans
     assert _scanned(plans) <= {"suppression", "state_change", "(subquery-2)"}
     assert all(" USING INDEX " in plan for plan in plans if plan.startswith("SCAN suppression")), "who waits, no others"
@@ -294,7 +295,7 @@ def test_figures_read_a_stretch_of_an_index(tmp_path: Path, work: Callable[[Figu
 
 
 def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path) -> None:
-    plans = _plans(tmp_path, lambda ledger: ledger.browsing.stock())
+    plans = _plans(tmp_path, lambda ledger: ledger.figures.stock())
     assert _scanned(plans) <= {"suppression", "outbox", "alert", "endpoint"}
     great = {plan for plan in plans if plan.startswith(("SCAN suppression", "SCAN outbox"))}
     assert {plan for plan in great if " INDEX " not in plan.partition(": ")[0]} == set(), "an index alone is read"

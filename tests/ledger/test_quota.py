@@ -37,7 +37,7 @@ def left(ledger: Ledger) -> set[str]:
 def test_what_fits_is_kept(ledger: Ledger) -> None:
     assert ledger.history.raw_bytes() == 0
     fill(ledger, *bounces(10))
-    assert ledger.history.raw_bytes() == ledger.browsing.stock().raw_bytes == 10 * SIZE
+    assert ledger.history.raw_bytes() == ledger.figures.stock().raw_bytes == 10 * SIZE
     assert ledger.history.trim_raw(10 * SIZE) == 0
     assert len(left(ledger)) == 10
 

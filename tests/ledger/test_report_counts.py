@@ -3,19 +3,24 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bounce_watcher.ledger.history.revise import Revision
-from bounce_watcher.ledger.recording.report_counts import Asked, CountBy, CountScope, start_of
+from bounce_watcher.ledger.lists.figures import ALL, Of, Span
+from bounce_watcher.ledger.lists.filters import GroupBy
+from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, EventType
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.guards.outages import provider
 from tests.ledger.making import START, Platform, bounce, day, decide, page, record
 
-WHOLE = (day(-10), day(10))
+MIDNIGHT = START.replace(hour=0)
+WHOLE = Span(MIDNIGHT - 10 * DAY, MIDNIGHT + 10 * DAY)
 EVENTS = [
     bounce("m1", "a@gmail.com"),
     bounce("m2", "b@gmail.com", at=day(0.5), reason=Reason.MAILBOX_FULL),
@@ -28,42 +33,48 @@ EVENTS = [
 ]
 
 
-def by_type(events: Iterable[BounceEvent]) -> dict[tuple[str | int, ...], int]:
+def by_type(events: Iterable[BounceEvent]) -> dict[tuple[str, ...], int]:
     return dict(Counter((event.type.value,) for event in events if event.type))
 
 
-@pytest.mark.parametrize("scope", [CountScope.HOUR, CountScope.DAY, CountScope.PROVIDER])
-def test_counts_are_those_of_the_events_however_often_they_are_told(ledger: Ledger, scope: CountScope) -> None:
+def slots(ledger: Ledger, length: timedelta, of: Of = ALL, *parts: GroupBy) -> dict[tuple[str, ...], int]:
+    """What is counted by slots of that length, summed up."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for (_, values), number in ledger.figures.slots(WHOLE, length, of, *parts).items():
+        found[values] += number
+    return dict(found)
+
+
+@pytest.mark.parametrize(("length", "parts"), [(HOUR, ()), (DAY, ()), (DAY, (GroupBy.PROVIDER,))])
+def test_counts_are_those_of_the_events_however_often_they_are_told(
+    ledger: Ledger, length: timedelta, parts: tuple[GroupBy, ...]
+) -> None:
     record(ledger, page(*EVENTS))
     record(ledger, page(*EVENTS))
-    assert ledger.browsing.count_reports(Asked(scope, *WHOLE), CountBy.TYPE) == by_type(EVENTS) == {
+    found: Counter[tuple[str, ...]] = Counter()
+    for (kind, *_), number in slots(ledger, length, ALL, GroupBy.TYPE, *parts).items():
+        found[kind,] += number
+    assert dict(found) == by_type(EVENTS) == {
         ("hard",): 2, ("soft",): 1, ("block",): 1, ("undetermined",): 1, ("complaint",): 1,
     }
-    assert ledger.browsing.count_reports(Asked(scope, *WHOLE)) == {(): 6}
+    assert slots(ledger, length) == {(): 6}
 
 
 def test_one_sending_one_provider_one_stream(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    assert ledger.browsing.count_reports(
-        Asked(CountScope.SENDING, *WHOLE), CountBy.SUBJECT, CountBy.REASON
-    ) == {("spring", "invalid_recipient"): 1}
-    assert ledger.browsing.count_reports(Asked(CountScope.PROVIDER, *WHOLE, subject="google.com"), CountBy.TYPE) == {
+    assert slots(ledger, DAY, ALL, GroupBy.SENDING, GroupBy.REASON) == {("spring", "invalid_recipient"): 1}
+    assert slots(ledger, DAY, Of(providers=("google.com",)), GroupBy.TYPE) == {
         ("hard",): 1, ("soft",): 1, ("block",): 1, ("complaint",): 1,
     }
-    assert ledger.browsing.count_reports(Asked(CountScope.DAY, *WHOLE, stream="news")) == {(): 1}
-    assert ledger.browsing.count_reports(
-        Asked(CountScope.DAY, *WHOLE, reason="mailbox_full"), CountBy.TYPE
-    ) == {("soft",): 1}
+    assert slots(ledger, DAY, Of(stream="news")) == {(): 1}
+    assert slots(ledger, DAY, Of(reason="mailbox_full"), GroupBy.TYPE) == {("soft",): 1}
 
 
-def test_slots_are_those_that_begin_within(ledger: Ledger) -> None:
+def test_days_are_those_of_utc(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    midnight = START.replace(hour=0)
-    slots = ledger.browsing.count_reports(Asked(CountScope.DAY, midnight, day(10)), CountBy.SLOT)
-    days = {start_of(int(slot), CountScope.DAY.length): number for (slot,), number in slots.items()}
-    assert days == {midnight: 1, midnight.replace(day=2): 1, midnight.replace(day=3): 4}
-    assert ledger.browsing.count_reports(Asked(CountScope.DAY, START, day(10))) == {(): 5}
-    assert ledger.browsing.count_reports(Asked(CountScope.HOUR, day(0.5), day(1.5))) == {(): 1}
+    days = {begin: number for (begin, _), number in ledger.figures.slots(WHOLE, DAY, ALL).items()}
+    assert days == {MIDNIGHT: 1, MIDNIGHT + DAY: 1, MIDNIGHT + 2 * DAY: 4}
+    assert ledger.figures.totals(Span(day(0.5), day(1.5)), ALL).total() == 1
 
 
 def test_what_reads_otherwise_is_counted_otherwise(ledger: Ledger) -> None:
@@ -73,12 +84,14 @@ def test_what_reads_otherwise_is_counted_otherwise(ledger: Ledger) -> None:
                     remote_mta="mx.example.net")
     ledger.history.revise([Revision(first, after)], decide, Platform(), day(5), dry_run=False)
     stored = list(ledger.lists.events())
-    assert ledger.browsing.count_reports(Asked(CountScope.PROVIDER, *WHOLE), CountBy.TYPE) == by_type(stored)
-    assert by_type(stored)[(EventType.HARD.value,)] == 1
+    assert slots(ledger, DAY, ALL, GroupBy.TYPE) == slots(ledger, HOUR, ALL, GroupBy.TYPE) == by_type(stored)
+    assert by_type(stored)[EventType.HARD.value,] == 1
+    providers = slots(ledger, DAY, ALL, GroupBy.PROVIDER)
+    assert providers == dict(Counter((provider(event),) for event in stored if event.type))
 
 
 def test_hours_of_long_ago_are_dropped_and_days_stay(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
     assert ledger.history.purge_counts(day(1)) >= 2
-    assert ledger.browsing.count_reports(Asked(CountScope.HOUR, *WHOLE)) == {(): 4}
-    assert ledger.browsing.count_reports(Asked(CountScope.DAY, *WHOLE)) == {(): 6}
+    assert slots(ledger, HOUR) == {(): 4}
+    assert slots(ledger, DAY) == {(): 6}

@@ -33,37 +33,37 @@ def test_a_mail_told_twice_is_kept_and_counted_once(ledger: Ledger) -> None:
     assert ledger.recording.add_sent(
         [sent("2@x", at=day(5)), sent("2@x", "other@example.com")]
     ) == SentOutcome(new=1, known=1)
-    assert ledger.browsing.sent_by_day(*EVER) == {(TODAY, "example.org"): 2, (TODAY, "example.com"): 1}
+    assert ledger.figures.sent_by_day(*EVER) == {(TODAY, "example.org"): 2, (TODAY, "example.com"): 1}
 
 
 def test_days_are_those_of_utc(ledger: Ledger) -> None:
     ledger.recording.add_sent([sent("1@x", at=datetime.fromisoformat("2026-03-01T23:30:00-05:00"))])
-    assert list(ledger.browsing.sent_by_day(*EVER)) == [(date(2026, 3, 2), "example.org")]
+    assert list(ledger.figures.sent_by_day(*EVER)) == [(date(2026, 3, 2), "example.org")]
 
 
 def test_domains_compare_as_addresses_do(ledger: Ledger) -> None:
     ledger.recording.add_sent([sent("1@x", "u@BÜCHER.example")])
     ledger.recording.put_counts([SentCount(TODAY, "news", "xn--bcher-kva.example.", 7)])
-    assert ledger.browsing.sent_by_day(*EVER) == {(TODAY, "xn--bcher-kva.example"): 8}
+    assert ledger.figures.sent_by_day(*EVER) == {(TODAY, "xn--bcher-kva.example"): 8}
 
 
 def test_of_a_figure_and_single_mails_for_the_same_the_greater_holds(ledger: Ledger) -> None:
     ledger.recording.put_counts([SentCount(TODAY, "news", "example.org", 1, "spring")])
     ledger.recording.add_sent([sent("1@x"), sent("2@x")])
-    assert ledger.browsing.sent_by_day(*EVER) == {(TODAY, "example.org"): 2}
+    assert ledger.figures.sent_by_day(*EVER) == {(TODAY, "example.org"): 2}
     for figure in (900, 40):  # a later one corrects the earlier
         assert ledger.recording.put_counts(
             [SentCount(TODAY, "news", "example.org", figure, "spring")]
         ) == SentOutcome(counts=1)
-    assert ledger.browsing.sent_by_day(*EVER) == {(TODAY, "example.org"): 40}
-    assert ledger.browsing.sent_by_day(*EVER, stream="invoices") == {}
+    assert ledger.figures.sent_by_day(*EVER) == {(TODAY, "example.org"): 40}
+    assert ledger.figures.sent_by_day(*EVER, stream="invoices") == {}
 
 
 def test_retention_forgets_mails_and_keeps_counts(ledger: Ledger) -> None:
     ledger.recording.add_sent([sent("old@x"), sent("young@x", at=day(2))])
     assert ledger.history.purge_sent(day(1)) == 1
     assert ledger.history.purge_sent(day(1)) == 0
-    assert sum(ledger.browsing.sent_by_day(*EVER).values()) == 2
+    assert sum(ledger.figures.sent_by_day(*EVER).values()) == 2
     record(ledger, page(bounce_of("old@x"), bounce_of("young@x")))
     assert evidence(ledger) == {"old@x": Evidence.REPORT, "young@x": Evidence.KNOWN_MESSAGE}
 
@@ -71,7 +71,7 @@ def test_retention_forgets_mails_and_keeps_counts(ledger: Ledger) -> None:
 def test_a_hundred_thousand_mails(ledger: Ledger) -> None:
     for start in range(0, 100_000, 5_000):
         ledger.recording.add_sent([sent(f"{n}@x", f"u{n}@d{n % 300}.example") for n in range(start, start + 5_000)])
-    assert sum(ledger.browsing.sent_by_day(*EVER).values()) == 100_000
+    assert sum(ledger.figures.sent_by_day(*EVER).values()) == 100_000
 
 
 # ── what a bounce proves by it ──────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +200,7 @@ def test_a_bounce_counts_from_then_on(ledger: Ledger) -> None:
     counts = {record.stream: record.counts for record in ledger.lists.recipients(USER)}
     assert counts == {"default": {}, "news": {"hard": 1}}
     assert ledger.recording.add_sent([sent("1@x")], judge()) == SentOutcome(known=1), "and but once"
-    told = ledger.browsing.stats(START, day(1), [GroupBy.STREAM]).rows
+    told = ledger.figures.stats(START, day(1), [GroupBy.STREAM]).rows
     assert {row["stream"]: row["number"] for row in told} == {"default": 1, "news": 1}
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount, Security
-from bounce_watcher.ledger.lists.browsing import Browsing
+from bounce_watcher.ledger.lists.figures import Figures
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.about import LEDGER, About, AboutKind
@@ -318,7 +318,7 @@ def test_a_ledger_that_fails_is_no_crash(desk: Desk, heard: list[Message], monke
     def fail(_: Ledger) -> None:
         raise TemporaryFailure("away")
 
-    monkeypatch.setattr(Browsing, "queues", fail)
+    monkeypatch.setattr(Figures, "queues", fail)
     looking = Alarms(desk.settings, desk.ledger, lambda: desk.state, desk.troubles, announcer(desk.settings))
     looking.look()
     assert desk.troubles.open()[LEDGER].text == "away"

@@ -31,7 +31,7 @@ def test_sent_as_an_array(web: Make) -> None:
     assert (answer.status_code, answer.json()) == (
         200, {"rows": 3, "new": 2, "known": 0, "counts": 1, "proven": 0, "refused": 0, "errors": []}
     )
-    assert at.ledger.browsing.sent_by_day(*EVER) == {
+    assert at.ledger.figures.sent_by_day(*EVER) == {
         (date(2026, 3, 1), "example.org"): 2, (date(2026, 3, 1), "example.net"): 7
     }
     assert at.post("/api/v1/sent", json=[MAIL]).json()["known"] == 1

@@ -178,7 +178,7 @@ def test_newly_suppressed_held_and_waiting(web: Make) -> None:
     assert number == str(len(suppressed))
     assert "after a complaint" in text
     assert tile(html, "Held") == ("0", "addresses, 0 incidents")
-    due = client.ledger.browsing.stock().queues["platform"].due
+    due = client.ledger.figures.stock().queues["platform"].due
     assert tile(html, "Deliveries waiting") == (str(due), "oldest 42 min; 1 dead letter")
 
 

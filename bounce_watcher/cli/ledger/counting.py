@@ -20,7 +20,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.lists.stats import Stats
+    from bounce_watcher.ledger.lists.figures import Stats
     from bounce_watcher.ledger.store import Ledger
 
 USUAL = timedelta(days=30)
@@ -125,7 +125,7 @@ def _period(since: str | None, until: str | None) -> tuple[datetime, datetime]:
 def _stats(ledger: Ledger, begin: datetime, end: datetime, by: Sequence[GroupBy], stream: str | None) -> Stats:
 
     try:
-        return ledger.browsing.stats(begin, end, by, stream)
+        return ledger.figures.stats(begin, end, by, stream)
     except ValueError as error:
         raise WrongUsage(str(error)) from None
 

@@ -62,7 +62,7 @@ def list_outbox(
         found = ledger.lists.outbox(OutboxFilter(state, target, recipient, limit))
         rows = ({**outbox_row(item), "paused": item.target in paused} for item in found)
         listing(rows, OUTBOX_COLUMNS, as_json=as_json)
-        queues = ledger.browsing.queues() if paused else {}
+        queues = ledger.figures.queues() if paused else {}
     for each, pause in paused.items():
         if not as_json and target in (None, each):
             complain(f"{each} is {_since(pause)}: {count(queues[each].due, _THING)} waiting")
@@ -268,7 +268,7 @@ def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -
     with ledger_of(config) as (settings, ledger):
         if not ResumeTarget(settings, ledger, target).carry_out(at_the_shell()):
             raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
-        waiting = ledger.browsing.queues()[target].due
+        waiting = ledger.figures.queues()[target].due
     say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
 
 

@@ -1,26 +1,22 @@
-"""Lists by many filters at once, in pages; and counts of everything."""
+"""Lists by many filters at once, in pages."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from functools import cached_property
 
 from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.paging import Page, PagePosition
 from bounce_watcher.ledger.db.query import Facets, Query
-from bounce_watcher.ledger.lists import browse, parts, stock
-from bounce_watcher.ledger.lists.figures import Figures
-from bounce_watcher.ledger.lists.filters import EventFilter, EventPlace, GroupBy, SuppressionFilter, SuppressionPlace
+from bounce_watcher.ledger.lists import browse, parts
+from bounce_watcher.ledger.lists.filters import EventFilter, EventPlace, SuppressionFilter, SuppressionPlace
 from bounce_watcher.ledger.lists.incidents import Incidents
 from bounce_watcher.ledger.lists.lists import as_known
-from bounce_watcher.ledger.lists.stats import Stats, stats
-from bounce_watcher.ledger.lists.stock import Queue, Stock
 from bounce_watcher.ledger.naming import forget
-from bounce_watcher.ledger.recording import report_counts, sent
 from bounce_watcher.model.ledger import Alert, BounceEvent, Suppression
 
 
 class Browsing(Capability):
-    """Lists by many filters at once, in pages; and counts of everything."""
+    """Lists by many filters at once, in pages."""
 
     def event(self, name: str) -> BounceEvent | None:
         """The event of that id."""
@@ -63,33 +59,6 @@ class Browsing(Capability):
     def some_suppressions(self, wanted: SuppressionFilter) -> parts.Portion[Suppression, SuppressionPlace]:
         """As many of them as are found at once, and where to go on. Raises TookTooLong."""
         return parts.suppressions(self._engine, as_known(self._engine, wanted))
-
-    def stock(self) -> Stock:
-        """How much of what stands here just now: cheap however large the ledger is."""
-        return stock.stock(self._engine)
-
-    def queues(self) -> dict[str, Queue]:
-        """What each target is still to be told."""
-        return stock.queues(self._engine)
-
-    def count_reports(self, asked: report_counts.Asked, *by: report_counts.CountBy) -> dict[tuple[str | int, ...], int]:
-        """How many reports there were, by the values of `by`: months are answered without reading their events."""
-        return report_counts.count(self._engine, asked, *by)
-
-    def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
-        """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
-        return sent.sent_by_day(self._engine, since, until, stream)
-
-    def stats(
-        self, since: datetime, until: datetime, by: Sequence[GroupBy], stream: str | None = None
-    ) -> Stats:
-        """How many reports there were in these days; see `stats.stats`. Raises ValueError."""
-        return stats(self._engine, since, until, by, stream)
-
-    @cached_property
-    def figures(self) -> Figures:
-        """What pages show of bounces, addresses and sent mail, by time."""
-        return Figures(self._engine)
 
     @cached_property
     def incidents(self) -> Incidents:

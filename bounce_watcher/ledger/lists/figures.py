@@ -1,20 +1,18 @@
-"""Figures for pages: how many bounces of what, when and where, and what was sent.
+"""Figures for pages, API and commands: how many bounces of what, when and where, and what was sent.
 
 Whole slots come from `report_count`, so months cost no more than their counts. What is not a whole slot, and the hours
 of one provider or campaign, are counted in the events by an index: a day's worth at most.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Select,
     TextClause,
     and_,
@@ -28,12 +26,17 @@ from sqlalchemy import (
     text,
 )
 
+from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import is_sqlite
 from bounce_watcher.ledger.db.tables import EVENT, REPORT_COUNT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, event_from_row
 from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.lists import stock
+from bounce_watcher.ledger.lists.filters import GroupBy
+from bounce_watcher.ledger.lists.stock import Queue, Stock
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR, CountScope, slot_of, start_of
-from bounce_watcher.ledger.recording.sent import LARGER
+from bounce_watcher.ledger.recording.sent import LARGER, sent_by_day
+from bounce_watcher.ledger.review import optouts
 from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange
 
 _SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
@@ -49,16 +52,6 @@ _NEWEST_CHANGES = 2000
 """Among how many of the newest changes those of one stream are looked for."""
 _SENT_BEFORE = timedelta(days=31)
 """How long before a time mail must have been counted to be known to be counted in it."""
-
-
-class Dimension(StrEnum):
-    """What bounces are told apart by."""
-
-    STREAM = "stream"
-    PROVIDER = "provider"
-    SENDING = "sending"
-    TYPE = "type"
-    REASON = "reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +101,61 @@ class Sent:
     covers: bool
 
 
-class Figures:
-    """Of one ledger. Every method raises TemporaryFailure or PermanentFailure where the database does not do its part.
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """`since` <= time < `until`, whole days of UTC; each row holds the values of what is told apart, and `number`.
+
+    `sent` is what the platform reported as sent in these days, None where it reported nothing. `opt_outs` are the
+    requests for no more mail that came, which are no reports and in no row.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    since: datetime
+    until: datetime
+    total: int
+    sent: int | None
+    rows: Sequence[dict[str, str | int]]
+    opt_outs: int = 0
 
-    def slots(self, span: Span, length: timedelta, of: Of, *parts: Dimension) -> dict[tuple[datetime, Values], int]:
+
+class Figures(Capability):
+    """How many: reports by time and by what they are told apart by, addresses, mail that was sent, what stands now."""
+
+    def stock(self) -> Stock:
+        """How much of what stands here just now: cheap however large the ledger is."""
+        return stock.stock(self._engine)
+
+    def queues(self) -> dict[str, Queue]:
+        """What each target is still to be told."""
+        return stock.queues(self._engine)
+
+    def stats(
+        self, since: datetime, until: datetime, by: Sequence[GroupBy], stream: str | None = None
+    ) -> Stats:
+        """The days that `since` and `until` lie in are counted whole. The largest number first, days in their order.
+
+        Raises ValueError where providers and sendings are to be told apart at once: they are counted apart.
+        """
+        chosen = list(dict.fromkeys(by))
+        if {GroupBy.PROVIDER, GroupBy.SENDING} <= set(chosen):
+            raise ValueError("providers and sendings are counted apart: ask for one of them at a time")
+        parts = [each for each in chosen if each is not GroupBy.DAY]
+        span, of = Span(start_of(slot_of(since, DAY), DAY), _up(until, DAY)), Of(stream)
+        if GroupBy.DAY in chosen:
+            counts = self.slots(span, DAY, of, *parts)
+        else:
+            counts = {(span.since, values): number for values, number in self.totals(span, of, *parts).items()}
+        rows = [_stats_row(chosen, day, dict(zip(parts, values, strict=True)), number)
+                for (day, values), number in counts.items()]
+        rows.sort(key=lambda row: (str(row.get("day", "")), -int(row["number"]), [str(row[each]) for each in chosen]))
+        sent = sum(sent_by_day(self._engine, span.since.date(), span.until.date(), stream).values())
+        opt_outs = optouts.came(self._engine, span.since, span.until, stream)
+        return Stats(span.since, span.until, sum(counts.values()), sent or None, rows, opt_outs)
+
+    def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
+        """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
+        return sent_by_day(self._engine, since, until, stream)
+
+    def slots(self, span: Span, length: timedelta, of: Of, *parts: GroupBy) -> dict[tuple[datetime, Values], int]:
         """Bounces by slot (its beginning) and by the values of `parts`. The span begins and ends with slots."""
         with reading(self._engine) as connection:
             scope = _scope(length, of, parts)
@@ -128,7 +168,7 @@ class Figures:
                 for slot, *values, number in connection.execute(chosen)
             }
 
-    def totals(self, span: Span, of: Of, *parts: Dimension) -> Counter[Values]:
+    def totals(self, span: Span, of: Of, *parts: GroupBy) -> Counter[Values]:
         """Bounces by the values of `parts`; under () all of them where there are none. Any span, to the second."""
         found: Counter[Values] = Counter()
         with reading(self._engine) as connection:
@@ -136,7 +176,7 @@ class Figures:
                 found.update(_totals(connection, piece, length, of, parts))
         return found
 
-    def top(self, span: Span, length: timedelta, of: Of, part: Dimension, limit: int) -> tuple[list[str], int]:
+    def top(self, span: Span, length: timedelta, of: Of, part: GroupBy, limit: int) -> tuple[list[str], int]:
         """The values of `part` with most bounces, and how many there are. The span begins and ends with slots."""
         with reading(self._engine) as connection:
             scope = _scope(length, of, (part,))
@@ -146,7 +186,7 @@ class Figures:
                 column, number, where = _event_column(part), func.count(), _of_events(span, of)
             else:
                 column, number, where = _tally_column(part), func.sum(REPORT_COUNT.c.number), _of_tally(scope, span, of)
-            if part is Dimension.SENDING:
+            if part is GroupBy.SENDING:
                 where = [*where, column != ""]  # of most mail none is told
             chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
             rows = connection.execute(chosen.order_by(number.desc(), column).limit(limit)).all()
@@ -267,6 +307,13 @@ class Figures:
             return {sending: int(number) for sending, number in connection.execute(chosen)}
 
 
+def _stats_row(
+    chosen: Sequence[GroupBy], day: datetime, values: Mapping[GroupBy, str], number: int
+) -> dict[str, str | int]:
+    told = {**values, GroupBy.DAY: day.date().isoformat()}
+    return {**{str(each): told[each] for each in chosen}, "number": number}
+
+
 def _suppressed(by: str, stream: str | None, *, on_sqlite: bool) -> TextClause:
     told = _SUPPRESSED.format(
         by=by or "''", through="INDEXED BY state_change_by_state" if on_sqlite else "",
@@ -296,7 +343,7 @@ def _up(at: datetime, length: timedelta) -> datetime:
 
 
 def _totals(
-    connection: Connection, span: Span, length: timedelta | None, of: Of, parts: Sequence[Dimension]
+    connection: Connection, span: Span, length: timedelta | None, of: Of, parts: Sequence[GroupBy]
 ) -> dict[Values, int]:
     scope = _scope(length, of, parts) if length else None
     if scope is CountScope.HOUR and not _keeps_hours(connection, span):
@@ -317,10 +364,10 @@ def _keeps_hours(connection: Connection, span: Span) -> bool:
     return first is not None and start_of(int(first), HOUR) <= span.since
 
 
-def _scope(length: timedelta | None, of: Of, parts: Sequence[Dimension]) -> CountScope | None:
+def _scope(length: timedelta | None, of: Of, parts: Sequence[GroupBy]) -> CountScope | None:
     """Where such counts are kept; None where they are not, and are counted in the events."""
-    by_sending = of.sendings is not None or Dimension.SENDING in parts
-    by_provider = of.providers is not None or Dimension.PROVIDER in parts
+    by_sending = of.sendings is not None or GroupBy.SENDING in parts
+    by_provider = of.providers is not None or GroupBy.PROVIDER in parts
     if by_sending and by_provider:
         return None
     if by_sending or by_provider:
@@ -348,13 +395,13 @@ def _of_tally(scope: CountScope, span: Span, of: Of) -> list[ColumnElement[bool]
     ]
 
 
-def _tally_column(part: Dimension) -> ColumnElement[Any]:
-    return REPORT_COUNT.c.subject if part in (Dimension.PROVIDER, Dimension.SENDING) else REPORT_COUNT.c[part.value]
+def _tally_column(part: GroupBy) -> ColumnElement[Any]:
+    return REPORT_COUNT.c.subject if part in (GroupBy.PROVIDER, GroupBy.SENDING) else REPORT_COUNT.c[part.value]
 
 
-def _event_column(part: Dimension) -> ColumnElement[Any]:
+def _event_column(part: GroupBy) -> ColumnElement[Any]:
     column: ColumnElement[Any] = EVENT.c[part.value]
-    return func.coalesce(column, "") if part in (Dimension.REASON, Dimension.SENDING) else column
+    return func.coalesce(column, "") if part in (GroupBy.REASON, GroupBy.SENDING) else column
 
 
 def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
@@ -373,7 +420,7 @@ def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
 
 
 def _event_hours(
-    connection: Connection, span: Span, of: Of, parts: Sequence[Dimension]
+    connection: Connection, span: Span, of: Of, parts: Sequence[GroupBy]
 ) -> dict[tuple[datetime, Values], int]:
     if is_sqlite(connection):
         hour: ColumnElement[Any] = func.strftime("%Y-%m-%d %H", EVENT.c.at)

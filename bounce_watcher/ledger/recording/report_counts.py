@@ -5,14 +5,12 @@ All in UTC, as the days that the policy counts. What is counted is told by `Boun
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
+from sqlalchemy import Connection, delete
 
-from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import Conflict, Insertion, columns_of
 from bounce_watcher.ledger.db.tables import REPORT_COUNT
 from bounce_watcher.model.ledger import BounceEvent
@@ -88,51 +86,6 @@ def _places(event: BounceEvent) -> Iterable[_Place]:
     yield _Place(CountScope.PROVIDER, day, event.stream, provider(event), *told)
     if event.sending:
         yield _Place(CountScope.SENDING, day, event.stream, event.sending, *told)
-
-
-# ── asked ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-class CountBy(StrEnum):
-    """What counts are told apart by, the columns of the table. A slot is a number: see `start_of`."""
-
-    SLOT = "slot"
-    STREAM = "stream"
-    SUBJECT = "subject"
-    TYPE = "type"
-    REASON = "reason"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The slots that begin at `since` <= time < `until`, narrowed by what is not None of the others."""
-
-    scope: CountScope
-    since: datetime
-    until: datetime
-    stream: str | None = None
-    subject: str | None = None
-    type: str | None = None
-    reason: str | None = None
-
-
-def count(engine: Engine, asked: Asked, *by: CountBy) -> dict[tuple[str | int, ...], int]:
-    """The sums by the values of `by`, in their order; under () the sum of all where `by` is empty. None that is 0."""
-    columns = [REPORT_COUNT.c[each.value] for each in by]
-    total = func.sum(REPORT_COUNT.c.number)
-    chosen = select(*columns, total).where(*_narrowed(asked)).group_by(*columns).having(total != 0)
-    with reading(engine) as connection:
-        return {tuple(values): int(number) for *values, number in connection.execute(chosen)}
-
-
-def _narrowed(asked: Asked) -> list[ColumnElement[bool]]:
-    length = asked.scope.length
-    first, behind = (-(-(at - _EPOCH) // length) for at in (asked.since, asked.until))  # rounded up
-    where = [REPORT_COUNT.c.scope == asked.scope.value, REPORT_COUNT.c.slot >= first, REPORT_COUNT.c.slot < behind]
-    for name in (CountBy.STREAM, CountBy.SUBJECT, CountBy.TYPE, CountBy.REASON):
-        value = getattr(asked, name)
-        if value is not None:
-            where.append(REPORT_COUNT.c[name.value] == value)
-    return where
 
 
 def forget(connection: Connection, before: datetime) -> int:

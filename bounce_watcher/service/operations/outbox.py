@@ -85,7 +85,7 @@ class ItemOperation(Operation[ItemOutline, int]):
         return ItemOutline(items, numbers, targets, replaced, at_most, paused, frozenset(disabled), seen)
 
     def _waiting(self) -> Mapping[OutboxState, int]:
-        queue = self.ledger.browsing.queues().get(self.target or "", Queue())
+        queue = self.ledger.figures.queues().get(self.target or "", Queue())
         numbers = {OutboxState.DEAD: queue.dead, OutboxState.DUE: queue.due}
         return {state: many for state, many in numbers.items() if many and state in self.usual}
 
@@ -182,7 +182,7 @@ class TargetOperation(Operation[TargetOutline, bool]):
 
     def preview(self, by: Actor) -> TargetOutline:
         paused = self.ledger.outbox.paused().get(self.target)
-        queue = self.ledger.browsing.queues().get(self.target, Queue())
+        queue = self.ledger.figures.queues().get(self.target, Queue())
         is_configured = any(each.name == self.target for each in self.settings.receivers)
         return TargetOutline(queue, paused, is_configured, digest(("switch", self.target, paused)))
 

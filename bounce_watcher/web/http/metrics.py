@@ -70,7 +70,7 @@ class _Figures:
 
     def _read(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, ArrivalRate]] | None:
         try:
-            return self._ledger.browsing.stock(), self._ledger.recording.paces(mailboxes, now)
+            return self._ledger.figures.stock(), self._ledger.recording.paces(mailboxes, now)
         except BounceWatcherError as failure:
             log.debug("the ledger's figures can't be had", action="figures_missing", trouble=str(failure))
             return None

@@ -174,7 +174,7 @@ def told_stats(
     begin = _aware("since", since) or end - timedelta(days=30)
     if begin > end:
         raise HTTPException(422, "since: is after until")
-    found = context_of(request).ledger.browsing.stats(begin, end, by, stream)
+    found = context_of(request).ledger.figures.stats(begin, end, by, stream)
     return json_answer({
         "since": found.since, "until": found.until, "total": found.total, "sent": found.sent,
         "opt_outs": found.opt_outs, "rows": found.rows,

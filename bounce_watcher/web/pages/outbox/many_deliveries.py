@@ -142,7 +142,7 @@ _AT_MOST = "At most: those without content or superseded are skipped."
 def _demand_known(request: PageRequest, target: str) -> None:
     """Raises HTTPException where no target is named."""
     configured = {each.name for each in request.context.settings.receivers}
-    if target not in configured and target not in request.context.ledger.browsing.queues():
+    if target not in configured and target not in request.context.ledger.figures.queues():
         raise HTTPException(404, "No target has this name.")
 
 

@@ -76,7 +76,7 @@ def _lines(request: PageRequest) -> list[TargetLine]:
     """Those in trouble first."""
     ledger, receivers = request.context.ledger, {each.name: each for each in request.context.settings.receivers}
     paused = ledger.outbox.paused()
-    queues, disabled = ledger.browsing.queues(), ledger.outbox.deliveries.disabled()
+    queues, disabled = ledger.figures.queues(), ledger.outbox.deliveries.disabled()
     throughput = ledger.outbox.deliveries.throughput(request.now)
     lines = [
         _line(request, target, receivers.get(target), queues.get(target, Queue()),

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.db.paging import ROWS, PagePosition
 from bounce_watcher.ledger.db.query import Query
+from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.naming.forget import is_forgotten
-from bounce_watcher.ledger.recording import report_counts
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.operations.protecting import protector
@@ -249,18 +249,16 @@ def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighb
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
     if last is None or last.reason is None:
         return None
+    reason = last.reason.value
     ledger, name = request.context.ledger, explanations.provider_of(last)
     tomorrow = request.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
     def reports(until: datetime) -> int:
-        asked = report_counts.Asked(
-            report_counts.CountScope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason
-        )
-        return ledger.browsing.count_reports(asked).get((), 0)
+        return ledger.figures.totals(Span(until - _WEEK, until), Of(providers=(name,), reason=reason)).total()
 
     alerts = tuple(each for each in ledger.lists.alerts(under_way=True) if name and each.subject.provider == name)
-    link = listing.address("/events", [("provider", name), ("reason", last.reason.value), ("range", "7d")])
-    return Neighbours(name, last.reason.value, reports(tomorrow), reports(tomorrow - _WEEK), alerts, link)
+    link = listing.address("/events", [("provider", name), ("reason", reason), ("range", "7d")])
+    return Neighbours(name, reason, reports(tomorrow), reports(tomorrow - _WEEK), alerts, link)
 
 
 # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────

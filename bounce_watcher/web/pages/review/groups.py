@@ -12,7 +12,7 @@ from starlette.responses import Response
 from bounce_watcher.config.rules import DRAFTED, may_save
 from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField, Query
-from bounce_watcher.ledger.recording.report_counts import Asked, CountScope
+from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
 from bounce_watcher.model.errors import ConfigError
@@ -157,15 +157,15 @@ def groups(request: PageRequest) -> Response:
             found = None if page.looked_back_to else ledger.review.facets(wanted)
         except TookTooLong:
             is_late = True
-    week = Asked(CountScope.HOUR, request.now - timedelta(days=7), request.now + timedelta(hours=1),
-                 type=EventType.UNDETERMINED.value)
+    week = Span(request.now - timedelta(days=7), request.now + timedelta(hours=1))
     return request.page(
         "review.html", "Review", asked=asked, heading=listing.counted(found, "wording", "wordings"),
         rows=list(map(_row, page.rows)), pager=listing.pager(request, page), late=is_late,
         facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
         exports=listing.exports(request), by=FilterField, states=[(each.value, STATES[each][0]) for each in GroupState],
         kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
-        week=ledger.browsing.count_reports(week).get((), 0), times=listing.times_of(request, asked),
+        week=ledger.figures.totals(week, Of(type=EventType.UNDETERMINED.value)).total(),
+        times=listing.times_of(request, asked),
         range=request.query.get("range", ""),
     )
 

@@ -73,7 +73,7 @@ def everybody(request: PageRequest) -> Response:
             page = ledger.review.opt_out_page(listing.place(request, KEY_KINDS), done=done)
         except TookTooLong:
             is_late = True
-    waiting = ledger.browsing.stock().opt_outs.number
+    waiting = ledger.figures.stock().opt_outs.number
     return request.page(
         "opt_outs.html", "Opt-outs", asked=asked, heading=f"{counted(waiting, 'open opt-out', 'open opt-outs')}",
         rows=[_row(request, each) for each in page.rows], pager=listing.pager(request, page), late=is_late, done=done,

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
+from bounce_watcher.ledger.lists.figures import Figures, Of, Span
+from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording.report_counts import DAY
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
 from bounce_watcher.web.view import charts, formatting, links
@@ -76,7 +77,7 @@ class Bounces:
 
     @cached_property
     def by_slot(self) -> Mapping[datetime, Counter[ReasonOfType]]:
-        return _by_slot(self._slots(self.range.span, self.range.unit.slot, Dimension.TYPE, Dimension.REASON))
+        return _by_slot(self._slots(self.range.span, self.range.unit.slot, GroupBy.TYPE, GroupBy.REASON))
 
     @cached_property
     def by_why(self) -> Counter[ReasonOfType]:
@@ -103,7 +104,7 @@ class Bounces:
         """Of what the range is compared with; None where nothing is known of it."""
         if not self._compares or not self.knows(self.range.before):
             return None
-        return merged(self._figures.totals(self.range.before, self.of, Dimension.TYPE, Dimension.REASON))
+        return merged(self._figures.totals(self.range.before, self.of, GroupBy.TYPE, GroupBy.REASON))
 
     @property
     def total_before(self) -> int | None:
@@ -137,7 +138,7 @@ class Bounces:
     def trends(self) -> Mapping[ReasonOfType, list[int]]:
         """Of each reason, for its sparkline."""
         if self.range.unit is Unit.HOUR:
-            days = _by_slot(self._slots(last_days(self.range), DAY, Dimension.TYPE, Dimension.REASON))
+            days = _by_slot(self._slots(last_days(self.range), DAY, GroupBy.TYPE, GroupBy.REASON))
             bins = [days.get(at, Counter[ReasonOfType]()) for at in _starts(_bin(last_days(self.range)), DAY)]
         else:
             bins = [counts for _, counts in self.bins]
@@ -147,7 +148,7 @@ class Bounces:
     def trend_words(self) -> str:
         return trend_words(self.range)
 
-    def _slots(self, span: Span, step: timedelta, *parts: Dimension) -> dict[tuple[datetime, tuple[str, ...]], int]:
+    def _slots(self, span: Span, step: timedelta, *parts: GroupBy) -> dict[tuple[datetime, tuple[str, ...]], int]:
         return self._figures.slots(span, step, self.of, *parts)
 
 
@@ -389,8 +390,8 @@ def _cause(bounces: Bounces, figures: Figures, before: Counter[ReasonOfType]) ->
 def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str | None:
     """The provider that has most of it."""
     of = replace(bounces.of, type=kind.value)
-    now = figures.totals(bounces.range.elapsed, of, Dimension.PROVIDER)
-    then = figures.totals(bounces.range.before, of, Dimension.PROVIDER)
+    now = figures.totals(bounces.range.elapsed, of, GroupBy.PROVIDER)
+    then = figures.totals(bounces.range.before, of, GroupBy.PROVIDER)
     sign = 1 if change > 0 else -1
     place, most = max(((each, (now[each] - then[each]) * sign) for each in now | then), key=lambda pair: pair[1])
     if most < _EXPLAINS * abs(change):
@@ -468,11 +469,11 @@ def provider_rows(
     if not names:
         return []
     of = replace(of, providers=tuple(names))
-    now = figures.totals(over.span, of, Dimension.PROVIDER, Dimension.TYPE)
+    now = figures.totals(over.span, of, GroupBy.PROVIDER, GroupBy.TYPE)
     first = figures.first_day()
     known = first is not None and first <= over.before.since
-    before = figures.totals(over.before, of, Dimension.PROVIDER) if known else None
-    trends = trends_of(figures, over, of, Dimension.PROVIDER)
+    before = figures.totals(over.before, of, GroupBy.PROVIDER) if known else None
+    trends = trends_of(figures, over, of, GroupBy.PROVIDER)
     troubled = states(alerts)
     rows = []
     for name in names:
@@ -494,7 +495,7 @@ def event_links(span: Span, of: Of) -> dict[EventType | None, str]:
             **{kind: links.events(span, replace(of, type=kind.value)) for kind in TYPES}}
 
 
-def trends_of(figures: Figures, over: Range, of: Of, part: Dimension) -> dict[str, list[int]]:
+def trends_of(figures: Figures, over: Range, of: Of, part: GroupBy) -> dict[str, list[int]]:
     """Of each value of a part, for its sparkline."""
     hours = over.unit is Unit.HOUR
     span = last_days(over) if hours else over.span

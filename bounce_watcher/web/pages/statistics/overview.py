@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Sent
-from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.lists.figures import Figures, Of, Sent
+from bounce_watcher.ledger.lists.filters import GroupBy, OutboxFilter
 from bounce_watcher.ledger.lists.reads import MOST_TOLD
 from bounce_watcher.ledger.lists.stock import Stock
 from bounce_watcher.model.ledger import Alert, AlertKind, ChangedBy, EventType, OutboxState, State, StateChange
@@ -39,9 +39,9 @@ def overview(request: PageRequest) -> Response:
     ledger, state, now = request.context.ledger, request.context.state(), request.now
     over = ranges.read(request.query, now)
     of = Of(stream=request.query.get("stream") or None)
-    seen = Bounces(ledger.browsing.figures, over, of)
-    stock, alerts = ledger.browsing.stock(), list(ledger.lists.alerts(under_way=True))
-    last = ledger.browsing.figures.last_at()
+    seen = Bounces(ledger.figures, over, of)
+    stock, alerts = ledger.figures.stock(), list(ledger.lists.alerts(under_way=True))
+    last = ledger.figures.last_at()
     paces = ledger.recording.paces([each.name for each in state.mailboxes], now)
     notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
     common = {
@@ -56,12 +56,12 @@ def overview(request: PageRequest) -> Response:
     if last is None:
         return request.page("first_run.html", "Overview", **common, steps=first_steps(request, state))
     outages = ledger.browsing.incidents.outages(over.span.since, over.span.until)
-    figures = kept(request, over, lambda: _figures(seen, ledger.browsing.figures, alerts, outages))
+    figures = kept(request, over, lambda: _figures(seen, ledger.figures, alerts, outages))
     return request.page(
         "overview.html", "Overview", **common, **figures,
-        tiles=in_order(figures["of_range"], tiles_of_now(ledger.browsing.figures, stock, alerts, now),
+        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now),
                        ledger.lists.to_do().review - bool(stock.opt_outs.number)),
-        decisions=decisions(ledger.browsing.figures.latest_changes(DECISIONS, of.stream), request), last=last,
+        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), request), last=last,
     )
 
 
@@ -70,7 +70,7 @@ def _figures(
 ) -> dict[str, Any]:
     """All that is added up over the range."""
     over, of = seen.range, seen.of
-    names, how_many = figures.top(over.span, over.unit.slot, of, Dimension.PROVIDER, PROVIDERS)
+    names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     return {
         "of_range": tiles_of_range(seen, figures),
         "chart": bounces.chart(seen, bounces.summary(seen, figures), outages),
@@ -156,7 +156,7 @@ def _rate_before(seen: Bounces, figures: Figures) -> str:
     """Of the whole time before: what was sent is known by day."""
     before = seen.range.whole_before
     sent = rates.sent_within(figures, before)
-    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, Dimension.STREAM))
+    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, GroupBy.STREAM))
     in_all = rates.sent_in_all(sent, streams, seen.of.stream)
     if not in_all or not seen.knows(before):
         return ""
@@ -242,7 +242,7 @@ def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
             if each.covers and each.number and seen.of.stream in {None, stream}}
     if not sent:
         return []
-    counts = figures.totals(over.span, seen.of, Dimension.STREAM, Dimension.TYPE)
+    counts = figures.totals(over.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
     return [rate_row(stream, whole, counts, over) for stream, whole in sorted(sent.items())]
 
 
@@ -257,7 +257,7 @@ def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], ove
 
 
 def streams_of(seen: Bounces, figures: Figures) -> frozenset[str]:
-    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, Dimension.STREAM))
+    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, GroupBy.STREAM))
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -323,7 +323,7 @@ def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
     ledger, settings = request.context.ledger, request.context.settings
     told = any(ledger.lists.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
     since = request.now.date() - timedelta(days=31)
-    sent = bool(ledger.browsing.figures.sent(since, request.now.date() + timedelta(days=1)))
+    sent = bool(ledger.figures.sent(since, request.now.date() + timedelta(days=1)))
     return [
         _mailboxes_step(settings, state),
         SetupStep("A test bounce arrives",

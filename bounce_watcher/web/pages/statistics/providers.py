@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.db.tables import reason_named
-from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of
+from bounce_watcher.ledger.lists.figures import Figures, Of
+from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
 from bounce_watcher.policy.guards.outages import wording
 from bounce_watcher.policy.guards.trouble import sending_ip
@@ -57,7 +58,7 @@ def providers(request: PageRequest) -> Response:
     of = Of(stream=request.query.get("stream") or None)
     by_bounces = request.query.get("sort") == "bounces"
     alerts = list(request.context.ledger.lists.alerts(under_way=True))
-    listed = kept(request, over, lambda: _listed(request.context.ledger.browsing.figures, over, of, alerts))
+    listed = kept(request, over, lambda: _listed(request.context.ledger.figures, over, of, alerts))
     rows = sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess)
     if download := download_of(request, DOWNLOAD, rows):
         return download
@@ -67,12 +68,12 @@ def providers(request: PageRequest) -> Response:
                ("Most bounces first", request.link(sort="bounces"), by_bounces)],
         rows=rows, **listed, exports=exports(request),
         all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
-        last=request.context.ledger.browsing.figures.last_at(),
+        last=request.context.ledger.figures.last_at(),
     )
 
 
 def _listed(figures: Figures, over: Range, of: Of, alerts: Sequence[Alert]) -> dict[str, Any]:
-    names, how_many = figures.top(over.span, over.unit.slot, of, Dimension.PROVIDER, MOST)
+    names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, MOST)
     rows = bounces.provider_rows(figures, over, of, names, alerts)
     total = figures.totals(over.span, of)[()]
     return {"all_rows": rows, "total": total, "others": how_many - len(rows), "how_many": how_many,
@@ -89,7 +90,7 @@ def _by_bounces(row: SourceLine) -> tuple[int, str]:
 
 def provider(request: PageRequest) -> Response:
     name = links.named(request.path["slug"])
-    figures, over = request.context.ledger.browsing.figures, ranges.read(request.query, request.now)
+    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
     of = Of(providers=(name,))
     last = figures.last_at(of)
     if len(name) > _LONGEST_NAME or last is None:

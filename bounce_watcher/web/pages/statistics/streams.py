@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
+from bounce_watcher.ledger.lists.figures import Figures, Of, Span
+from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
@@ -71,7 +72,7 @@ DOWNLOAD: Download[StreamRow] = Download("streams", (
 
 
 def streams(request: PageRequest) -> Response:
-    figures, over = request.context.ledger.browsing.figures, ranges.read(request.query, request.now)
+    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
     listed = kept(request, over, lambda: {
         "rows": stream_rows(figures, request.context.settings, over), "total": figures.totals(over.span, Of())[()],
     })
@@ -86,11 +87,11 @@ def streams(request: PageRequest) -> Response:
 
 def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[StreamRow]:
     """Those with bounces, and those that a mailbox stands for or mail was sent in; the most bounces first."""
-    now = figures.totals(over.span, Of(), Dimension.STREAM, Dimension.TYPE)
+    now = figures.totals(over.span, Of(), GroupBy.STREAM, GroupBy.TYPE)
     first = figures.first_day()
     known = first is not None and first <= over.before.since
-    before = figures.totals(over.before, Of(), Dimension.STREAM) if known else None
-    trends = bounces.trends_of(figures, over, Of(), Dimension.STREAM)
+    before = figures.totals(over.before, Of(), GroupBy.STREAM) if known else None
+    trends = bounces.trends_of(figures, over, Of(), GroupBy.STREAM)
     suppressed, sent = figures.suppressed_by_stream(over.span), rates.sent(figures, over)
     names = {name for name, _ in now} | {box.stream for box in settings.mailboxes} | sent.keys()
     rows = []
@@ -157,7 +158,7 @@ CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
 
 def stream(request: PageRequest) -> Response:
     name = links.named(request.path["slug"])
-    figures, over = request.context.ledger.browsing.figures, ranges.read(request.query, request.now)
+    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
     of = Of(stream=name)
     boxes = [box for box in request.context.settings.mailboxes if box.stream == name]
     if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
@@ -177,7 +178,7 @@ def stream(request: PageRequest) -> Response:
 
 def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
     over, of = seen.range, seen.of
-    names, how_many = figures.top(over.span, over.unit.slot, of, Dimension.PROVIDER, PROVIDERS)
+    names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     rows, others = campaign_rows(figures, over, of.stream or "")
     return {
         "sentence": _sentence(seen, figures), "chart": bounces.chart(seen, bounces.summary(seen, figures)),
@@ -207,18 +208,18 @@ def _sentence(seen: Bounces, figures: Figures) -> str:
 def _rates(seen: Bounces, figures: Figures) -> list[object]:
     name = seen.of.stream or ""
     sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), name)
-    counts = figures.totals(seen.range.span, seen.of, Dimension.STREAM, Dimension.TYPE)
+    counts = figures.totals(seen.range.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
     return [rate_row(name, sent, counts, seen.range)] if sent else []
 
 
 def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[CampaignRow], int]:
     """Those with most bounces in the range, the newest first; and how many others there are."""
-    names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), Dimension.SENDING, CAMPAIGNS)
+    names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), GroupBy.SENDING, CAMPAIGNS)
     if not names:
         return [], 0
     days, sent = figures.days_of(names, stream), figures.sent_of(names, stream)
     of = Of(stream=stream, sendings=tuple(names))
-    counts = figures.totals(Span(_EVER, _days(over.span).until + WEEK), of, Dimension.SENDING, Dimension.TYPE)
+    counts = figures.totals(Span(_EVER, _days(over.span).until + WEEK), of, GroupBy.SENDING, GroupBy.TYPE)
     rows = [_campaign_row(name, stream, days[name], sent.get(name), counts) for name in names if name in days]
     return sorted(rows, key=lambda row: (row.first, row.last, row.name), reverse=True), how_many - len(names)
 
@@ -273,7 +274,7 @@ def _lasts(ladder: Ladder) -> str:
 
 def campaign(request: PageRequest) -> Response:
     of_stream, name = links.named(request.path["slug"]), links.named(request.path["id"])
-    figures = request.context.ledger.browsing.figures
+    figures = request.context.ledger.figures
     known = figures.days_of([name], of_stream).get(name) if max(map(len, (of_stream, name))) <= _LONGEST_NAME else None
     if known is None:
         raise HTTPException(404, f"No bounce stored for campaign {formatting.name(name)} in this stream.")
@@ -353,7 +354,7 @@ def _line(early: Bounces) -> Growth:
 
 
 def _campaign_providers(figures: Figures, of: Of, whole: Range) -> Sequence[tuple[str, str, int, str]]:
-    counts = figures.totals(whole.span, of, Dimension.PROVIDER)
+    counts = figures.totals(whole.span, of, GroupBy.PROVIDER)
     return [
         (formatting.provider(name), links.provider(name), many,
          links.events(whole.span, replace(of, providers=(name,))))
