@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger.db import paging
 from bounce_watcher.ledger.db.paging import TimeLimit, looking
-from bounce_watcher.ledger.lists import parts
+from bounce_watcher.ledger.lists import reads
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.lists.parts import Portion
+from bounce_watcher.ledger.lists.reads import Portion
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -51,7 +51,7 @@ def _at_its_end(engine: Engine) -> Iterator[tuple[Connection, TimeLimit]]:
 @pytest.fixture
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "_FIRST_STRETCH", 3)
-    monkeypatch.setattr(parts, "looking", _at_its_end)
+    monkeypatch.setattr(reads, "looking", _at_its_end)
 
 
 @pytest.fixture(params=["in time", "hurried"])
@@ -89,7 +89,7 @@ def test_parts_of_events_are_all_of_them(filled: Ledger, wanted: EventFilter) ->
     for asked in (wanted, replace(wanted, newest_first=True)):
         expected = list(filled.lists.events(asked))
         for rows in (1, 4, 100):
-            assert list(_all(filled.browsing.some_events, replace(asked, limit=rows))) == expected
+            assert list(_all(filled.lists.some_events, replace(asked, limit=rows))) == expected
 
 
 @pytest.mark.usefixtures("_pace")
@@ -107,20 +107,20 @@ def test_parts_of_events_are_all_of_them(filled: Ledger, wanted: EventFilter) ->
 def test_parts_of_suppressions_are_all_of_them(filled: Ledger, wanted: SuppressionFilter) -> None:
     expected = list(filled.lists.suppressions(wanted))
     for rows in (1, 4, 100):
-        assert list(_all(filled.browsing.some_suppressions, replace(wanted, limit=rows))) == expected
+        assert list(_all(filled.lists.some_suppressions, replace(wanted, limit=rows))) == expected
 
 
 def test_a_full_part_is_followed(filled: Ledger) -> None:
-    part = filled.browsing.some_events(EventFilter(limit=3))
+    part = filled.lists.some_events(EventFilter(limit=3))
     assert len(part.rows) == 3
     assert part.following is not None
     assert part.following.id == part.rows[-1].id
-    assert filled.browsing.some_events(EventFilter(limit=100)).following is None
+    assert filled.lists.some_events(EventFilter(limit=100)).following is None
 
 
 @pytest.mark.usefixtures("filled", "_hurried")
 def test_a_part_in_which_nothing_was_found_in_time_tells_where_to_go_on(ledger: Ledger) -> None:
-    part = ledger.browsing.some_events(EventFilter(stream="nowhere", limit=5))
+    part = ledger.lists.some_events(EventFilter(stream="nowhere", limit=5))
     assert part.rows == ()
     assert part.following is not None
     third = list(ledger.lists.events(EventFilter(limit=3)))[-1]

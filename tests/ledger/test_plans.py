@@ -174,9 +174,9 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
     _by_what_an_index_tells,
     lambda ledger: [list(ledger.browsing.all_events(Query({by: Choice(("x",))}))) for by in FilterField
                     if by not in _NOT_OF_EVENTS],
-    lambda ledger: [ledger.browsing.some_events(replace(wanted, newest_first=newest)) for wanted in _PARTS
+    lambda ledger: [ledger.lists.some_events(replace(wanted, newest_first=newest)) for wanted in _PARTS
                     for newest in (False, True)],
-    lambda ledger: [ledger.browsing.some_suppressions(wanted) for wanted in (
+    lambda ledger: [ledger.lists.some_suppressions(wanted) for wanted in (
         SuppressionFilter(stream="x", state=State.PENDING, reason="y", after=SuppressionPlace("a", "b")),
         SuppressionFilter(recipient=USER, state=State.PENDING),
     )],

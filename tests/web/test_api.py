@@ -56,7 +56,7 @@ def test_a_fault_of_ours_bears_the_same_headers(web: Make, monkeypatch: pytest.M
         raise RuntimeError("zorp")
 
     monkeypatch.setattr(client.ledger.browsing, "event_page", broken)
-    monkeypatch.setattr(client.ledger.browsing, "some_events", broken)
+    monkeypatch.setattr(client.ledger.lists, "some_events", broken)
     for path in ("/events", "/api/v1/events"):
         with capture_logs():
             answer = client.get(path)

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -167,18 +167,17 @@ class Walk:
 
     def all(self, engine: Engine, size: int = 500) -> Iterator[Any]:
         """Every row, however long it takes in all."""
-        return chain.from_iterable(self.looks(engine, size))
+        return chain.from_iterable(self.looks(engine, PagePosition(rows=size)))
 
-    def looks(self, engine: Engine, size: int = 500) -> Iterator[list[Any]]:
-        """Every row, as many at once as a look finds: each its own short transaction."""
-        place = PagePosition(rows=size)
+    def looks(self, engine: Engine, place: PagePosition) -> Iterator[list[Any]]:
+        """Every row from a place on, as many at once as a look finds: each its own short transaction."""
         while True:
             with looking(engine, within=OF_A_FILE) as (connection, limit):
                 rows, key = self.onward(connection, limit, place)
             yield rows
             if key is None:
                 return
-            place = PagePosition(key, rows=size)
+            place = replace(place, key=key)
 
     def ordered(self, key: Key | None = None) -> Select[Any]:
         """All rows older than `key`, the newest first."""

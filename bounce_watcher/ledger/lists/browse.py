@@ -53,6 +53,7 @@ from bounce_watcher.ledger.db.tables import (
     event_from_row,
 )
 from bounce_watcher.ledger.db.types import recipient_key, storable
+from bounce_watcher.ledger.lists.reads import events_of
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import Alert, BounceEvent, Scope, State
@@ -84,7 +85,6 @@ EVENT_FACETS = (FilterField.TYPE, FilterField.REASON, FilterField.PROVIDER, Filt
 
 _EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
 _EVENT_KEYS = select(*_EVENT_ORDER)
-_EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
 
 
 def event_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
@@ -97,17 +97,10 @@ def event_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[Bounc
 def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
     with reading(engine) as connection:
         walk = _event_walk(wanted, _driving(connection, wanted))
-    for keys in walk.looks(engine, CHUNK):
+    for keys in walk.looks(engine, PagePosition(rows=CHUNK)):
         with reading(engine) as connection:
             events = list(events_of(connection, keys))
         yield from events
-
-
-def events_of(connection: Connection, keys: Sequence[Any]) -> Iterator[BounceEvent]:
-    """In the order of their keys: what the index tells was looked for without their rows."""
-    found = connection.execute(_EVENTS, {"keys": [name for _, name in keys]}).all() if keys else []
-    by_name = {row.id: row for row in found}
-    return (event_from_row(by_name[name]) for _, name in keys if name in by_name)
 
 
 def event_facets(engine: Engine, wanted: Query) -> Facets | None:

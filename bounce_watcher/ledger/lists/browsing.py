@@ -7,12 +7,11 @@ from functools import cached_property
 from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.paging import Page, PagePosition
 from bounce_watcher.ledger.db.query import Facets, Query
-from bounce_watcher.ledger.lists import browse, parts
-from bounce_watcher.ledger.lists.filters import EventFilter, EventPlace, SuppressionFilter, SuppressionPlace
+from bounce_watcher.ledger.lists import browse
 from bounce_watcher.ledger.lists.incidents import Incidents
 from bounce_watcher.ledger.lists.lists import as_known
 from bounce_watcher.ledger.naming import forget
-from bounce_watcher.model.ledger import Alert, BounceEvent, Suppression
+from bounce_watcher.model.ledger import Alert, BounceEvent
 
 
 class Browsing(Capability):
@@ -51,14 +50,6 @@ class Browsing(Capability):
     def holding(self, address: str) -> dict[str, list[Alert]]:
         """By stream the alerts that hold a suppression of an address back."""
         return browse.holding(self._engine, forget.known_as(self._engine, address))
-
-    def some_events(self, wanted: EventFilter) -> parts.Portion[BounceEvent, EventPlace]:
-        """As many of them as are found at once, and where to go on. Raises TookTooLong."""
-        return parts.events(self._engine, as_known(self._engine, wanted))
-
-    def some_suppressions(self, wanted: SuppressionFilter) -> parts.Portion[Suppression, SuppressionPlace]:
-        """As many of them as are found at once, and where to go on. Raises TookTooLong."""
-        return parts.suppressions(self._engine, as_known(self._engine, wanted))
 
     @cached_property
     def incidents(self) -> Incidents:

@@ -13,7 +13,13 @@ from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.lists import reads
-from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.lists.filters import (
+    EventFilter,
+    EventPlace,
+    OutboxFilter,
+    SuppressionFilter,
+    SuppressionPlace,
+)
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, Protection, RecipientRecord, Suppression
 
 _ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
@@ -68,6 +74,14 @@ class Lists(Capability):
     def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
         """Suppressions in force, pending ones too, by address."""
         return reads.suppressions(self._engine, as_known(self._engine, wanted))
+
+    def some_events(self, wanted: EventFilter) -> reads.Portion[BounceEvent, EventPlace]:
+        """As many of them as are found at once, and where to go on. Raises TookTooLong."""
+        return reads.some_events(self._engine, as_known(self._engine, wanted))
+
+    def some_suppressions(self, wanted: SuppressionFilter) -> reads.Portion[Suppression, SuppressionPlace]:
+        """As many of them as are found at once, and where to go on. Raises TookTooLong."""
+        return reads.some_suppressions(self._engine, as_known(self._engine, wanted))
 
     def recipients(self, address: str) -> list[RecipientRecord]:
         """The records of an address in all streams, by stream."""

@@ -1,15 +1,20 @@
-"""Lists out of the ledger: any length at bounded memory, by keyset, each page its own short transaction."""
+"""Lists out of the ledger, down an index: whole, of any length at bounded memory; or a part at a time, from a place on.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+What no index finds is looked for as long as a caller likes to wait: a part may be short, and tells where to go on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Engine, Table, func, literal, or_, select, tuple_
-from sqlalchemy import Row as Fetched
+from sqlalchemy import Column, Connection, Engine, func, or_, select
 
 from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.paging import ENTRIES, LOOKED_UP, ROWS, Condition, Key, PagePosition, Walk, looking
+from bounce_watcher.ledger.db.query import Choice, among
+from bounce_watcher.ledger.db.statements import KEYS
 from bounce_watcher.ledger.db.tables import (
     ALERT,
     ENDPOINT,
@@ -26,109 +31,165 @@ from bounce_watcher.ledger.db.tables import (
     suppression_from_row,
 )
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.lists.filters import (
+    EventFilter,
+    EventPlace,
+    OutboxFilter,
+    SuppressionFilter,
+    SuppressionPlace,
+)
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, OutboxState, RecipientRecord, Scope, Suppression
 from bounce_watcher.model.message import unpack
 
 PAGE = 500
 
 V = TypeVar("V")
-Condition = ColumnElement[bool]
-Place = Sequence[object]
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Portion(Generic[V, P]):
+    """`rows` may be fewer than were asked for, even none. `following` is where to go on: None at the end alone."""
+
+    rows: tuple[V, ...]
+    following: P | None
 
 
 @dataclass(frozen=True, slots=True)
 class _List(Generic[V]):
-    """A list of values: the table they are read from, and the columns that order its rows and tell them apart."""
+    """A list of values: the walk by which its rows, or their keys, are found, and what these stand for."""
 
-    table: Table
-    value: Callable[[Fetched[Any]], V]
-    order: tuple[Column[Any], ...]
+    walk: Walk
+    values: Callable[[Connection, Sequence[Any]], Iterable[V]]
+    limit: int | None
+    after: Key | None = None
+    newest_first: bool = False
 
-    def read(
-        self, engine: Engine, where: Sequence[Condition], limit: int | None, *, newest_first: bool = False,
-        after: Place | None = None,
-    ) -> Iterator[V]:
-        """`after`: the values of the order's columns behind which to begin."""
-        size = PAGE if limit is None else min(limit, PAGE)
-        return islice(self._read(engine, where, size, newest_first, after), limit)
+    @property
+    def _place(self) -> PagePosition:
+        return PagePosition(self.after, not self.newest_first)
 
-    def _read(
-        self, engine: Engine, where: Sequence[Condition], size: int, newest_first: bool, after: Place | None
-    ) -> Iterator[V]:
-        order = [column.desc() if newest_first else column.asc() for column in self.order]
-        chosen = select(self.table).where(*where).order_by(*order).limit(size)
-        while True:
-            behind = () if after is None else (self._behind(after, newest_first),)
+    def whole(self, engine: Engine) -> Iterator[V]:
+        """Any number, up to the limit: read page by page, each its own short transaction."""
+        return islice(self._whole(engine), self.limit)
+
+    def _whole(self, engine: Engine) -> Iterator[V]:
+        size = PAGE if self.limit is None else min(self.limit, PAGE)
+        for rows in self.walk.looks(engine, replace(self._place, rows=size)):
             with reading(engine) as connection:
-                rows = connection.execute(chosen.where(*behind)).all()
-            yield from map(self.value, rows)
-            if len(rows) < size:
-                return
-            after = [getattr(rows[-1], column.name) for column in self.order]
+                values = list(self.values(connection, rows))
+            yield from values
 
-    def _behind(self, place: Place, newest_first: bool) -> Condition:
-        values = (literal(value, column.type) for value, column in zip(place, self.order, strict=True))
-        here = tuple_(*values)
-        return tuple_(*self.order) < here if newest_first else tuple_(*self.order) > here
+    def part(self, engine: Engine) -> tuple[tuple[V, ...], Key | None]:
+        """As many as are found at once, and the key to go on from. Raises TookTooLong."""
+        with looking(engine) as (connection, limit):
+            rows, following = self.walk.onward(connection, limit, replace(self._place, rows=self.limit or ROWS))
+            return tuple(self.values(connection, rows)), following
 
 
-_EVENTS = _List(EVENT, event_from_row, (EVENT.c.at, EVENT.c.id))
-_SUPPRESSIONS = _List(SUPPRESSION, suppression_from_row, (SUPPRESSION.c.recipient_key, SUPPRESSION.c.stream))
-_OUTBOX = _List(OUTBOX, item_from_row, (OUTBOX.c.number,))
-_ALERTS = _List(ALERT, alert_from_row, (ALERT.c.since, ALERT.c.id))
+# ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
+_NAMED = select(EVENT).where(EVENT.c.id.in_(KEYS))
 
 
 def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
-    where = _equal(EVENT, {
-        "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
-        "stream": wanted.stream,
-        "kind": wanted.kind,
-        "bounce_type": wanted.bounce_type,
-        "reason": wanted.reason,
-    })
-    if wanted.since is not None:
-        where.append(EVENT.c.at >= wanted.since)
-    if wanted.until is not None:
-        where.append(EVENT.c.at < wanted.until)
-    after = (wanted.after.at, wanted.after.id) if wanted.after else None
-    return _EVENTS.read(engine, where, wanted.limit, newest_first=wanted.newest_first, after=after)
+    return _events(wanted).whole(engine)
+
+
+def some_events(engine: Engine, wanted: EventFilter) -> Portion[BounceEvent, EventPlace]:
+    """Raises TookTooLong."""
+    rows, following = _events(wanted).part(engine)
+    return Portion(rows, EventPlace(*following) if following else None)
+
+
+def _events(wanted: EventFilter) -> _List[BounceEvent]:
+    """Down the index of the recipient or the reason, else of time, which tells streams without the rows."""
+    through: list[Condition] = []
+    also = {EVENT.c.stream: wanted.stream, EVENT.c.kind: wanted.kind, EVENT.c.bounce_type: wanted.bounce_type}
+    if wanted.recipient is not None:
+        through.append(EVENT.c.recipient_key == recipient_key(wanted.recipient))
+        also[EVENT.c.reason] = wanted.reason
+    elif wanted.reason is not None:
+        through.append(EVENT.c.reason == wanted.reason.value)
+    by_entries = not through and wanted.kind is None and wanted.bounce_type is None
+    walk = Walk(
+        select(*_EVENT_ORDER), _EVENT_ORDER, tuple(through), tuple(_rarely(also)),
+        ENTRIES if by_entries else LOOKED_UP, wanted.since, wanted.until,
+    )
+    after = (wanted.after.at, storable(wanted.after.id)) if wanted.after else None
+    return _List(walk, events_of, wanted.limit, after, wanted.newest_first)
+
+
+def events_of(connection: Connection, keys: Sequence[Any]) -> Iterator[BounceEvent]:
+    """In the order of their keys: what the index tells was looked for without their rows."""
+    found = connection.execute(_NAMED, {"keys": [name for _, name in keys]}).all() if keys else []
+    by_name = {row.id: row for row in found}
+    return (event_from_row(by_name[name]) for _, name in keys if name in by_name)
+
+
+# ── suppressions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SUPPRESSION_ORDER = (SUPPRESSION.c.recipient_key, SUPPRESSION.c.stream)
+_SUPPRESSIONS = select(
+    *_SUPPRESSION_ORDER, *(each for each in SUPPRESSION.columns if each not in set(_SUPPRESSION_ORDER))
+)
 
 
 def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppression]:
-    where = _equal(SUPPRESSION, {
-        "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
-        "state": wanted.state,
-        "reason": wanted.reason,
-    })
-    if wanted.stream is not None:
-        where.append(reaches(wanted.stream))
+    return _suppressions(wanted).whole(engine)
+
+
+def some_suppressions(engine: Engine, wanted: SuppressionFilter) -> Portion[Suppression, SuppressionPlace]:
+    """Raises TookTooLong."""
+    rows, following = _suppressions(wanted).part(engine)
+    return Portion(rows, SuppressionPlace(*following) if following else None)
+
+
+def _suppressions(wanted: SuppressionFilter) -> _List[Suppression]:
+    through = () if wanted.recipient is None else (SUPPRESSION.c.recipient_key == recipient_key(wanted.recipient),)
+    also = [*_rarely({SUPPRESSION.c.state: wanted.state, SUPPRESSION.c.reason: wanted.reason})]
+    if wanted.stream is not None:  # what reaches all streams reaches this one too
+        also.append(or_(SUPPRESSION.c.stream == storable(wanted.stream), SUPPRESSION.c.scope == Scope.GLOBAL))
+    walk = Walk(_SUPPRESSIONS, _SUPPRESSION_ORDER, through, tuple(also))
     after = (storable(wanted.after.key), storable(wanted.after.stream)) if wanted.after else None
-    return _SUPPRESSIONS.read(engine, where, wanted.limit, after=after)
+    return _List(walk, _each(suppression_from_row), wanted.limit, after)
 
 
-def reaches(stream: str) -> Condition:
-    """What reaches all streams reaches this one too."""
-    return or_(SUPPRESSION.c.stream == storable(stream), SUPPRESSION.c.scope == Scope.GLOBAL)
+# ── the outbox ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ITEMS = select(OUTBOX.c.number, *(column for column in OUTBOX.columns if column.name != "number"))
 
 
 def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
-    where = _equal(OUTBOX, {
-        "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
-        "state": wanted.state,
-        "target": wanted.target,
-        "id": wanted.id,
-    })
+    key = wanted.recipient and recipient_key(wanted.recipient)
+    through = [*_equal({
+        OUTBOX.c.recipient_key: key, OUTBOX.c.state: wanted.state, OUTBOX.c.target: wanted.target,
+        OUTBOX.c.id: wanted.id,
+    })]
     if wanted.since is not None:
-        where.append(OUTBOX.c.created_at >= wanted.since)
+        through.append(OUTBOX.c.created_at >= wanted.since)
     if wanted.after is not None:
         here = select(OUTBOX.c.number).where(OUTBOX.c.id == wanted.after).scalar_subquery()
-        where.append(OUTBOX.c.number > here)
+        through.append(OUTBOX.c.number > here)
     if wanted.retried_at is not None:
-        from bounce_watcher.ledger.outbox import queue  # noqa: PLC0415 - as in `reading`
+        from bounce_watcher.ledger.outbox import queue  # noqa: PLC0415 - as in `lists`
 
-        where.extend(queue.retried(wanted.retried_at))
-    return _OUTBOX.read(engine, where, wanted.limit)
+        through.extend(queue.retried(wanted.retried_at))
+    walk = Walk(_ITEMS, (OUTBOX.c.number,), tuple(through))
+    return _List(walk, _each(item_from_row), wanted.limit).whole(engine)
+
+
+# ── alerts, and single things ───────────────────────────────────────────────────────────────────────────────────────
+
+_ALERT_ORDER = (ALERT.c.since, ALERT.c.id)
+_ALERTS = select(*_ALERT_ORDER, *(each for each in ALERT.columns if each not in set(_ALERT_ORDER)))
+
+
+def alerts(engine: Engine, *, under_way: bool) -> Iterator[Alert]:
+    """The newest first; with `under_way` only those that are not cleared."""
+    walk = Walk(_ALERTS, _ALERT_ORDER, (~ALERT.c.cleared,) if under_way else ())
+    return _List(walk, _each(alert_from_row), None, newest_first=True).whole(engine)
 
 
 def recipients(engine: Engine, address: str) -> list[RecipientRecord]:
@@ -148,11 +209,6 @@ def message(engine: Engine, digest: str) -> bytes | None:
     with reading(engine) as connection:
         packed = connection.scalar(select(MESSAGE.c.packed).where(MESSAGE.c.digest == digest))
     return unpack(packed) if packed is not None else None
-
-
-def alerts(engine: Engine, *, under_way: bool) -> Iterator[Alert]:
-    """The newest first; with `under_way` only those that are not cleared."""
-    return _ALERTS.read(engine, [~ALERT.c.cleared] if under_way else [], None, newest_first=True)
 
 
 def alert(engine: Engine, name: str) -> Alert | None:
@@ -176,7 +232,7 @@ class ToDo:
 
 
 def to_do(engine: Engine) -> ToDo:
-    from bounce_watcher.ledger.review import groups  # noqa: PLC0415 - as in `reading`
+    from bounce_watcher.ledger.review import groups  # noqa: PLC0415 - as in `lists`
 
     with reading(engine) as connection:
         alerts = connection.scalar(select(func.count()).where(~ALERT.c.cleared))
@@ -195,5 +251,15 @@ def disabled_endpoints(engine: Engine) -> dict[str, str]:
         return {target: because or "" for target, because in rows}
 
 
-def _equal(table: Table, values: Mapping[str, str | None]) -> list[Condition]:
-    return [table.c[name] == storable(value) for name, value in values.items() if value is not None]
+def _each(value: Callable[[Any], V]) -> Callable[[Connection, Sequence[Any]], Iterable[V]]:
+    """Of rows that were found whole."""
+    return lambda _, rows: map(value, rows)
+
+
+def _equal(values: Mapping[Column[Any], str | None]) -> Iterator[Condition]:
+    return (column == storable(value) for column, value in values.items() if value is not None)
+
+
+def _rarely(values: Mapping[Column[Any], str | None]) -> Iterator[Condition]:
+    """Looked at row by row: no index of theirs leads away from the order."""
+    return (among(column, Choice((value,))) for column, value in values.items() if value is not None)

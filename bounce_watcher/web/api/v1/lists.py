@@ -93,7 +93,7 @@ class EventQuery(BaseModel):
 @router.get("/events", response_model=answers.Events, tags=["events"])
 def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
     """Every recipient of every report, in the order of time."""
-    found = context_of(request).ledger.browsing.some_events(asked.filter())
+    found = context_of(request).ledger.lists.some_events(asked.filter())
     place = found.following
     return _page("events", map(event_row, found.rows), places.told(place.at.isoformat(), place.id) if place else None)
 
@@ -106,7 +106,7 @@ def suppressions(
     """Whom not to mail, in the order of addresses."""
     place = SuppressionPlace(*places.read(after, 2)) if after is not None else None
     wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
-    found = context_of(request).ledger.browsing.some_suppressions(wanted)
+    found = context_of(request).ledger.lists.some_suppressions(wanted)
     behind = found.following
     return _page(
         "suppressions", map(suppression_row, found.rows), places.told(behind.key, behind.stream) if behind else None
