@@ -19,6 +19,9 @@ MailAddress = NewType("MailAddress", str)
 ProseAddress = NewType("ProseAddress", str)
 """What a lenient reader takes for an address in text for people. It may be another one than the writer meant."""
 
+FORGOTTEN = "forgotten:"
+"""How the hash begins that stands for the address of somebody who was forgotten."""
+
 MAX_LOCAL_PART = 64
 """Octets of a local part, quotation marks included (RFC 5321 section 4.5.3.1.1)."""
 
@@ -168,3 +171,8 @@ def _a_labels(domain: str) -> str | None:
         return encoded.decode("ascii").lower() if encoded.decode("idna") == domain else None
     except UnicodeError:
         return None
+
+
+def is_forgotten(name: str | None) -> bool:
+    """Whether a recipient's name is the hash of one who was forgotten."""
+    return name is not None and name.startswith(FORGOTTEN)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.naming.forget import is_forgotten
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import Occurrence, OutboxItem
 from bounce_watcher.outbox.webhook.notice import notices
 from bounce_watcher.policy.settings import Mode

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from bounce_watcher.ledger.naming.forget import is_forgotten
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.context import WebContext

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page
 
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.naming.forget import is_forgotten
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import State, Suppression
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.words.grounds import text

@@ -7,7 +7,7 @@ import pytest
 
 from bounce_watcher.cli.framework.output import clean
 from bounce_watcher.model.neutral import MOST_MARKS, UNSAFE, is_unsafe, without_piles
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.words.formatting import harmless
 
 EVERY = [chr(code) for code in range(sys.maxunicode + 1)]
 

@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 
 from bounce_watcher.ledger.lists.figures import Sent, Span
 from bounce_watcher.web.pages.statistics import bounces
-from bounce_watcher.web.view import charts, formatting, ranges, rates
+from bounce_watcher.web.view import charts, ranges, rates
+from bounce_watcher.words import formatting
 from tests.families import for_each
 
 NOON = datetime(2026, 3, 17, 12, 20, tzinfo=UTC)

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.loading import load
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.render import assets
+from bounce_watcher.words import formatting
 from tests.families import for_each
 from tests.web.conftest import TOKEN, Web
 

@@ -13,6 +13,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.view import charts
 from bounce_watcher.web.view.ranges import Bin
+from bounce_watcher.words.incidents import guard_words
 from tests.facts import an_alert
 from tests.families import for_each
 from tests.web.conftest import NOON, Web
@@ -57,7 +58,7 @@ def test_a_shade_lies_behind_the_bars_and_says_what_it_is() -> None:
     (outage(1, 3, "wording a.rule # <b>"), "Guard on for one text, 13:00 to 15:00"),
 ])
 def test_it_is_named(given: Alert, told: str) -> None:
-    assert bounces.guard_words(given, NOON + 9 * HOUR) == told
+    assert guard_words(given, NOON + 9 * HOUR) == told
 
 
 @pytest.mark.parametrize("path", ["/?range=24h", "/?range=7d", "/providers/google.com?range=24h"])

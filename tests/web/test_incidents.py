@@ -22,7 +22,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations import bulk
 from bounce_watcher.web.pages.shared import forms
-from bounce_watcher.web.view.formatting import command
+from bounce_watcher.words.formatting import command
 from bounce_watcher.words.grounds import text
 from tests.facts import an_alert
 from tests.ledger.making import bounce, page

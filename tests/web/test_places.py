@@ -18,7 +18,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.pages.statistics.streams import policy_words
 from bounce_watcher.web.view import links as to
 from bounce_watcher.web.view.advice import ADVICE, PAGES
-from bounce_watcher.web.view.formatting import PROVIDERS
+from bounce_watcher.words.formatting import PROVIDERS
 from tests.families import for_each
 from tests.ledger.making import bounce
 from tests.web.conftest import Web

@@ -32,8 +32,8 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web.view import explanations
-from bounce_watcher.web.view.explanations import ExplanationContext
+from bounce_watcher.words import explanations
+from bounce_watcher.words.explanations import ExplanationContext
 from tests.facts import an_alert
 from tests.families import for_each
 from tests.ledger.making import bounce, day

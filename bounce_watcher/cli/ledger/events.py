@@ -22,8 +22,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="events")
 
 
-
-
 @commands.command("list", epilog=example("events list --reason mailbox_full --since 7d"))
 def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
     recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this address.")] = None,

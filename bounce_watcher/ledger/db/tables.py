@@ -8,7 +8,8 @@ from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, L
 from sqlalchemy import Row as Fetched
 from sqlmodel import Field, SQLModel
 
-from bounce_watcher.ledger.db.types import FORGOTTEN, AsJson, UtcDateTime
+from bounce_watcher.ledger.db.types import AsJson, UtcDateTime
+from bounce_watcher.model.address import FORGOTTEN
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import Subject, SubjectKind

@@ -17,9 +17,6 @@ from bounce_watcher.model.times import in_utc
 KEY_CHARACTERS = 320
 """The longest address that RFC 5321 section 4.5.3.1 lets be: 64 for the local part, 255 for the domain."""
 
-FORGOTTEN = "forgotten:"
-"""How the hash begins that stands for the address of who was forgotten."""
-
 
 def storable(text: str) -> str:
     """`text` without the characters that no database takes; each becomes U+FFFD.

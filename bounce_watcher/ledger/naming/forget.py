@@ -19,7 +19,8 @@ from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, mention_of
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import ERASURE, EVENT, KEYRING
-from bounce_watcher.ledger.db.types import FORGOTTEN, KEY_CHARACTERS, recipient_key
+from bounce_watcher.ledger.db.types import KEY_CHARACTERS, recipient_key
+from bounce_watcher.model.address import FORGOTTEN, is_forgotten
 from bounce_watcher.model.grounds import retold
 from bounce_watcher.model.ledger import Announce, BounceEvent, MessageRecord, Occurrence, OutboxItem, Suppression
 from bounce_watcher.model.message import unpack
@@ -40,11 +41,6 @@ ERASED_EVENT: Mapping[str, Any] = {
 
 
 # ── by the hash ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def is_forgotten(name: str | None) -> bool:
-    """Whether a recipient's name is the hash of one who was forgotten."""
-    return name is not None and name.startswith(FORGOTTEN)
-
 
 def known_as(engine: Engine, address: str) -> str:
     """The name under which the ledger files an address: the hash where it was forgotten, else itself."""

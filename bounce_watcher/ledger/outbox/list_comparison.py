@@ -14,10 +14,11 @@ from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.db.statements import IS_DUE, KEYS, RecipientKey, chunks
 from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT, SUPPRESSION
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.naming.forget import is_forgotten, names
+from bounce_watcher.ledger.naming.forget import names
 from bounce_watcher.ledger.outbox import queue
 from bounce_watcher.ledger.outbox.two_lists import ListEntry, TwoLists
 from bounce_watcher.ledger.recording.batch import STATES_TOLD, RecipientBatch
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.grounds import ByPlatform, Grounds
 from bounce_watcher.model.ledger import Announce, ChangedBy, NoticeType, OutboxState, Scope, State, SuppressionSource
 from bounce_watcher.model.list_comparison import Difference, Side

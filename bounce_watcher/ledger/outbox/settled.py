@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Connection, exists, func, literal_column, 
 
 from bounce_watcher.ledger.db.statements import IS_DUE, chunks
 from bounce_watcher.ledger.db.tables import ERASURE, OF_FORGOTTEN, OUTBOX
-from bounce_watcher.ledger.db.types import FORGOTTEN
 from bounce_watcher.ledger.naming.forget import begin_again
 from bounce_watcher.ledger.outbox import tries
 from bounce_watcher.ledger.outbox.bodies import HAS_BODY, NO_BODY
+from bounce_watcher.model.address import FORGOTTEN
 
 _OF_FORGOTTEN: ColumnElement[bool] = literal_column(OF_FORGOTTEN)
 _MOST = 500

@@ -47,13 +47,14 @@ from bounce_watcher.ledger.db.tables import (
     SUPPRESSION,
     event_from_row,
 )
-from bounce_watcher.ledger.naming.forget import ERASED_EVENT, is_forgotten, name_of, remember, spellings
+from bounce_watcher.ledger.naming.forget import ERASED_EVENT, name_of, remember, spellings
 from bounce_watcher.ledger.naming.names import Names
 from bounce_watcher.ledger.outbox import settled
 from bounce_watcher.ledger.privacy.striking import strike_out
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.ledger.review import optouts
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import Actor, OutboxState
 from bounce_watcher.model.message import unpack
 from bounce_watcher.parsing.mention import Mention

@@ -25,7 +25,7 @@ from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, may_na
 from bounce_watcher.ledger.db.statements import chunks, is_sqlite
 from bounce_watcher.ledger.db.tables import OUTBOX
 from bounce_watcher.ledger.db.types import AsJson
-from bounce_watcher.ledger.naming.forget import is_forgotten
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.parsing.mention import Mention
 

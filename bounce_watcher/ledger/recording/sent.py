@@ -16,8 +16,8 @@ from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.db.statements import KEYS, Insertion, chunks, columns_of, insert_into
 from bounce_watcher.ledger.db.tables import SENT_COUNT, SENT_MESSAGE
 from bounce_watcher.ledger.db.types import KEY_CHARACTERS, recipient_key, storable
-from bounce_watcher.ledger.naming.forget import is_forgotten, unnamed_mails
-from bounce_watcher.model.address import address_key
+from bounce_watcher.ledger.naming.forget import unnamed_mails
+from bounce_watcher.model.address import address_key, is_forgotten
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome

@@ -34,7 +34,8 @@ from sqlalchemy import (
 
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP
-from bounce_watcher.ledger.db.types import FORGOTTEN, recipient_key, storable
+from bounce_watcher.ledger.db.types import recipient_key, storable
+from bounce_watcher.model.address import FORGOTTEN
 from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
 from bounce_watcher.policy import masking
 from bounce_watcher.policy.days import utc_day

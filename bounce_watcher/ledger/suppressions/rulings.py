@@ -17,10 +17,10 @@ from bounce_watcher.ledger.db.statements import RecipientKey, key_of
 from bounce_watcher.ledger.db.tables import HELD
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.lists.browse import all_recipients
-from bounce_watcher.ledger.naming.forget import is_forgotten
 from bounce_watcher.ledger.naming.names import Names
 from bounce_watcher.ledger.recording import alerts, flood, guard
 from bounce_watcher.ledger.recording.batch import RecipientBatch
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import (
     Actor,

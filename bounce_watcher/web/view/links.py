@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlencode
 
 from bounce_watcher.ledger.lists.figures import Of, Span
-from bounce_watcher.web.view.formatting import iso
+from bounce_watcher.words.formatting import iso
 
 NO_NAME = "-"
 """Stands in a path for a provider or a stream without a name."""

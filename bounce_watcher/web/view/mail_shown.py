@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from bounce_watcher.parsing.html_text import has_markup, html_to_text
 from bounce_watcher.parsing.message import Part, parse
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.words.formatting import harmless
 
 MOST_SHOWN, LONGEST_PART = 256 * 1024, 64 * 1024
 """Characters of the source, and of a part."""

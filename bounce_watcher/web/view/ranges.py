@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from bounce_watcher.ledger.lists.figures import Span
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
-from bounce_watcher.web.view.formatting import iso
+from bounce_watcher.words.formatting import iso
 
 WEEK = timedelta(days=7)
 MOST_HOURS, MOST_DAYS = timedelta(hours=48), timedelta(days=62)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bounce_watcher.ledger.lists.figures import Figures, Sent, Span
-from bounce_watcher.web.view.formatting import number, share
 from bounce_watcher.web.view.ranges import Range, Unit
+from bounce_watcher.words.formatting import number, share
 
 SMALLEST = 1000
 """Mails below which a rate is held against no limit: one more bounce would be all the difference."""

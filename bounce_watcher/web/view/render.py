@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from bounce_watcher.web.view import formatting
+from bounce_watcher.words import formatting
 from bounce_watcher.words.grounds import text
 
 FOR_EVER = "public, max-age=31536000, immutable"

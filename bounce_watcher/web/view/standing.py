@@ -12,8 +12,8 @@ from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import age, counted, name, number, when
+from bounce_watcher.words import formatting
+from bounce_watcher.words.formatting import age, counted, name, number, when
 from bounce_watcher.words.risk import danger, remedy
 
 LATE = timedelta(minutes=15)

@@ -8,7 +8,7 @@ from bounce_watcher.web.pages.recipients.recipient import ACTIONS
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.words.formatting import harmless
 
 _PAGE_KEY = (int,)
 

@@ -14,7 +14,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.config.keys import table_of
 from bounce_watcher.model.url import MASK, without_url_secrets
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.words.formatting import harmless
 
 KEYS = (
     ("/", "search"), ("g then o r p s i v b e", "overview, recipients, providers, streams, incidents, review, outbox, "

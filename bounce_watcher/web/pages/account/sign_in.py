@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from bounce_watcher.ledger.sessions import Role
 from bounce_watcher.web.http.access import SIGN_IN
 from bounce_watcher.web.request import PageRequest, ask, get
-from bounce_watcher.web.view.formatting import age
 from bounce_watcher.web.view.render import html
+from bounce_watcher.words.formatting import age
 
 _WRONG = "This token is not valid."
 _NO_TOKEN = "Sign-in is off: no token is set under [web] in the configuration."

@@ -9,11 +9,12 @@ from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.model.ledger import Alert
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.service.operations.bulk import RuleHeld
-from bounce_watcher.web.pages.incidents.listing import alert_of, what
+from bounce_watcher.web.pages.incidents.listing import alert_of
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
 from bounce_watcher.web.request import PageRequest, get, post
-from bounce_watcher.web.view.formatting import command, counted
+from bounce_watcher.words.formatting import command, counted
+from bounce_watcher.words.incidents import what
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,15 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.service.operations.bulk import BulkOutline, UndoIncident
-from bounce_watcher.web.pages.incidents.listing import alert_of, what
+from bounce_watcher.web.pages.incidents.listing import alert_of
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.listing import Column, Download
 from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import command, counted, harmless, moment, number
+from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.formatting import command, counted, harmless, moment, number
+from bounce_watcher.words.incidents import what
 from bounce_watcher.words.rows import explained
 
 REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)

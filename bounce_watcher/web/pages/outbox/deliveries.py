@@ -8,7 +8,7 @@ from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem
 from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
-from bounce_watcher.web.view.formatting import UNTIL_RESUMED, age, counted, harmless, moment, name, paused_target, when
+from bounce_watcher.words.formatting import UNTIL_RESUMED, age, counted, harmless, moment, name, paused_target, when
 
 LONGEST_ANSWER, LONGEST_ERROR = 2000, 160
 STAYS = ("The address keeps its state; the target keeps its last known state.",)

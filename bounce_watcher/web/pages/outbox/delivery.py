@@ -22,8 +22,8 @@ from bounce_watcher.web.pages.outbox.deliveries import (
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import counted, harmless, name, when
+from bounce_watcher.words import formatting
+from bounce_watcher.words.formatting import counted, harmless, name, when
 
 LONGEST_REQUEST, LONGEST_COMMAND = 20_000, 100_000
 """Characters of it that are shown, and of a command: Linux takes 128 KiB in one word."""

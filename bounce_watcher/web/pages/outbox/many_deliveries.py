@@ -28,7 +28,7 @@ from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view.formatting import counted, harmless, name, number, paused_target
+from bounce_watcher.words.formatting import counted, harmless, name, number, paused_target
 
 SAMPLE = 10
 MOST_AT_ONCE = 10_000

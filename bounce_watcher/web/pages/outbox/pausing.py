@@ -9,7 +9,7 @@ from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view.formatting import counted, name, number
+from bounce_watcher.words.formatting import counted, name, number
 
 
 def _outline(request: PageRequest, operation: TargetOperation, *, is_paused: bool) -> TargetOutline:

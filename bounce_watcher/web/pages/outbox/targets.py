@@ -25,8 +25,8 @@ from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import age, harmless, name, when
+from bounce_watcher.words import formatting
+from bounce_watcher.words.formatting import age, harmless, name, when
 from bounce_watcher.words.rows import outbox_row
 
 _PAGE_KEY = (int,)

@@ -18,9 +18,9 @@ from bounce_watcher.web.pages.shared import many
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.formatting import harmless
 
 _CAN_SUPPRESS_AGAIN = "To reverse it, suppress the address again."
 _CAN_RELEASE = "To reverse it, release the address."

@@ -16,8 +16,8 @@ from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.listing import Filters
 from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
 from bounce_watcher.web.request import PageRequest, get, post
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import command, counted, number
+from bounce_watcher.words import formatting
+from bounce_watcher.words.formatting import command, counted, number
 
 PATH = "/recipients/release"
 _WITH, _DONE = "with", "done"

@@ -14,17 +14,17 @@ from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField, Query
 from bounce_watcher.ledger.lists.browse import NO_TYPE
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.naming.forget import is_forgotten
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.listing import Chip, Column, Download, Filter, Filters
 from bounce_watcher.web.request import Fields, PageRequest, get, see
-from bounce_watcher.web.view import explanations, formatting
-from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
+from bounce_watcher.words import explanations, formatting
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.formatting import harmless
 from bounce_watcher.words.rows import event_row
 
 MOST_WORDS = 10

@@ -12,9 +12,9 @@ from bounce_watcher.web.pages.recipients.events import REASONS
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.formatting import harmless
 from bounce_watcher.words.rows import explained
 
 _PAGE_KEY = (datetime, int)

@@ -12,7 +12,7 @@ from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view.formatting import counted, harmless, moment
+from bounce_watcher.words.formatting import counted, harmless, moment
 
 _NO_RULE = "No rule will suppress {}. A person or a platform still can."
 _CAN_END = "To reverse it, stop protecting here or under Settings."

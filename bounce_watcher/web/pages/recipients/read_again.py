@@ -14,8 +14,8 @@ from bounce_watcher.web.pages.shared import many
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import explanations, formatting
-from bounce_watcher.web.view.formatting import counted, harmless
+from bounce_watcher.words import explanations, formatting
+from bounce_watcher.words.formatting import counted, harmless
 
 
 def _read(request: PageRequest, event: BounceEvent) -> tuple[RereadMail, RereadOutline, Sequence[ReclassifiedEvent]]:

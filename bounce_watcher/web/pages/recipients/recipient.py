@@ -13,7 +13,7 @@ from bounce_watcher.ledger.db.paging import ROWS, PagePosition
 from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.naming.forget import is_forgotten
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.operations.protecting import protector
@@ -21,10 +21,10 @@ from bounce_watcher.web.pages.review.opt_out_words import sentence
 from bounce_watcher.web.pages.review.opt_outs import PATH as OPT_OUTS
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import explanations, formatting
-from bounce_watcher.web.view.explanations import ExplanationContext
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.words import explanations, formatting
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.explanations import ExplanationContext
+from bounce_watcher.words.formatting import harmless
 
 MOST_ENTRIES = 50
 """Of what happened, on the page."""

@@ -28,9 +28,10 @@ from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
-from bounce_watcher.web.view import charts, formatting
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.web.view import charts
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
+from bounce_watcher.words import formatting
+from bounce_watcher.words.formatting import harmless
 
 NEWEST, OLDEST, PAGE = 4, 1, 25
 """Samples of a group from either end; groups of a page."""

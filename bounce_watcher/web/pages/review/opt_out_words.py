@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from bounce_watcher.ledger.naming.forget import is_forgotten
-from bounce_watcher.model.address import address_key
+from bounce_watcher.model.address import address_key, is_forgotten
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.optout import AskedBy, KeptOptOut
-from bounce_watcher.web.view.explanations import MATCHED_BY
-from bounce_watcher.web.view.formatting import harmless, moment
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.explanations import MATCHED_BY
+from bounce_watcher.words.formatting import harmless, moment
 
 BY: Mapping[AskedBy, str] = {AskedBy.MAIL: "Mail", AskedBy.FEEDBACK_REPORT: "Feedback report"}
 

@@ -18,8 +18,8 @@ from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view.formatting import counted, harmless, moment
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
+from bounce_watcher.words.formatting import counted, harmless, moment
 from bounce_watcher.words.rows import opt_out_row
 
 PATH = f"/review/{GID}"

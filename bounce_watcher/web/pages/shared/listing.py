@@ -23,7 +23,7 @@ from bounce_watcher.ledger.db.query import Choice, Facets, FilterField
 from bounce_watcher.ledger.naming.pseudonym import hidden
 from bounce_watcher.model.neutral import for_csv, for_json
 from bounce_watcher.web.request import PageRequest
-from bounce_watcher.web.view.formatting import harmless, iso, number
+from bounce_watcher.words.formatting import harmless, iso, number
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.listing import Column, Download
 from bounce_watcher.web.request import PageRequest, see
-from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import counted, harmless, number, paused_target
+from bounce_watcher.words import formatting
+from bounce_watcher.words.formatting import counted, harmless, number, paused_target
 
 T = TypeVar("T")
 

@@ -12,9 +12,11 @@ from bounce_watcher.ledger.lists.figures import Figures, Of, Span
 from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording.report_counts import DAY
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
-from bounce_watcher.web.view import charts, formatting, links
-from bounce_watcher.web.view.formatting import COLOURS, TYPES, counted, is_unusual, number
+from bounce_watcher.web.view import charts, links
 from bounce_watcher.web.view.ranges import Bin, Range, Unit
+from bounce_watcher.words import formatting
+from bounce_watcher.words.formatting import COLOURS, TYPES, counted, is_unusual, number
+from bounce_watcher.words.incidents import guard_words
 
 _NAMELESS = frozenset({EventType.COMPLAINT, EventType.UNDETERMINED})
 """Types whose reasons tell nothing more."""
@@ -270,16 +272,6 @@ def shade(outage: Alert, bins: Sequence[Bin], now: datetime) -> charts.Shade:
     """The time of an outage as far as the bars show it."""
     begin, end = _span(outage, now)
     return charts.Shade(_place(begin, bins), _place(end, bins), guard_words(outage, now))
-
-
-def guard_words(outage: Alert, now: datetime) -> str:
-    """"Guard on for Google, 26 Nov, 14:00 to 27 Nov, 03:00"."""
-    provider = outage.subject.provider
-    whom = f" for {formatting.provider(provider)}" if provider else " for one text"
-    if not outage.cleared:
-        return f"Guard on{whom} since {formatting.when(outage.since, now)}"
-    end = f" to {formatting.when(outage.ends_at, now)}" if outage.ends_at else ""
-    return f"Guard on{whom}, {formatting.when(outage.since, now)}{end}"
 
 
 def _span(outage: Alert, now: datetime) -> tuple[datetime, datetime]:

@@ -18,10 +18,11 @@ from bounce_watcher.web.pages.shared.listing import Download, Filters, download,
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import formatting, links, ranges, rates, standing
-from bounce_watcher.web.view.formatting import counted, number
+from bounce_watcher.web.view import links, ranges, rates, standing
 from bounce_watcher.web.view.ranges import NAMES, Range, Unit
+from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.formatting import counted, number
 
 T = TypeVar("T")
 

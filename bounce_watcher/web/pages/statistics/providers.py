@@ -21,11 +21,12 @@ from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces, ReasonOfType, SourceLine
 from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import formatting, links, ranges
+from bounce_watcher.web.view import links, ranges
 from bounce_watcher.web.view.advice import ADVICE, PAGES
-from bounce_watcher.web.view.formatting import counted, number
 from bounce_watcher.web.view.ranges import Range, Unit
+from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.formatting import counted, number
 
 MOST = 50
 """Providers with rows of their own."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from bounce_watcher.ledger.naming.forget import is_forgotten
+from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import Again, AtOnce, Counted, ExclusionKind, Grounds, SubjectKind, base
 from bounce_watcher.model.ledger import (
@@ -27,10 +27,10 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.guards.outages import provider
-from bounce_watcher.web.view.formatting import harmless, moment, reason
-from bounce_watcher.web.view.formatting import provider as provider_name
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.dates import days
+from bounce_watcher.words.formatting import harmless, moment, reason
+from bounce_watcher.words.formatting import provider as provider_name
 
 KINDS: Mapping[Kind, str] = {
     Kind.DELAY: "Delay notice", Kind.DELIVERED: "Delivered", Kind.AUTO_REPLY: "Automatic reply",
