@@ -35,7 +35,7 @@ def functions_of(*files: Path) -> frozenset[str]:
     return frozenset(name for name in found if not name.startswith("_"))
 
 
-MAKERS = functions_of(*sorted((PACKAGE / "words").glob("*.py")), PACKAGE / "web" / "view" / "formatting.py")
+MAKERS = functions_of(*sorted((PACKAGE / "words").glob("*.py")))
 
 
 def is_rendered(it: ast.expr) -> bool:
