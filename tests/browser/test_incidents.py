@@ -178,7 +178,7 @@ def test_what_was_reported_in_a_time_is_undone_without_scripts(desk: Dashboard, 
     assert [done.because for done in desk.ledger.log.newest() if done.action == "undo"] == ["they lost their directory"]
 
 
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("scripts", [True, pytest.param(False, marks=pytest.mark.whole)])
 def test_what_takes_long_tells_how_far_it_is_and_leads_on(
     stock: Path, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch, scripts: bool
 ) -> None:
