@@ -37,7 +37,7 @@ _FILES = (
     ("/var/lib/bounce-watcher/ledger.db", "The ledger, where it is SQLite."),
 )
 _STATUS = (
-    ("0", "Done."), ("1", "The work failed: one line on standard error says what, and the mend."),
+    ("0", "Done."), ("1", "The work failed: one line on standard error says what, and the fix."),
     ("2", "Wrong usage or configuration."), ("130", "Interrupted."),
 )
 

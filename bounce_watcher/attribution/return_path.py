@@ -130,7 +130,7 @@ def make_return_path(
 ) -> str:
     """The envelope sender for one mail to `recipient`. `day` is today in UTC; without one the token never runs out.
 
-    Raises ValueError, with the mend, where no return path or key is configured, the recipient is no address, the day is
+    Raises ValueError, with the fix, where no return path or key is configured, the recipient is no address, the day is
     not of this century, or stream and sending leave no room.
     """
     local, domain = _base(settings)

@@ -21,7 +21,7 @@ _SHOWN = 80
 
 
 class Checked(NamedTuple):
-    """What forbids to use an operator's rules, with the mend, and what its writer should know."""
+    """What forbids to use an operator's rules, with the fix, and what its writer should know."""
 
     problems: tuple[RuleProblem, ...]
     warnings: tuple[str, ...]
@@ -46,14 +46,14 @@ def check(own: OwnRules) -> Checked:
 
 
 def faults(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
-    """Why `rule`, one of `ruleset`, must not judge: what is wrong and the mend, a line each."""
+    """Why `rule`, one of `ruleset`, must not judge: what is wrong and the fix, a line each."""
     yield from _phrase_faults(rule)
     if rule.reason.bounce_type is BounceType.HARD and not all(map(_speaks, rule.wordings())):
         yield "says a hard reason by numbers or hosts alone, which tell nothing sure of an address: add words to text"
     for example in rule.examples:
         verdict = judged_for(rule, example, ruleset)
         if verdict.rule != rule.id:
-            yield f"does not win its example {_quoted(example)}, {_winner(verdict)}: mend the phrases or the example"
+            yield f"does not win its example {_quoted(example)}, {_winner(verdict)}: fix the phrases or the example"
     for example in rule.not_examples:
         if judged_for(rule, example, ruleset).rule == rule.id:
             yield f"wins what it must not, {_quoted(example)}: bar it with unless, or ask for more words"

@@ -1,4 +1,4 @@
-"""Rule files: TOML in, rules out, or every fault at once with its rule and mend.
+"""Rule files: TOML in, rules out, or every fault at once with its rule and fix.
 
 A file holds `[[rule]]` tables; `source` and `unless` on top of it count for all of them:
 
@@ -69,7 +69,7 @@ class RuleFileContent(NamedTuple):
 
 
 class _Fault(Exception):
-    """What is wrong and the mend: one in each argument."""
+    """What is wrong and the fix: one in each argument."""
 
 
 class _Gathering:
@@ -151,8 +151,8 @@ def _unknown_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) 
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            yield f"{where} has an unknown key {key!r}; {mend}"
+            fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            yield f"{where} has an unknown key {key!r}; {fix}"
 
 
 def _rule(
@@ -223,8 +223,8 @@ def _reason(entry: Mapping[str, Any]) -> Reason:
     if name in _REASONS:
         return _REASONS[name]
     near = difflib.get_close_matches(name, _REASONS, 1)
-    mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_REASONS)}"
-    raise _Fault(f"reason {name!r} is unknown; {mend}")
+    fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_REASONS)}"
+    raise _Fault(f"reason {name!r} is unknown; {fix}")
 
 
 def _weakened(entry: Mapping[str, Any], precedence: Precedence) -> Precedence:

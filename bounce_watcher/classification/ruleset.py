@@ -173,7 +173,7 @@ def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator
 
 
 def conflicts(rules: Sequence[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
-    """The rules that can't stand beside those before them, with what is wrong and the mend: one id twice, a tie."""
+    """The rules that can't stand beside those before them, with what is wrong and the fix: one id twice, a tie."""
     yield from _same_ids(rules)
     yield from _ties(rules)
 

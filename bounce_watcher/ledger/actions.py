@@ -1,4 +1,5 @@
-"""The log of actions: who changed what by hand, when and why. Never an address: a recipient stands under its name."""
+"""The log of actions: who changed what by hand, when and why. It names recipients by encrypted names, never by address.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LoggedAction:
-    """`action` is a verb ("release"), `subject` what it was done to, `count` to how many.
+    """One row of the log. `action` is a verb ("release"), `subject` its object, `count` how many were changed.
 
     `number` is the order of writing.
     """
@@ -39,7 +40,7 @@ class LoggedAction:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody does by hand, before it is done. `recipient` where it is done to one address, else `subject`."""
+    """An action before it is carried out. `recipient` is set if it concerns one address, else `subject`."""
 
     by: Actor
     action: str
@@ -48,10 +49,10 @@ class Act:
 
 
 def enter(connection: Connection, names: Names | None, act: Act, count: int = 1) -> int:
-    """Writes the row of an act in the transaction that does it. Returns its number. `names` are those of recipients.
+    """Writes the row of an act in the transaction that carries it out. Returns its number.
 
-    A recipient stands under its encrypted name, under that of the hash where it was forgotten. No text of it holds the
-    address of anybody who was forgotten.
+    A recipient is named by its encrypted name, or by that of its hash if it was forgotten. No text keeps the address of
+    a forgotten person. `names` encrypts recipients.
     """
     subject = forget.unnamed(connection, act.subject)
     if act.recipient is not None:
@@ -67,8 +68,9 @@ def enter(connection: Connection, names: Names | None, act: Act, count: int = 1)
 
 
 class LogEntry:
-    """The row of an act that takes several transactions: each counts there what it does, so the log tells no less and
-    no more than was done, also where the act breaks off."""
+    """The log row of an act that takes several transactions. Each adds its own count, so the log tells exactly what was
+    done even if the act breaks off.
+    """
 
     def __init__(self, names: Names, act: Act) -> None:
         self._names = names
@@ -76,7 +78,9 @@ class LogEntry:
         self._number: int | None = None
 
     def write(self, engine: Engine, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
-        """`counted` says how much of what the log counts `work` came to; None where nothing was changed."""
+        """Runs `work` and counts it in the log: one transaction. `counted` returns how much `work` came to, None for
+        nothing.
+        """
         def both(connection: Connection) -> tuple[T, int | None]:
             outcome = work(connection)
             more = counted(outcome)
@@ -94,40 +98,40 @@ class LogEntry:
 
 
 class Acting(Capability):
-    """A part of the ledger that changes what people ask for."""
+    """A part of the ledger that carries out what people ask for."""
 
     @cached_property
     def _names(self) -> Names:
         return Names(self._engine)
 
     def _act(self, act: Act, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
-        """What somebody does by hand, and its row in the log: one transaction. `counted` as in `LogEntry.write`."""
+        """Runs `work` and writes its row in the log: one transaction. `counted` as in `LogEntry.write`."""
         return LogEntry(self._names, act).write(self._engine, work, counted)
 
 
 class ActionLog(Acting):
-    """What people did, looked through; and entered where it changes nothing else in the ledger."""
+    """The log for people, and entries of acts that change nothing else in the ledger."""
 
     def enter(self, act: Act, count: int = 1) -> None:
-        """The row of what changes nothing in the ledger: a test of a target."""
+        """Writes the row of an act that changes nothing in the ledger, such as the test of a target."""
         self._act(act, lambda _: None, lambda _: count)
 
     def on(self, subject: str, limit: int = 50) -> Sequence[LoggedAction]:
-        """What people did to one subject, the newest first."""
+        """Returns what people did to one subject, newest first."""
         return self._read(_ROWS.where(ACTION.c.subject == storable(subject)).limit(limit))
 
     def newest(self, before: int | None = None, limit: int = 50) -> Sequence[LoggedAction]:
-        """What people did, the newest first; `before` is the number behind which to go on."""
+        """Returns what people did, newest first; `before` is the number after which to continue."""
         return self._read(_ROWS.where(*([] if before is None else [ACTION.c.number < before])).limit(limit))
 
     def page(self, wanted: Query, place: PagePosition) -> Page[LoggedAction]:
-        """Some of what people did, the newest first."""
+        """Returns a page of what people did, newest first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted).page(connection, limit, place)
         return with_rows(found, map(_logged, found.rows))
 
     def all(self, wanted: Query) -> Iterator[LoggedAction]:
-        """Any number, the newest first."""
+        """Yields all that people did, newest first."""
         return map(_logged, _walk(wanted).all(self._engine))
 
     def _read(self, chosen: Select[Any]) -> Sequence[LoggedAction]:

@@ -39,7 +39,7 @@ class Ledger:
     def connect(cls, url: str) -> Self:
         """A ledger at a database URL, sqlite:////path/to/file or postgresql+psycopg://user@host/database.
 
-        Raises TemporaryFailure where the server is away, PermanentFailure (with the mend) where the URL, the file or
+        Raises TemporaryFailure where the server is away, PermanentFailure (with the fix) where the URL, the file or
         the log-in is wrong. Does not look at the schema: see `check` and `upgrade`.
         """
         engine = open_engine(url)

@@ -40,7 +40,7 @@ class PermanentFailure(BounceWatcherError):
 class ConfigError(BounceWatcherError):
     """A configuration that must not be used.
 
-    `problems` holds every fault found, one line each: the key, what is wrong, the mend.
+    `problems` holds every fault found, one line each: the key, what is wrong, the fix.
     """
 
     def __init__(self, source: str, problems: tuple[str, ...]) -> None:

@@ -28,7 +28,7 @@ TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
 
 class Misfit(ValueError):
-    """A value of `key` that this kind can't work with. `text` says what is wrong with it and how to mend it."""
+    """A value of `key` that this kind can't work with. `text` says what is wrong with it and how to fix it."""
 
     def __init__(self, key: str, text: str) -> None:
         super().__init__(text)
@@ -192,7 +192,7 @@ def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
 
     2xx is done, unless it is a web page: then a portal or a proxy answered. 400, 413 and 422 speak of something in the
     call: a larger one is to be cut, a single change is refused. Anything else (no answer, 401, 403, 404, 429, 5xx, a
-    redirect) is about the platform as a whole, or about how we are configured, and passes or is mended: later.
+    redirect) is about the platform as a whole, or about how we are configured, and passes or is fixed: later.
     """
     if reply.ok:
         return garbage(reply) if reply.is_page else Outcome(Fate.DONE, reply.text)

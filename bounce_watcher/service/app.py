@@ -198,7 +198,7 @@ def run(config_path: Path, beside: Beside) -> int:
     """The service in the foreground until SIGTERM or SIGINT, and `beside` with it. Returns the exit status.
 
     SIGHUP reads the configuration again and keeps the old one if the new one is bad.
-    Raises ConfigError for a bad configuration at start, PermanentFailure for a ledger that a person must mend.
+    Raises ConfigError for a bad configuration at start, PermanentFailure for a ledger that a person must fix.
     """
     resource_tracker.ensure_running()  # it unblocks SIGTERM and SIGINT in the thread that starts it
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

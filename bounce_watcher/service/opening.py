@@ -7,7 +7,7 @@ from bounce_watcher.ledger.store import Ledger
 def open_ledger(settings: Settings) -> Ledger:
     """Connects, applies pending migrations and makes the webhooks known. The caller closes it.
 
-    Raises TemporaryFailure while the server is away, PermanentFailure for what a person must mend.
+    Raises TemporaryFailure while the server is away, PermanentFailure for what a person must fix.
     """
     ledger = open_to_look(settings)
     try:

@@ -296,7 +296,7 @@ def test_a_server_restarted_between_pages_is_not_even_noticed(start_dovecot: Cal
 
 def test_a_folder_that_is_not_there_is_told_when_the_others_are_read(dovecot: Dovecot, account: Account) -> None:
     dovecot.deliver("bounces", bounces(2))
-    with pytest.raises(PermanentFailure, match="no such folder on the server: returns/Returns; mend `folder`"):
+    with pytest.raises(PermanentFailure, match="no such folder on the server: returns/Returns; fix `folder`"):
         drain(account(folders=("Returns", "INBOX")))
     assert len(dovecot.messages("bounces", "Bounces/Processed")) == 2
 

@@ -1,4 +1,4 @@
-"""`drift`: a platform's own list beside the ledger, and what mends the difference."""
+"""`drift`: a platform's own list beside the ledger, and what fixes the difference."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ _SAID = {
     "check `port` and `security` (993 is tls, 143 is starttls)": "check --host HOST:PORT and --security (993 is tls, "
                                                                 "143 is starttls)",
     "set ca_file to the authority": "name the certificate authority with --ca-file",
-    "or mend the server's certificate or `host`": "or fix the server's certificate or --host",
+    "or fix the server's certificate or `host`": "or fix the server's certificate or --host",
     "check username and password": "check --username and the password",
     "set security to tls and port to 993": "use --security tls and port 993",
     "set security to tls or starttls, or use [mailbox.oauth2]": "use --security tls or starttls, or OAuth2",

@@ -66,7 +66,7 @@ class Connection:
         return wire
 
     def open(self) -> None:
-        """Connects and logs in. Raises TemporaryFailure, or PermanentFailure with the mend."""
+        """Connects and logs in. Raises TemporaryFailure, or PermanentFailure with the fix."""
         is_plain = self._begin()
         try:
             self._log_in(None)

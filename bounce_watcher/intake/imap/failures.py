@@ -82,7 +82,7 @@ def translated(account: ImapAccount, doing: str) -> Iterator[None]:
         why = one_line(error.verify_message or str(error))
         raise PermanentFailure(
             f"{doing}: the server's certificate is not trusted: {why}",
-            "set ca_file to the authority that signed it, or mend the server's certificate or `host`", about=about,
+            "set ca_file to the authority that signed it, or fix the server's certificate or `host`", about=about,
         ) from error
     except ssl.SSLError as error:
         if error.reason in _TLS_MISMATCH:

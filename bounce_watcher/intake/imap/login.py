@@ -33,7 +33,7 @@ class LoginRefused(PermanentFailure):
 def log_in(
     client: IMAPClient, account: ImapAccount, now: datetime, tokens: TokenStore, way: PasswordLogin | None = None
 ) -> None:
-    """Raises PermanentFailure with the mend for a refusal, TemporaryFailure where the server says that it may pass.
+    """Raises PermanentFailure with the fix for a refusal, TemporaryFailure where the server says that it may pass.
 
     What imapclient and sockets raise for a broken connection goes through. `way`: None = as `account` says.
     """

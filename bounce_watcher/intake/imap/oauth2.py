@@ -39,7 +39,7 @@ _PERMANENT = {
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """`is_fresh`: just fetched, so that a refusal of it can't be mended by fetching another."""
+    """`is_fresh`: just fetched, so that a refusal of it can't be fixed by fetching another."""
 
     value: str
     expires_at: datetime
@@ -56,7 +56,7 @@ class TokenStore:
         self._refresh_tokens: dict[OAuth2Account, str] = {}
 
     def token(self, account: OAuth2Account, now: datetime, timeout: timedelta) -> AccessToken:
-        """A token good for at least LEEWAY. Raises TemporaryFailure, or PermanentFailure with the mend."""
+        """A token good for at least LEEWAY. Raises TemporaryFailure, or PermanentFailure with the fix."""
         with self._lock:
             lock = self._locks.setdefault(account, threading.Lock())
         with lock:

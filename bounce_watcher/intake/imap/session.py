@@ -33,7 +33,7 @@ def open_session(
     """Connects and logs in for one pass, which ends at the latest at `pass_deadline` and two more `timeout`.
 
     `now` gives the time, aware; `tokens` is shared by all mailboxes of a process; `unfiled` outlasts it.
-    Raises TemporaryFailure, or PermanentFailure with the mend; at the end also for a folder that was not there, so
+    Raises TemporaryFailure, or PermanentFailure with the fix; at the end also for a folder that was not there, so
     that the others of the mailbox are read all the same.
     """
     with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
@@ -111,7 +111,7 @@ class ImapSession:
         if self._missing:
             names = ", ".join(self._missing)
             raise PermanentFailure(
-                f"no such folder on the server: {names}", "mend `folder` or create it",
+                f"no such folder on the server: {names}", "fix `folder` or create it",
                 about=self._account.about,
             )
 

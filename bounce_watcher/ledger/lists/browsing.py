@@ -1,4 +1,4 @@
-"""Lists by many filters at once, in pages."""
+"""Lists with many filters, in pages."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,43 +15,43 @@ from bounce_watcher.model.ledger import Alert, BounceEvent
 
 
 class Browsing(Capability):
-    """Lists by many filters at once, in pages."""
+    """Lists with many filters, in pages."""
 
     def event(self, name: str) -> BounceEvent | None:
-        """The event of that id."""
+        """Returns the event of that id."""
         return browse.event(self._engine, name)
 
     def event_page(self, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
-        """Some events for a person, the newest first. Raises TookTooLong where they are not found in time."""
+        """Returns a page of events, newest first. Raises TookTooLong if they are not found in time."""
         return browse.event_page(self._engine, as_known(self._engine, wanted), place)
 
     def all_events(self, wanted: Query) -> Iterator[BounceEvent]:
-        """Any number, the newest first."""
+        """Yields all events, newest first."""
         return browse.all_events(self._engine, as_known(self._engine, wanted))
 
     def event_facets(self, wanted: Query) -> Facets | None:
-        """How many by type, reason and so on; None where counting took too long."""
+        """Counts events by type, reason and so on. None if counting took too long."""
         return browse.event_facets(self._engine, as_known(self._engine, wanted))
 
     def recipient_page(
         self, wanted: Query, place: PagePosition, now: datetime
     ) -> Page[browse.RecipientStanding]:
-        """Some recipients for a person, the last changed first. Raises TookTooLong."""
+        """Returns a page of recipients, last changed first. Raises TookTooLong."""
         return browse.recipient_page(self._engine, wanted, place, now)
 
     def all_recipients(self, wanted: Query, now: datetime) -> Iterator[browse.RecipientStanding]:
-        """Any number, the last changed first."""
+        """Yields all recipients, last changed first."""
         return browse.all_recipients(self._engine, wanted, now)
 
     def recipient_facets(self, wanted: Query) -> Facets | None:
-        """How many by state, reason and stream; None where counting took too long."""
+        """Counts recipients by state, reason and stream. None if counting took too long."""
         return browse.recipient_facets(self._engine, wanted)
 
     def holding(self, address: str) -> dict[str, list[Alert]]:
-        """By stream the alerts that hold a suppression of an address back."""
+        """Returns, by stream, the alerts that hold a suppression of an address."""
         return browse.holding(self._engine, forget.known_as(self._engine, address))
 
     @cached_property
     def incidents(self) -> Incidents:
-        """Alerts as a person looks through them, and whom one holds."""
+        """Alerts for people, and the recipients that one holds."""
         return Incidents(self._engine)

@@ -1,4 +1,4 @@
-"""What targets are to be told: leased, tried and settled; paused, sent again or given up by people."""
+"""The outbox: items are leased, tried and settled; people pause targets, retry items or discard them."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,26 +22,27 @@ CHOSEN = "chosen deliveries"
 
 
 class Outbox(Acting):
-    """What targets are to be told: leased, tried and settled; paused, sent again or given up by people."""
+    """What targets are to be told."""
 
     def __init__(self, engine: Engine, leases: dict[str, str]) -> None:
-        """`leases` are the tokens of what this process has leased, by id."""
+        """`leases` maps the ids that this process has leased to their tokens."""
         super().__init__(engine)
         self._leases = leases
         self._lock = threading.Lock()
 
     def enroll(self, targets: Mapping[str, str]) -> None:
-        """Notes the targets in use, name to fingerprint. One whose fingerprint changed is no longer disabled."""
+        """Notes the targets in use, name to fingerprint. A target whose fingerprint changed is enabled again."""
         write(self._engine, lambda connection: queue.enroll(connection, targets))
 
     def lease(
         self, target: str, now: datetime, lease_for: timedelta, limit: int, keeps: Sequence[str] | None = None
     ) -> list[OutboxItem]:
-        """Up to `limit` rows due for `target` that nobody else will send before `now + lease_for`.
+        """Leases up to `limit` items due for `target`: nobody else sends them before `now + lease_for`.
 
-        Only the earliest row of each recipient and stream; none where the endpoint is disabled or paused. `keeps` is
-        given where the target keeps a list, as the streams that make it up (() = all): then only the newest state of a
-        recipient is to be had, and no release while another of its streams, or a global suppression, still holds.
+        Returns only the earliest item of each recipient and stream, and none if the endpoint is disabled or paused.
+        `keeps` is given for a target that keeps a list, as the streams that the list covers (() = all). Then only the
+        newest state of a recipient is leased, and no release while another of its streams or a global suppression still
+        holds.
         """
         token = uuid4().hex
         until = now + lease_for
@@ -51,7 +52,7 @@ class Outbox(Acting):
         return items
 
     def still_wanted(self, items: Sequence[OutboxItem], keeps: Sequence[str] | None) -> list[OutboxItem]:
-        """Of leased items those that no newer state has made pointless since; the others become superseded."""
+        """Returns the leased items that no newer state has overtaken since. The others become superseded."""
         with reading(self._engine) as connection:
             overtaken = superseding.overtaken(connection, (item.id for item in items), keeps)
         if overtaken:
@@ -60,7 +61,7 @@ class Outbox(Acting):
         return [item for item in items if item.id not in overtaken]
 
     def conclude(self, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime) -> None:
-        """Writes what tries came to, unless a lease has passed to somebody else. GONE disables the endpoint."""
+        """Writes what the tries came to, unless a lease has passed to another sender. GONE disables the endpoint."""
         tokens = self._take_tokens([item for item, _ in outcomes])
 
         def work(connection: Connection) -> set[str]:
@@ -78,31 +79,35 @@ class Outbox(Acting):
                 log.warning("endpoint disabled", action="endpoint_disabled", target=item.target, answer=attempt.answer)
 
     def give_back(self, items: Sequence[OutboxItem]) -> None:
-        """Ends the leases of what was not tried: it is due as before."""
+        """Ends the leases of items that were not tried: they are due as before."""
         tokens = self._take_tokens(items)
         write(self._engine, lambda connection: queue.give_back(connection, tokens))
 
     def next_due(self, target: str) -> datetime | None:
-        """When `lease` may next have something for `target`; None while there is nothing, or it is shut."""
+        """Returns when `lease` may next have something for `target`. None if nothing waits, or the target is shut."""
         with reading(self._engine) as connection:
             return queue.next_due(connection, target)
 
     def supersede_stale(self, target: str, now: datetime, keeps: Sequence[str]) -> int:
-        """Supersedes what a newer state made pointless for a target that keeps a list: see `lease`. How many."""
+        """Supersedes the items that a newer state overtook, for a target that keeps a list: see `lease`. Returns how
+        many.
+        """
         return write(self._engine, lambda connection: superseding.thin(connection, target, now, keeps))
 
     def list_comparison(self, target: str, streams: Sequence[str], now: datetime) -> ListComparison:
-        """To hold the list of a target that keeps one against what it was to be told; see there. Close it."""
+        """Opens a comparison of a target's own list with what it was to be told; see ListComparison. Close it after
+        use.
+        """
         return ListComparison(self._engine, target, streams, now)
 
     def backfill(
         self, announce: Announce, now: datetime, *, dry_run: bool = False
     ) -> Iterator[backfill.Announced]:
-        """Tells each target of the states that it was never told of; see `untold`."""
+        """Tells each target the states that it was never told; see `backfill`."""
         return backfill.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
     def pause(self, target: str, by: Actor) -> bool:
-        """From now on nothing is sent to a target, until `resume`. False where it is paused already."""
+        """Pauses a target: nothing is sent to it until `resume`. Returns False if it is paused already."""
         def work(connection: Connection) -> bool:
             name, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
             return pausing.pause(connection, target, pausing.Pause(by.at, name, note))
@@ -110,22 +115,23 @@ class Outbox(Acting):
         return self._act(Act(by, "pause", target), work, _if_any)
 
     def resume(self, target: str, by: Actor) -> bool:
-        """Ends a pause: what waits is due as it was. False where there was none."""
+        """Resumes a target: what waits is due as before. Returns False if it was not paused."""
         return self._act(Act(by, "resume", target), lambda connection: pausing.resume(connection, target), _if_any)
 
     def paused(self) -> dict[str, pausing.Pause]:
-        """The targets that a person paused."""
+        """Returns the targets that a person paused."""
         return pausing.paused(self._engine)
 
     def retry(
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
         state: OutboxState = OutboxState.DEAD, since: datetime | None = None, subject: str | None = None,
     ) -> int:
-        """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
+        """Makes items in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
 
-        Of these just what happened at or after `since` (aware), where it is given.
-        Enables the endpoints of what it finds, and `target`'s. Returns how many rows are due now.
-        Raises ValueError where nothing is chosen: an empty list of ids must not stand for all.
+        With `since` (aware), only those that happened at that time or later. Enables the endpoints of the items found,
+        and `target`'s. Returns the number of items that are due now.
+
+        Raises ValueError if nothing is chosen: an empty list of ids must not stand for all.
         """
         if not everything:
             _demand_a_choice(ids, target)
@@ -134,7 +140,7 @@ class Outbox(Acting):
         ), int)
 
     def retry_chosen(self, by: Actor, chosen: Mapping[OutboxState, Sequence[str]], subject: str) -> int:
-        """As `retry`, for ids in several states at once."""
+        """Like `retry`, for ids in several states at once."""
         return self._act(Act(by, "retry", subject), lambda connection: sum(
             queue.retry(connection, by.at, ids, None, state, None) for state, ids in chosen.items()
         ), int)
@@ -142,9 +148,9 @@ class Outbox(Acting):
     def discard(
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, subject: str | None = None
     ) -> int:
-        """Gives up on due and dead rows: those of `ids`, of `target`, or of both. Returns how many.
+        """Gives up on due and dead items: those of `ids`, of `target`, or of both. Returns how many.
 
-        Raises ValueError where nothing is chosen.
+        Raises ValueError if nothing is chosen.
         """
         _demand_a_choice(ids, target)
 
@@ -157,7 +163,7 @@ class Outbox(Acting):
 
     @cached_property
     def deliveries(self) -> Deliveries:
-        """The outbox as a person looks through it."""
+        """The outbox for people: filtered, in pages, by error."""
         return Deliveries(self._engine)
 
     def _take_tokens(self, items: Sequence[OutboxItem]) -> dict[str, str]:
@@ -175,5 +181,5 @@ def _if_any(changed: int) -> int | None:
 
 
 def _chosen(ids: Sequence[str], target: str | None) -> str:
-    """What the log names of deliveries: the one, the target, or that they were picked out."""
+    """The subject for the log: the only item, the target, or a word for several chosen items."""
     return target or (ids[0] if len(ids) == 1 else CHOSEN)

@@ -1,4 +1,4 @@
-"""People forgotten: what names one erased from rows, and then from the files of the database."""
+"""Forgets people: erases what names them from rows, and then from the files of the database."""
 
 from collections.abc import Callable
 
@@ -14,37 +14,37 @@ from bounce_watcher.model.ledger import Actor
 
 
 class Privacy(Acting):
-    """People forgotten: what names one erased from rows, and then from the files of the database."""
+    """Erases people from rows and files."""
 
     def outline(self, address: str) -> erasure.Erased:
-        """What `forget` would erase, told at once: but for what names the address only in its text."""
+        """Returns what `forget` would erase, at once; it does not search texts that only mention the address."""
         return erasure.outline(self._engine, address)
 
     def forget(
         self, address: str, by: Actor, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
     ) -> erasure.Erased:
-        """Erases what is stored on an address in rows; where it is suppressed, it stays so under a keyed hash.
+        """Erases what is stored about an address from all rows. A suppression stays under a keyed hash.
 
-        Of the files of the database see `clean_files`.
+        `clean_files` does the same for the files of the database.
         """
         return erasure.erase(self._engine, self._names, address, by, dry_run=dry_run, advance=advance)
 
     def forgotten_name(self, address: str) -> str:
-        """The hash that stands for an address once it is forgotten."""
+        """Returns the hash that replaces an address once it is forgotten."""
         return forget.forgotten_name(self._engine, address)
 
     def finish_forgetting(self) -> files.Files | None:
-        """`clean_files`, where somebody is being forgotten of whom nothing is due any more. None where nobody is."""
+        """Cleans the files once all items about a forgotten person are settled. None if there is nobody to finish."""
         while write(self._engine, settled.erase):
             pass
         return self.clean_files() if self._erased() else None
 
     def clean_files(self) -> files.Files:
-        """Takes off the files of the database what they hold of erased rows, as far as may be done beside others."""
+        """Cleans the files of the database of erased rows, as far as other connections allow."""
         return self._clean(files.clean)
 
     def vacuum(self) -> files.Files:
-        """Writes the whole database anew, so that its files hold nothing of what was erased. Others wait meanwhile."""
+        """Rewrites the whole database, so that its files hold nothing that was erased. Others wait meanwhile."""
         return self._clean(files.rewrite)
 
     def _clean(self, cleaned: Callable[[Engine], files.Files]) -> files.Files:

@@ -1,4 +1,4 @@
-"""What is reported, delivered and sent, written down as it comes; alerts that begin and end by it."""
+"""Writes down reports, deliveries and sent mail as they come, and opens and closes the alerts that they cause."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ _BY_DEFAULT = PolicySettings()
 
 
 class Recording(Capability):
-    """What is reported, delivered and sent, written down as it comes; alerts that begin and end by it."""
+    """Writes down reports, deliveries and sent mail, and opens and closes alerts."""
 
     def record(
         self,
@@ -31,51 +31,55 @@ class Recording(Capability):
         announce: Announce,
         policy: PolicySettings | None = None,
     ) -> PageOutcome:
-        """Writes a page down, decides on what is new in it, and queues what is to be told: one transaction.
+        """Writes a page, decides on what is new in it and queues the notices: one transaction.
 
-        When it returns, all of it survives a power cut; when it raises, nothing of it was written. What is known
-        already changes nothing. `decide` and `announce` must be pure: they run again where another writer was in the
-        way. With a `policy`, its outage guard and its alerts are at work.
+        When it returns, everything survives a power cut; when it raises, nothing was written. Messages that are known
+        already change nothing. `decide` and `announce` must be pure: they run again if another writer got in the way.
+        With a `policy`, its outage guard and its alerts apply.
         """
         return write(self._engine, lambda connection: record_page(connection, page, decide, announce, policy))
 
     def with_recipients(self, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
-        """`page` as `record` would read it: events that name nobody with whom their Message-ID went to, or left out."""
+        """Returns `page` as `record` would read it. An event without a recipient gets the one its Message-ID was sent
+        to, or is left out.
+        """
         with reading(self._engine) as connection:
             return sent.with_recipients(connection, page)
 
     def as_proven(self, message: MessageRecord) -> Sequence[BounceEvent]:
-        """The events of `message` as `record` would enter them, by what is known of the mail that was sent."""
+        """Returns the events of `message` with the evidence that `record` would give them from what is known of sent
+        mail.
+        """
         with reading(self._engine) as connection:
             (named,) = sent.with_recipients(connection, [message])
             return sent.with_known_messages(connection, named.events)
 
     def settle_alerts(self, now: datetime, announce: Announce, policy: PolicySettings = _BY_DEFAULT) -> int:
-        """Ends the alerts that are over by `now`, and decides on what they held back. Returns on how many recipients.
+        """Ends the alerts that are over by `now` and decides on what they held. Returns the number of recipients.
 
-        Raises and clears the alerts on disabled endpoints as well. What an outage held passes the caps of `policy`.
+        Also raises and clears the alerts on disabled endpoints. What an outage held still passes the caps of `policy`.
         """
         return episodes.settle(self._engine, now, announce, policy)
 
     def end_waits(self, now: datetime, wait: timedelta, announce: Announce) -> int:
-        """Puts in force what has waited for an alarm for as long as `wait` by `now`. Returns how many.
+        """Puts in force the suppressions that have waited `wait` for a possible alarm by `now`. Returns how many.
 
-        `now` is until when reports have been read: what is still to be read may hold the alarm.
+        `now` is the time up to which reports have been read: an unread report may still raise the alarm.
         """
         return waiting.end_waits(self._engine, now, wait, announce)
 
     def tell_alerts(self, begun: Sequence[Alert], over: Sequence[Alert], now: datetime, announce: Announce) -> None:
-        """Raises and clears alerts that do not come of reports. Each once, so that it may be done again."""
+        """Raises and clears alerts that do not come from reports. A repeated call changes nothing."""
         write(self._engine, lambda connection: alerts.keep(connection, begun, over, now, announce))
 
     def paces(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, ArrivalRate]:
-        """How mail comes to these mailboxes, as far as enough is known."""
+        """Returns the arrival rates of these mailboxes, where enough is known."""
         return quiet.paces(self._engine, mailboxes, now)
 
     def add_sent(self, mails: Sequence[SentMail], judge: reevaluate.DecisionContext | None = None) -> SentOutcome:
-        """Writes down mail that the platform has sent, some thousand at most. What is known changes nothing.
+        """Writes down mail that the platform sent, a few thousand at most. Mail that is known already changes nothing.
 
-        With a `judge`, bounces count that came before and were too weak without it: see `late`.
+        With a `judge`, earlier bounces that were too weak without this mail now count: see `reevaluate`.
         """
         def enter(connection: Connection) -> SentOutcome:
             outcome = sent.add_sent(connection, mails)
@@ -87,11 +91,15 @@ class Recording(Capability):
         return write(self._engine, enter)
 
     def put_counts(self, counts: Sequence[SentCount]) -> SentOutcome:
-        """The platform's own figures of what it sent, each in the place of an earlier one for the same."""
+        """Stores the platform's own figures of what it sent. Each replaces an earlier figure for the same day and
+        domain.
+        """
         return write(self._engine, lambda connection: sent.put_counts(connection, counts))
 
     def deliver(self, deliveries: Sequence[Delivery], announce: Announce) -> DeliveredOutcome:
-        """Enters deliveries, some thousand at most: bounces before them count no longer. See `delivered`."""
+        """Enters deliveries, a few thousand at most. Bounces before a delivery no longer count: see
+        `recipient_delivery`.
+        """
         return write(self._engine, lambda connection: recipient_delivery.deliver(
             connection, forget.unnamed_deliveries(connection, deliveries), announce, load_counted
         ))

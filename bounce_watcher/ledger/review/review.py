@@ -1,4 +1,4 @@
-"""What waits for a person: mail that was not recognised, by its wording, and requests for no more mail."""
+"""Review: unrecognised mail grouped by wording, and opt-outs, until a person has dealt with them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -17,63 +17,65 @@ from bounce_watcher.model.optout import KeptOptOut
 
 
 class Review(Acting):
-    """What waits for a person: mail that was not recognised, by its wording, and requests for no more mail."""
+    """Unrecognised mail grouped by wording, and opt-outs."""
 
     def page(
         self, wanted: Query, place: PagePosition, now: datetime | None = None
     ) -> Page[review.ReviewGroup]:
-        """Some groups of what was not recognised, those that came back first; with `now` their last days are told.
+        """Returns a page of groups, returned ones first. With `now` they include counts of the last days.
 
         Raises TookTooLong.
         """
         return browsing.page(self._engine, wanted, place, now)
 
     def groups(self, wanted: Query) -> Iterator[review.ReviewGroup]:
-        """Any number, in the same order."""
+        """Yields all groups, in the same order."""
         return browsing.everything(self._engine, wanted)
 
     def facets(self, wanted: Query) -> Facets | None:
-        """How many groups by state, kind and provider; None where counting took too long."""
+        """Counts groups by state, kind, language and provider. None if counting took too long."""
         return browsing.facets(self._engine, wanted)
 
     def group(self, gid: str, now: datetime | None = None) -> review.ReviewGroup | None:
-        """The group of that id; with `now` its last days are told."""
+        """Returns the group of that id, with `now` including counts of its last days."""
         return browsing.group(self._engine, gid, now)
 
     def events(self, gid: str, limit: int, *, newest_first: bool = True) -> list[BounceEvent]:
-        """Some reports of a group, from one end of it."""
+        """Returns some events of a group, from one end of it."""
         return browsing.events(self._engine, gid, limit, newest_first=newest_first)
 
     def mails(self, gid: str, limit: int, *, newest_first: bool = True) -> list[browsing.UnreadMail]:
-        """Some messages of a group in which no recipient was found, from one end of it."""
+        """Returns some messages of a group in which no recipient was found, from one end of it."""
         return browsing.mails(self._engine, gid, limit, newest_first=newest_first)
 
     def mail(self, gid: str, digest: str) -> browsing.UnreadMail | None:
-        """One message of a group in which no recipient was found."""
+        """Returns one message of a group in which no recipient was found."""
         return browsing.mail(self._engine, gid, digest)
 
     def said(self, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
-        """When, by which event, and what servers said since then, the newest first, in pages."""
+        """Yields, in pages and newest first, when each event since then came, its id, and what the server said."""
         return browsing.said(self._engine, since)
 
     def events_named(self, ids: Sequence[str]) -> list[BounceEvent]:
-        """The events of these ids, the newest first."""
+        """Returns the events of these ids, newest first."""
         return browsing.named(self._engine, ids)
 
     def set_aside(self, gid: str, a_day: int | None, by: Actor) -> bool:
-        """A group, until more than `a_day` come on one day; None = for good. False where there is none."""
+        """Sets a group aside until more than `a_day` come on one day; None = permanently. Returns False if there is
+        none.
+        """
         return self._on_group(gid, "set aside", by, lambda connection, note: review.set_aside(
             connection, gid, a_day, note, by.at
         ))
 
     def note_rule(self, gid: str, rule: str, by: Actor) -> bool:
-        """That a rule of that id was saved for a group. False where there is none."""
+        """Notes that the rule of that id was saved for a group. Returns False if there is none."""
         return self._on_group(gid, f"saved the rule {rule}", by, lambda connection, note: review.note_rule(
             connection, gid, f"{rule}: {note}", by.at
         ))
 
     def take_up(self, gid: str, by: Actor) -> bool:
-        """A group that was dealt with waits for a person again. False where there is none."""
+        """Reopens a group that was dealt with. Returns False if there is none."""
         return self._on_group(gid, "taken up again", by, lambda connection, note: review.take_up(
             connection, gid, note, by.at
         ))
@@ -85,27 +87,27 @@ class Review(Acting):
         return self._act(Act(by, action, gid), noted, lambda mails: mails) is not None
 
     def opt_out_page(self, place: PagePosition, *, done: bool = False) -> Page[KeptOptOut]:
-        """Opt-outs that wait, or that were dealt with, the newest first. Raises TookTooLong."""
+        """Returns a page of open opt-outs, or of those that are done, newest first. Raises TookTooLong."""
         return optouts.page(self._engine, place, done=done)
 
     def opt_outs(self, *, done: bool = False) -> Iterator[KeptOptOut]:
-        """Any number, in that order."""
+        """Yields all of them, in that order."""
         return optouts.everything(self._engine, done=done)
 
     def opt_out(self, name: str) -> KeptOptOut | None:
-        """The opt-out of that id."""
+        """Returns the opt-out of that id."""
         return optouts.one(self._engine, name)
 
     def opt_outs_of(self, address: str) -> list[KeptOptOut]:
-        """Those that name an address as the one mailed, or came from it; the newest first."""
+        """Returns the opt-outs that name an address as the one mailed or as the sender, newest first."""
         return optouts.of_address(self._engine, forget.known_as(self._engine, address))
 
     def settle_opt_outs(
         self, ids: Sequence[str], by: Actor, *, recipient: str | None = None, is_done: bool = True
     ) -> int:
-        """Marks opt-outs as dealt with, or takes them up again. Returns how many were changed.
+        """Marks opt-outs as done, or reopens them. Returns how many changed.
 
-        The log names `recipient`, where they are of one, else their group.
+        The log names `recipient` if it is given, else their group.
         """
         def work(connection: Connection) -> int:
             note = by.note and forget.unnamed(connection, by.note)

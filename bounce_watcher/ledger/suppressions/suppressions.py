@@ -1,4 +1,4 @@
-"""Suppressions that begin and end without a report: by a person, an import, the clock, or as an incident is undone."""
+"""Suppressions that start and end without a report: by a person, an import, the clock, or the undo of an incident."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -21,12 +21,12 @@ from bounce_watcher.policy.rulings import Ruling
 
 
 class Suppressions(Acting):
-    """Suppressions that begin and end without a report."""
+    """Starts and ends suppressions without a report."""
 
     def suppress(
         self, recipient: str, stream: str, by: Actor, *, announce: Announce, until: datetime | None = None
     ) -> None:
-        """Suppresses a recipient by hand. Changes nothing where a suppression stands already that lasts as long."""
+        """Suppresses a recipient by hand. Changes nothing if an existing suppression lasts at least as long."""
         tell = forget.telling(announce, recipient)
 
         def work(connection: Connection) -> None:
@@ -38,7 +38,7 @@ class Suppressions(Acting):
         self._act(Act(by, "suppress", recipient=recipient), work, lambda _: 1)
 
     def release(self, recipient: str, stream: str | None, by: Actor, *, announce: Announce) -> int:
-        """Lifts the suppressions of a recipient by hand, in all streams where `stream` is None. Returns how many."""
+        """Releases a recipient by hand, in all streams if `stream` is None. Returns the number of streams."""
         tell = forget.telling(announce, recipient)
 
         def work(connection: Connection) -> int:
@@ -48,20 +48,20 @@ class Suppressions(Acting):
         return self._act(Act(by, "release", recipient=recipient), work, _if_any)
 
     def adopt(self, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
-        """Enters suppressions from elsewhere as they are, but those over by `now`. Returns how many changed anything.
+        """Enters suppressions from elsewhere unchanged, except those over by `now`. Returns how many changed anything.
 
-        What stands already stays unless one goes further.
+        An existing suppression stays unless the new one goes further.
         """
         return adopt(self._engine, wanted, now, announce)
 
     def expire(self, now: datetime, announce: Announce) -> int:
-        """Releases the suppressions whose `until` has come. Returns how many."""
+        """Releases the suppressions whose `until` has passed. Returns how many."""
         return standing.expire(self._engine, now, announce)
 
     def protect(self, name: str, by: Actor) -> None:
-        """From now on no rule suppresses an address, or those of a domain ("@" and its name); what stands stays.
+        """Protects an address, or a domain ("@" and its name), from all rules. An existing suppression stays.
 
-        In the place of an earlier one on the same. Raises ValueError for an address that was forgotten.
+        Replaces an earlier protection of the same name. Raises ValueError for a forgotten address.
         """
         def work(connection: Connection) -> None:
             if self._filed(connection, name) != name:
@@ -73,7 +73,7 @@ class Suppressions(Acting):
         self._act(_on_name(by, "protect", name), work, lambda _: 1)
 
     def unprotect(self, name: str, by: Actor) -> bool:
-        """Ends the protection of that name. False where there is none."""
+        """Ends the protection of that name. Returns False if there is none."""
         return self._act(
             _on_name(by, "unprotect", name), lambda connection: protection.drop(connection, name), _if_any
         )
@@ -81,20 +81,20 @@ class Suppressions(Acting):
     def rule(
         self, alert: str, ruling: Ruling, wanted: rulings.BulkRequest, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
-        """A person's decision on all that the alert of that id holds back; see `rulings.rule`."""
+        """Releases or confirms everything that the alert of that id holds; see `rulings.rule`."""
         return rulings.rule(self._engine, self._names, alert, ruling, self._bulk(wanted), dry_run=dry_run)
 
     def release_all(
         self, shown: Query, wanted: rulings.BulkRequest, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
-        """Releases all whom a list of recipients shows; see `rulings.release_all`."""
+        """Releases all recipients that a list shows; see `rulings.release_all`."""
         return rulings.release_all(self._engine, self._names, shown, self._bulk(wanted), dry_run=dry_run)
 
     def undo(
         self, incident: Incident, decide: Decide, announce: Announce, by: Actor, *, subject: str,
         dry_run: bool = False, step: Callable[[], None] | None = None,
     ) -> Iterator[undo.UndoOutcome]:
-        """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`.
+        """Discards an incident's events and releases what rested on them alone; see `undo.undo`.
 
         `subject` is what the log names.
         """
@@ -104,15 +104,15 @@ class Suppressions(Acting):
         )
 
     def _bulk(self, wanted: rulings.BulkRequest) -> rulings.BulkRequest:
-        """With the note as it may be kept with each recipient."""
+        """`wanted` with the note as it may be stored with each recipient."""
         return replace(wanted, by=replace(wanted.by, note=self._kept(wanted.by.note or "")))
 
     def _kept(self, text: str) -> str:
-        """What somebody typed, without addresses of those who were forgotten."""
+        """Returns what somebody typed without the addresses of forgotten people."""
         return forget.kept(self._engine, text)
 
     def _filed(self, connection: Connection, recipient: str) -> str:
-        """The name under which an address is filed: the hash where it was forgotten."""
+        """Returns the name under which an address is stored: its hash if it was forgotten."""
         return forget.names(connection, {recipient}).get(recipient, recipient)
 
 
@@ -121,5 +121,5 @@ def _if_any(changed: int) -> int | None:
 
 
 def _on_name(by: Actor, action: str, name: str) -> Act:
-    """On what is protected: an address, or a domain behind an "@"."""
+    """The act on a protected name: an address, or "@" and a domain."""
     return Act(by, action, name) if name.startswith("@") else Act(by, action, recipient=name)

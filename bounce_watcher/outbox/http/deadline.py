@@ -36,7 +36,7 @@ class DeadlineTransport(httpx.BaseTransport):
     """HTTP/1.1 over kept-alive connections; every request must carry `deadline(…)` as its `timeout` extension.
 
     `reach` says where it may connect, by default to public addresses only; a refusal is a httpcore.ConnectError that
-    names host, address and the mend. A proxy is the administrator's word and may be anywhere. It is the proxy that
+    names host, address and the fix. A proxy is the administrator's word and may be anywhere. It is the proxy that
     looks up names then: of a request that goes by one just addresses in the URL itself are judged, and what a name
     resolves to is for the proxy to guard.
 

@@ -75,7 +75,7 @@ def proxy_for(target: Endpoint, url: httpx.URL) -> httpx.Proxy | None:
         proxy = httpx.Proxy(named if "://" in named else f"http://{named}", ssl_context=_system_trust())
         if proxy.url.scheme in ("http", "https"):
             return proxy
-    raise PermanentFailure("the proxy in the environment is no http or https URL: mend it", about=target.about)
+    raise PermanentFailure("the proxy in the environment is no http or https URL: fix it", about=target.about)
 
 
 def _system_trust() -> ssl.SSLContext:

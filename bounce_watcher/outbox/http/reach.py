@@ -159,7 +159,7 @@ def _refusal(host: str, address: str) -> tuple[str, str]:
 
 
 def _shortened(host: str) -> str:
-    """A line that is too long is cut at its end, where the mend stands."""
+    """A line that is too long is cut at its end, where the fix stands."""
     return host if len(host) <= _LONGEST_SHOWN else f"{host[:20]}…{host[-20:]}"
 
 
@@ -179,7 +179,7 @@ def normal_host(host: str) -> str:
 
 
 def host_fault(host: str) -> str | None:
-    """The mend where a host is an address in disguise, that programs read differently; None where it is none.
+    """The fix where a host is an address in disguise, that programs read differently; None where it is none.
 
     A name whose last label is a number is an IPv4 address to those that follow the WHATWG's URL standard ("ends in a
     number"), to others (inet_aton) so are numbers in octal and hex, and with less than four parts; IDNA maps digits and

@@ -147,7 +147,7 @@ def _read(path: Path, formula_safe: bool) -> dict[str, Row]:
                     for row in list(csv.reader(file))[1:]]
             return {address_key(row["recipient"]): row for row in rows}
         except (ValueError, csv.Error):
-            raise NotOurs("holds rows that are not as they were written: mend them, or move the file away") from None
+            raise NotOurs("holds rows that are not as they were written: fix them, or move the file away") from None
 
 
 def _replace(path: Path, text: str, old: os.stat_result | None) -> None:

@@ -153,7 +153,7 @@ class Mailman(HttpPlatform):
         for list_id in self.list_ids:
             reply = yield self._request("GET", "lists", list_id)
             if reply.status == 404:
-                return Outcome(Fate.LATER, f"{reply.text}: no list {list_id}: mend list_ids", whole=True)
+                return Outcome(Fate.LATER, f"{reply.text}: no list {list_id}: fix list_ids", whole=True)
             if not reply.ok or reply.field("list_id") != list_id:
                 return garbage(reply) if reply.ok else later(reply, now)
         return done

@@ -37,7 +37,7 @@ _ABOUT_US: Mapping[str, str] = {
     "invalid list id": "check list_ids",
     "list does not exist": "check list_ids",
 }
-"""Refusals that are about the configuration, and its mend."""
+"""Refusals that are about the configuration, and its fix."""
 _ABOUT_THEM = frozenset({"invalid email address", "bounced email address", "email is suppressed"})
 """Refusals that are about the address, for good."""
 

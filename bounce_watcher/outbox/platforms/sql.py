@@ -306,7 +306,7 @@ class SqlSession:
             self._engine = _engine(platform.address(), platform.timeout, self._watch)
         except (SQLAlchemyError, ImportError, TypeError, ValueError) as error:
             told = masked(str(error), self._secrets)
-            raise PermanentFailure(f"database: {told}: mend its options", about=platform.about) from None
+            raise PermanentFailure(f"database: {told}: fix its options", about=platform.about) from None
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
         return self._apply(self._platform.suppress, changes)
@@ -356,7 +356,7 @@ class SqlSession:
                 rows = connection.execute(text(statement), _only(statement, values)).rowcount
                 if rows > self._platform.max_rows:
                     raise _TooManyRows(f"{rows} rows for one recipient, more than max_rows = "
-                                       f"{self._platform.max_rows}: nothing was kept; mend the statement")
+                                       f"{self._platform.max_rows}: nothing was kept; fix the statement")
         except DBAPIError as error:
             if error.connection_invalidated or not (_is_refused(error) or type(error).__name__ in _ABOUT_ONE):
                 raise

@@ -48,7 +48,7 @@ def public_key(secret: SecretStr) -> str | None:
 
 
 def check_secret(text: str) -> str | None:
-    """What is wrong with a signing secret and the mend, in one line without the secret; None where nothing is.
+    """What is wrong with a signing secret and the fix, in one line without the secret; None where nothing is.
 
     Strict where the package is not: it drops characters that are no base64, and would so sign with another key than a
     receiver in another language checks with.

@@ -1,4 +1,4 @@
-"""The list that a platform keeps, read to its end and held against the ledger; and what mends the difference."""
+"""The list that a platform keeps, read to its end and held against the ledger; and what fixes the difference."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager

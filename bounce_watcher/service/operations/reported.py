@@ -39,7 +39,7 @@ Place = int
 Rows = Iterable[tuple[Place, Row | ValueError]]
 """Each row with its place; a ValueError in place of what is no row at all."""
 Refuse = Callable[[Place, str], None]
-"""Hears of each bad row: its place, what is wrong, and the mend."""
+"""Hears of each bad row: its place, what is wrong, and the fix."""
 
 R = TypeVar("R")
 
@@ -63,7 +63,7 @@ def usual_stream(settings: Settings) -> str | None:
 def sent_row(row: Row, reading: RowOptions) -> SentMail | SentCount:
     """A mail (`message_id`, `recipient`) or a figure (`day`, `domain`, `count`), each with `stream`, `sending`.
 
-    `campaign` is another name for `sending`. Raises ValueError with what is wrong and the mend.
+    `campaign` is another name for `sending`. Raises ValueError with what is wrong and the fix.
     """
     sending = _name(row, "sending") or _name(row, "campaign")
     if _is_absent(row.get("message_id")) and not _is_absent(row.get("count")):
@@ -72,7 +72,7 @@ def sent_row(row: Row, reading: RowOptions) -> SentMail | SentCount:
 
 
 def delivery_row(row: Row, reading: RowOptions) -> Delivery:
-    """`recipient`, `stream`, `at`. Raises ValueError with what is wrong and the mend."""
+    """`recipient`, `stream`, `at`. Raises ValueError with what is wrong and the fix."""
     return Delivery(_recipient(row), _stream(row, reading), _moment(row, reading))
 
 

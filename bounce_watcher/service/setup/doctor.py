@@ -35,7 +35,7 @@ from bounce_watcher.service.setup.checks import FIXES, Check, failed
 from bounce_watcher.words import risk
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
-"""Receivers refuse a signature whose timestamp is five minutes off; a minute is worth a mend."""
+"""Receivers refuse a signature whose timestamp is five minutes off; a minute is worth fixing."""
 
 DEAD_COUNTED = 1000
 """So many dead letters are counted, no more: the list may be long."""
@@ -181,11 +181,11 @@ def _answered(target: WebhookTarget, reply: Reply) -> Check:
     if 300 <= status < 400 and "location" in reply.headers:
         return Check(name, False, f"{detail}: a redirect is not followed",
                      f"set url to {one_line(new_place(reply.headers['location'], target.hides))}")
-    ok, mend = _ANSWERS.get(status, (status < 500 or status == 501, ""))
-    if not ok and not mend:
-        mend = "the platform is up but has trouble: look at its log"
-    return Check(name, ok, detail if mend or status < 300 else f"{detail}, which webhooks do not use: it is there",
-                 mend)
+    ok, fix = _ANSWERS.get(status, (status < 500 or status == 501, ""))
+    if not ok and not fix:
+        fix = "the platform is up but has trouble: look at its log"
+    return Check(name, ok, detail if fix or status < 300 else f"{detail}, which webhooks do not use: it is there",
+                 fix)
 
 
 # ── platforms ───────────────────────────────────────────────────────────────────────────────────────────────────────

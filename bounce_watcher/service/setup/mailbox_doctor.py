@@ -47,7 +47,7 @@ def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
 
 @contextmanager
 def connected(account: ImapAccount, tokens: TokenStore) -> Iterator[Connection]:
-    """Logged in, for questions to a mailbox's server. Raises TemporaryFailure, or PermanentFailure with the mend."""
+    """Logged in, for questions to a mailbox's server. Raises TemporaryFailure, or PermanentFailure with the fix."""
     with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
         connection = Connection(account, watchdog, utcnow, tokens)
         try:
@@ -104,7 +104,7 @@ def _folders(name: str, connection: Connection) -> Iterator[Check]:
 def _watched(name: str, connection: Connection, folder: str) -> Check:
     selected = Selection(connection).enter(folder)
     if selected is None:
-        return Check(name, False, f"there is no folder {folder}", "mend `folder` in the configuration, or create it")
+        return Check(name, False, f"there is no folder {folder}", "fix `folder` in the configuration, or create it")
     if selected.obstacle is not None:
         return _in_the_way(name, selected.obstacle)
     held = f"folder {folder} holds {selected.exists} messages"

@@ -57,7 +57,7 @@ class Look:
 
 
 def look(account: ImapAccount, tokens: TokenStore) -> Look:
-    """Logs in and looks around; changes nothing. Raises TemporaryFailure, or PermanentFailure with the mend."""
+    """Logs in and looks around; changes nothing. Raises TemporaryFailure, or PermanentFailure with the fix."""
     with connected(account, tokens) as connection:
         client = connection.client
         hierarchy = hierarchy_of(client)
