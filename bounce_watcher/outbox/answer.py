@@ -1,4 +1,4 @@
-"""What a receiver answered, in one line that may be logged. Pure."""
+"""The answer of a receiver, in one line that is safe to log. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ _MASKS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`status` is the HTTP status, None where none came. `text` is one line without secrets or addresses.
+    """The answer to one try. `status` is the HTTP status, None if none came.
 
-    `retry_after` is that header's value as received (RFC 9110 section 10.2.3).
+    `text` is one line without secrets or addresses.
+    `retry_after` is the value of the Retry-After header as received (RFC 9110 section 10.2.3).
     """
 
     text: str
@@ -28,7 +29,7 @@ class Answer:
 
 
 def one_line(text: str) -> str:
-    """`text` on one short line, with secrets, URL userinfo, URL queries and local parts of addresses masked."""
+    """Returns `text` as one short line, with secrets, URL userinfo, URL queries and local parts of addresses masked."""
     line = for_terminal(_CONTROLS.sub(" ", text[: 2 * MAX_LINE]))
     for pattern, mask in _MASKS:
         line = pattern.sub(mask, line)

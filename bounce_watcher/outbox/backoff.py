@@ -1,7 +1,7 @@
-"""What follows from an answer: delivered, once more at a time, given up, or the endpoint is gone. Pure.
+"""Decides what an answer leads to: delivered, another try at a set time, given up, or the endpoint is gone. Pure.
 
-Standard Webhooks 1.0, "Deliverability and reliability": only 2xx is success, 410 disables the endpoint, anything else
-(a redirect and other 4xx too) is tried again on a schedule, and 429 and 503 may say when.
+Standard Webhooks 1.0, "Deliverability and reliability": only 2xx is success, 410 disables the endpoint, and anything
+else (also a redirect or another 4xx) is tried again on a schedule. 429 and 503 may say when.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,23 +21,23 @@ SCHEDULE = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""How long after each failed try comes the next. When the try after the last one fails, the item is dead."""
+"""The delay after each failed try. If the try after the last delay fails, the item becomes a dead letter."""
 
 SPREAD = 0.2
-"""Jitter lengthens a delay by up to this share, so that what failed together does not come back together."""
+"""Jitter lengthens a delay by up to this share, so that items that failed together are not retried together."""
 
 LONGEST_ASKED = timedelta(hours=24)
-"""A receiver that asks for more than this is asked again after this: an absurd date must not stop the outbox."""
+"""The longest wait that a receiver may ask for. An absurd date must not stop the outbox."""
 
 FOR_WHAT_IS_IN_IT = frozenset({400, 413, 422})
-"""Statuses that speak of the request and not of who answers it."""
+"""Statuses that are about the request and not about the receiver."""
 
 _HEEDED = frozenset({429, 503})
 _GONE = 410
 
 
 def decide_attempt(answer: Answer, attempts: int, now: datetime, jitter: float) -> Attempt:
-    """What one try to send a webhook came to. `attempts` counts the tries before this one; `now` is aware."""
+    """Returns the result of one try to send a webhook. `attempts` counts the tries before this one; `now` is aware."""
     if answer.status is not None and 200 <= answer.status < 300:
         return Attempt(Disposition.DELIVERED, answer.text)
     if answer.status == _GONE:
@@ -47,10 +47,10 @@ def decide_attempt(answer: Answer, attempts: int, now: datetime, jitter: float) 
 
 
 def try_again(text: str, attempts: int, now: datetime, jitter: float, wait: timedelta, *, whole: bool) -> Attempt:
-    """One more try, or none where there were enough. `jitter` is in [0, 1).
+    """Schedules the next try, or gives up if there were enough. `jitter` is in [0, 1).
 
-    The next is never earlier than the schedule or the receiver's `wait` (up to `LONGEST_ASKED`) says. `whole`: the
-    receiver failed as a whole.
+    The next try is never earlier than the schedule or the receiver's `wait` (up to `LONGEST_ASKED`) says. `whole` says
+    whether the receiver failed as a whole.
     """
     if attempts >= len(SCHEDULE):
         return Attempt(Disposition.DEAD, f"{text}; given up after {attempts + 1} tries")
@@ -66,9 +66,9 @@ def _asked(answer: Answer, now: datetime) -> timedelta:
 
 
 def retry_after(value: str, now: datetime) -> timedelta | None:
-    """How long a Retry-After header asks to wait (RFC 9110 section 10.2.3), at least 0, at most `LONGEST_ASKED`.
+    """Returns the wait that a Retry-After header asks for (RFC 9110 section 10.2.3), from 0 to `LONGEST_ASKED`.
 
-    Seconds or any of the three forms of an HTTP date (section 5.6.7). None where it is neither.
+    The value is in seconds or in any of the three forms of an HTTP date (section 5.6.7). Returns None if it is neither.
     """
     value = value.strip()[:64]
     if value.isascii() and value.isdecimal():

@@ -1,4 +1,4 @@
-"""What a platform is asked to do for one address, and what came of it. Pure."""
+"""The change that a platform is asked to make for one address, and its outcome. Pure."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, NoticeType, OutboxItem
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One recipient to be stopped (`suppress`) or to be mailed again, with all that the webhook says of it.
+    """One recipient to suppress (`suppress`) or to mail again, with everything that the webhook says about it.
 
-    `id` is the outbox item's. `at` (aware) is when it was decided, `until` (aware too) when a suppression ends,
+    `id` is the outbox item's. `at` (aware) is the time of the decision. `until` (aware too) is when a suppression ends,
     None = for good.
     """
 
@@ -37,7 +37,7 @@ class Change:
 
 
 def change_of(item: OutboxItem) -> Change:
-    """The change that a `recipient.suppressed` or `recipient.released` asks for."""
+    """Returns the change that a `recipient.suppressed` or `recipient.released` item asks for."""
     document = json.loads(item.body)
     data = document["data"]
     return Change(
@@ -60,18 +60,19 @@ def change_of(item: OutboxItem) -> Change:
 class Fate(StrEnum):
     """What a platform did with one change."""
 
-    DONE = "done"        # also: it was so already
+    DONE = "done"        # also if the platform was in that state already
     REFUSED = "refused"  # for good: a person has to look
     LATER = "later"
-    SPLIT = "split"      # the call was refused for something in it: to be sent again in smaller ones
+    SPLIT = "split"      # the call was refused because of something in it: it is sent again in smaller calls
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`answer` is one line without secrets or addresses. `wait` is how long the platform asks to be left alone.
+    """The result of one change. `answer` is one line without secrets or addresses.
 
-    `whole`: it failed as a whole (down, wrong key, too many calls), so others need not be tried now. LATER only.
-    Of a check, `status` and `failure` are those of the last reply.
+    `wait` is how long the platform asks us to wait. `whole` says that the platform failed as a whole (down, wrong key,
+    too many calls), so there is no point in trying other changes now; it goes with LATER only. For a check, `status`
+    and `failure` are those of the last reply.
     """
 
     fate: Fate

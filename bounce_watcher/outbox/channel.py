@@ -1,4 +1,4 @@
-"""What a deliverer needs of a target, whatever stands behind it: a webhook, a platform's API, a database, a program."""
+"""What a deliverer needs from any target: a webhook, a platform's API, a database or a program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from bounce_watcher.model.ledger import Attempt, Occurrence, OutboxItem
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a target takes. `batch`: changes of state in one call that suppresses; `release_batch`: that releases.
+    """How much a target takes. `batch` is the number of changes in one call that suppresses.
 
-    `rate`: calls a second, None = as many as go. `concurrency`: calls at once. `calls`: how many a batch takes at most,
-    for how long it is leased.
+    `release_batch` is the same for a call that releases. `rate` is in calls a second, None = no limit. `concurrency` is
+    the number of calls at once. `calls` is the most calls that one batch takes; its lease lasts accordingly.
     """
 
     batch: int = 1
@@ -24,39 +24,39 @@ class Limits:
 
 
 AHEAD = 16
-"""So many batches for each that may be under way are at hand where no pace is set, so that none waits for another."""
+"""Batches kept ready for each batch that may be under way if no rate is set, so that none waits for another."""
 
 
 class Target(Protocol):
-    """Where occurrences go to, as the configuration says."""
+    """A configured receiver of occurrences."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def timeout(self) -> timedelta:
-        """For one call, answer and all."""
+        """The time for one call, including the answer."""
 
     @property
     def limits(self) -> Limits: ...
 
     @property
     def keeps_state(self) -> bool:
-        """Whether it holds a list: then only the newest state of a recipient is sent, whatever was before.
+        """Whether the target keeps a list. If so, only the newest state of a recipient is sent.
 
-        A receiver of events is told of each.
+        A receiver of events gets every one.
         """
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """The streams that it is told of; () = all."""
+        """The streams that the target is told about; () = all."""
 
     def hears(self, occurrence: Occurrence) -> bool:
-        """Whether it is told of this."""
+        """Checks whether the target is told about this occurrence."""
 
 
 class Channel(Protocol):
-    """An open way to a target. Safe for use by several threads."""
+    """An open connection to a target. Safe for use by several threads."""
 
     @property
     def slots(self) -> int:
@@ -64,22 +64,22 @@ class Channel(Protocol):
 
     @property
     def room(self) -> int:
-        """How many items it can make use of within a few seconds, where all goes well. A bound for memory, too."""
+        """How many items it can send within a few seconds if all goes well. Also bounds the memory."""
 
     @property
     def longest(self) -> timedelta:
-        """How long one batch takes at most."""
+        """The longest time that one batch takes."""
 
     def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
-        """`items` cut as they are sent: each batch is of one kind and within the target's limits."""
+        """Cuts `items` into batches to send: each is of one kind and within the target's limits."""
 
     def send(self, items: Sequence[OutboxItem], now: datetime) -> list[Attempt]:
-        """One try at `now` (aware) for one batch, and what follows from it for each item, in their order.
+        """Makes one try at `now` (aware) for one batch. Returns the result for each item, in their order.
 
-        Never raises for what the network or the target does.
+        Never raises because of the network or the target.
         """
 
     def test(self, now: datetime) -> Attempt:
-        """A harmless call that proves that the target is there and knows us."""
+        """Makes a harmless call that proves that the target is there and knows us."""
 
     def close(self) -> None: ...

@@ -1,20 +1,20 @@
-"""When to leave a target alone that fails as a whole: closed, open, half-open. Pure."""
+"""Decides when to leave a target alone that fails as a whole: closed, open, half-open. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 FAILURES = 3
-"""So many tries in a row that the target as a whole failed open the circuit."""
+"""The circuit opens after this many tries in a row in which the target failed as a whole."""
 
 FIRST, LONGEST = timedelta(seconds=5), timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """`failures` in a row; while open, nothing is tried until `retry_at`.
+    """The circuit breaker of one target. `failures` counts those in a row.
 
-    When that has come, one batch is tried (half-open): if it goes through the circuit is closed, else it stays open
-    for twice as long, at most `LONGEST`.
+    While the circuit is open, nothing is tried until `retry_at`. After that, one batch is tried (half-open). If it goes
+    through, the circuit closes. Otherwise it stays open for twice as long, at most `LONGEST`.
     """
 
     failures: int = 0
@@ -28,7 +28,7 @@ class Circuit:
         return self.retry_at is None
 
     def after(self, *, failed: bool, now: datetime, asked: timedelta | None = None, jitter: float = 0.0) -> "Circuit":
-        """The circuit after one try at `now`. `asked` is how long the target asked to be left alone, if it did.
+        """Returns the circuit after one try at `now`. `asked` is the wait that the target asked for, if it did.
 
         `jitter` in [0, 1) lengthens the wait by up to a fifth.
         """

@@ -1,4 +1,4 @@
-"""A change as named values: what an operator's own statements, programs and templates are given. Pure."""
+"""A change as named values, for an operator's own statements, programs and templates. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,13 +11,13 @@ COLUMNS = (
     "id", "at", "action", "recipient", "stream", "scope", "bounce_type", "reason", "status", "diagnostic", "because",
     "until", "sequence",
 )
-"""`action` is "suppress" or "release"; what the others are stands at `Change`. This order is the one of files."""
+"""The names of the values, in the order of files. `action` is "suppress" or "release"; for the others see `Change`."""
 
 
 def columns_of(change: Change) -> Mapping[str, Column]:
-    """By name, in the order of COLUMNS; `at` and `until` are aware, in UTC.
+    """Returns the values by name, in the order of COLUMNS; `at` and `until` are aware, in UTC.
 
-    Free text is without NUL and without lone surrogates, which no database and no UTF-8 can hold.
+    Replaces NUL and lone surrogates in free text: no database and no UTF-8 can hold them.
     """
     values: dict[str, Column] = {
         "id": change.id,
@@ -38,7 +38,7 @@ def columns_of(change: Change) -> Mapping[str, Column]:
 
 
 def spelled(change: Change) -> Mapping[str, str | int | None]:
-    """As `columns_of`, with the times as text: "2026-11-26T08:30:00Z" (RFC 3339), whole seconds."""
+    """Returns the same as `columns_of`, with times as text: "2026-11-26T08:30:00Z" (RFC 3339), whole seconds."""
     return {name: _in_text(value) for name, value in columns_of(change).items()}
 
 

@@ -1,4 +1,4 @@
-"""The way to a platform, by what it is. To one over HTTP its conversations are held, within the platform's pace."""
+"""Opens a session to a platform, by its type. For one over HTTP, holds its conversations at the platform's rate."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def connect(platform: Platform) -> Session:
-    """Makes no call yet. Raises PermanentFailure where the platform can't be used at all."""
+    """Opens a session without making a call yet. Raises PermanentFailure if the platform can't be used at all."""
     if isinstance(platform, HttpPlatform):
         return HttpSession(platform)
     assert isinstance(platform, LocalPlatform), "a platform is one of the two"
@@ -24,7 +24,7 @@ def connect(platform: Platform) -> Session:
 
 
 class HttpSession:
-    """A `Session`. Raises PermanentFailure for a URL, a proxy or a ca_file that can't be used."""
+    """A `Session` over HTTP. Raises PermanentFailure for a URL, a proxy or a ca_file that can't be used."""
 
     def __init__(self, platform: HttpPlatform) -> None:
         self._platform = platform

@@ -1,6 +1,6 @@
-"""The operator, told of alerts by mail or chat: whatever Apprise knows a URL for (https://appriseit.com/services/).
+"""Notifies the operator of alerts by mail or chat, with any service that Apprise supports (https://appriseit.com/services/).
 
-Alerts go through the outbox as webhooks do, so none is lost; those that are due together make one message.
+Alerts go through the outbox as webhooks do, so none is lost. Alerts that are due together go into one message.
 """
 
 import json
@@ -26,27 +26,27 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import masked
 
 MOST_TOLD = 20
-"""Alerts that one message tells; the others are counted."""
+"""The most alerts that one message shows; it only counts the others."""
 
 LONGEST_BECAUSE = 1000
-"""Characters of why an alert was raised: our own words, with names in them."""
+"""The most characters of an alert's cause: our own words, with names in them."""
 
 ROOM = 1000
-"""Notices that go into one message at most."""
+"""The most notices that go into one message."""
 
-logging.getLogger("apprise").propagate = False  # its words come back with the result, and some hold addresses
+logging.getLogger("apprise").propagate = False  # its log lines come back with the result, and some hold addresses
 
 _NAME_A_HOST = frozenset({
     "mailto", "mailtos", "json", "jsons", "xml", "xmls", "form", "forms", "apprise", "apprises", "syslog", "rsyslog",
 })
-"""Schemes of Apprise behind which a host stands, and never a token."""
+"""Apprise schemes that are followed by a host and never by a token."""
 
 _ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
 
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """One `[[notify]]`. `url` may hold secrets. At most one message `every` so often, unless one was not taken."""
+    """One `[[notify]]`. `url` may hold secrets. At most one message is sent in each `every`, except after a failure."""
 
     name: Annotated[str, ValueKind.NAME]
     url: Annotated[SecretStr, ValueKind.APPRISE_URL]
@@ -74,7 +74,7 @@ class Notifier:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Plain text, other people's words in it neutralised. `is_bad`: at least one alert of it is still under way."""
+    """A message in plain text; words of others are neutralised. `is_bad`: at least one alert in it is still open."""
 
     title: str
     body: str
@@ -86,7 +86,7 @@ TEST = Message("bounce-watcher: test", "This is a test: here you are told of ale
 
 @dataclass(frozen=True, slots=True)
 class _ToldAlert:
-    """One alert as the latest of its notices tells it."""
+    """One alert as its latest notice describes it."""
 
     data: Mapping[str, Any]
     at: str
@@ -102,12 +102,12 @@ class _ToldAlert:
 
 
 def quoted(words: str) -> str:
-    """The line below an alert that says what the other side said."""
+    """Returns the line below an alert that quotes the other side."""
     return f"    \u201c{for_chat(words)}\u201d"
 
 
 def message_of(items: Sequence[OutboxItem]) -> Message:
-    """What one message says of these, in the order of their writing."""
+    """Returns one message about these items, in the order in which they were written."""
     alerts = _by_alert(items)
     number = Counter(told.over for told in alerts)
     states = [f"{number[over]} {word}" for over, word in ((False, "raised"), (True, "over")) if number[over]]
@@ -134,7 +134,7 @@ def _by_alert(items: Iterable[OutboxItem]) -> list[_ToldAlert]:
 # ── the way there ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 class NotifierChannel:
-    """Apprise is imported with the first message: it takes half a second and some memory."""
+    """A `Channel` to a notifier. Imports Apprise with the first message: it takes half a second and some memory."""
 
     def __init__(self, notifier: Notifier, jitter: Callable[[], float] = random.random) -> None:
         self.notifier = notifier
@@ -172,7 +172,7 @@ class NotifierChannel:
         return Attempt(Disposition.RETRY if trouble else Disposition.DELIVERED, trouble or "the message was taken")
 
     def tell(self, message: Message) -> str | None:
-        """Sends it now. None where it was taken, else what went wrong, without secrets and addresses."""
+        """Sends the message now. Returns None if it was taken, else what went wrong, without secrets and addresses."""
         from apprise import NotifyFormat, NotifyType  # noqa: PLC0415
 
         try:
@@ -187,16 +187,16 @@ class NotifierChannel:
         return None if taken else self._trouble([entry.message for entry in taken.logs()])
 
     def _trouble(self, logged: Sequence[str]) -> str:
-        """The first that was logged is nearest to the cause."""
+        """Returns the first line of Apprise's log, masked: it is nearest to the cause."""
         text = logged[0] if logged else "not taken, and Apprise does not say why"
         return masked(text, _secrets_of(self.notifier.url.get_secret_value()))
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Does nothing: nothing stays open."""
 
 
 def _secrets_of(urls: str) -> set[str]:
-    """What Apprise may repeat of its URLs, whole or put into a vendor's: tokens stand in any place of them."""
+    """Returns the parts of the URLs that Apprise may repeat, whole or in a vendor's URL: any part can be a token."""
     found = {urls}
     for url in re.split(r"[,\s]+", urls):
         scheme, _, rest = url.partition("://")
@@ -207,7 +207,7 @@ def _secrets_of(urls: str) -> set[str]:
 
 
 def understood(notifier: Notifier) -> Any:
-    """Apprise's way to the URL, or to several with commas. Raises PermanentFailure where it makes nothing of one."""
+    """Returns Apprise set up for the URL, or for several with commas. Raises PermanentFailure if it can't parse one."""
     from apprise import Apprise, AppriseAsset, PersistentStoreMode  # noqa: PLC0415
 
     service = Apprise(asset=AppriseAsset(

@@ -1,4 +1,4 @@
-"""From a target of the configuration to a way there."""
+"""Opens a channel to a configured target."""
 
 from bounce_watcher.outbox.channel import Channel
 from bounce_watcher.outbox.notifier import Notifier, NotifierChannel
@@ -11,7 +11,7 @@ Receiver = WebhookTarget | Platform | Notifier
 
 
 def channel_to(target: Receiver) -> Channel:
-    """Raises PermanentFailure where it can't be used at all."""
+    """Opens a channel to `target`. Raises PermanentFailure if it can't be used at all."""
     if isinstance(target, Notifier):
         return NotifierChannel(target)
     return PlatformChannel(target) if isinstance(target, Platform) else Sender(target)

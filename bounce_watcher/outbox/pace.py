@@ -1,11 +1,11 @@
-"""No more calls a second than a target allows."""
+"""Limits calls to the rate that a target allows."""
 
 import threading
 from time import monotonic, sleep  # noqa: TID251  (it spaces calls, it does not tell the time)
 
 
 class CallPacer:
-    """Spaces calls evenly. Thread-safe. `rate` in calls a second, None = no limit."""
+    """A pacer that spaces calls evenly. Thread-safe. `rate` is in calls a second, None = no limit."""
 
     def __init__(self, rate: float | None) -> None:
         self._gap = 1 / rate if rate else 0.0
@@ -13,7 +13,7 @@ class CallPacer:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Returns when the caller's turn has come."""
+        """Waits until it is the caller's turn."""
         if not self._gap:
             return
         with self._lock:

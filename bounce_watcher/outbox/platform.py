@@ -1,8 +1,8 @@
-"""Sending platforms that keep a list of whom not to mail: what each kind of them is made of.
+"""The base classes of sending platforms that keep a list of suppressed addresses.
 
 A kind is one file in `platforms/`: a frozen dataclass whose fields are the keys of its `[[platform]]` table (a field of
-type SecretStr may be written as KEY, KEY_file, KEY_env or KEY_credential), and beside it the page that tells a person
-how to set it up. Kinds over HTTP only say what to ask and how to read the answers, as conversations (exchange.py).
+type SecretStr may be written as KEY, KEY_file, KEY_env or KEY_credential). The page beside it tells a person how to set
+it up. Kinds over HTTP only say what to ask and how to read the answers, as conversations (exchange.py).
 """
 
 from abc import ABC, abstractmethod
@@ -28,7 +28,7 @@ TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
 
 class Misfit(ValueError):
-    """A value of `key` that this kind can't work with. `text` says what is wrong with it and how to fix it."""
+    """Raised for a value of `key` that this kind can't work with. `text` says what is wrong and how to fix it."""
 
     def __init__(self, key: str, text: str) -> None:
         super().__init__(text)
@@ -36,14 +36,14 @@ class Misfit(ValueError):
 
 
 def require(extra: str, key: str = "kind") -> None:
-    """Raises Misfit where an extra of the package is missing that the value of `key` needs."""
+    """Raises Misfit if the value of `key` needs an extra of the package that is missing."""
     if lack := missing(extra):
         raise Misfit(key, lack)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One address on a platform's own list. `reason` is the platform's word for it; `since` aware where it tells."""
+    """One address on a platform's own list. `reason` is the platform's word; `since` is aware, None if not known."""
 
     address: str
     reason: str | None = None
@@ -52,37 +52,37 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A part of a platform's own list. `cursor` leads to the next part, None after the last."""
+    """A page of a platform's own list. `cursor` leads to the next page, None after the last."""
 
     entries: tuple[Listed, ...]
     cursor: str | None = None
 
 
 class Session(Protocol):
-    """An open way to a platform. Safe for use by several threads.
+    """An open connection to a platform. Safe for use by several threads.
 
-    None of its methods raises for what the network or the platform does, but for `page`.
+    None of its methods except `page` raises because of the network or the platform.
     """
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
-        """One outcome for each change, in their order."""
+        """Suppresses the recipients of one batch. Returns one outcome for each change, in their order."""
 
     def release(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]: ...
 
     def check(self, now: datetime) -> Outcome:
-        """A harmless call that proves that the platform is there, knows us and lets us do what we are to do."""
+        """Makes a harmless call that proves that the platform is there, knows us and gives us the rights we need."""
 
     def page(self, cursor: str | None, now: datetime) -> ListPage:
-        """A part of its list, the first for None. Raises TemporaryFailure or PermanentFailure."""
+        """Returns a page of its list, the first for None. Raises TemporaryFailure or PermanentFailure."""
 
     def close(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Platform(ABC):
-    """One `[[platform]]`. `streams` are those it is told of, () = all; what holds for all streams it is always told.
+    """One `[[platform]]`. `streams` are those it is told about, () = all. It always gets changes for all streams.
 
-    `rate` overrides how many calls a second are made at most, None = what the kind's `limits` say.
+    `rate` overrides the most calls a second, None = as the kind's `limits` say.
     """
 
     name: Annotated[str, ValueKind.NAME]
@@ -94,7 +94,7 @@ class Platform(ABC):
     limits: ClassVar[Limits] = Limits()
     keeps_state: ClassVar[bool] = True
     lists: ClassVar[bool] = False
-    """Whether its own list can be read, see `Session.page`."""
+    """Whether the platform's own list can be read, see `Session.page`."""
 
     @property
     def about(self) -> About:
@@ -113,17 +113,17 @@ class Platform(ABC):
         return occurrence.type in TOLD and (not self.streams or everywhere or occurrence.stream in self.streams)
 
     def secrets(self) -> frozenset[str]:
-        """What must be seen nowhere."""
+        """Returns the secrets of the configuration, which must be shown nowhere."""
         values = (getattr(self, each.name) for each in fields(self))
         return frozenset(value.get_secret_value() for value in values if isinstance(value, SecretStr))
 
     def group_of(self, change: Change) -> Hashable:
-        """What may go into one call stands in one group."""
+        """Returns the group of a change: only changes of one group go into one call."""
         return None
 
     @abstractmethod
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
-        """What would be done first for changes of one batch, secrets masked. Makes no call."""
+        """Describes the first step for the changes of one batch, with secrets masked. Makes no call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,14 +132,14 @@ class LocalPlatform(Platform):
 
     @abstractmethod
     def connect(self) -> Session:
-        """Raises PermanentFailure where it can't be used at all. Makes no call yet."""
+        """Opens a session. Makes no call yet. Raises PermanentFailure if the platform can't be used at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpPlatform(Platform):
-    """A platform with an HTTP API. `url` overrides where that is.
+    """A platform with an HTTP API. `url` overrides the address of the API.
 
-    `ca_file` and `allow_hosts` as for webhooks: see endpoint.py and reach.py.
+    `ca_file` and `allow_hosts` work as for webhooks: see endpoint.py and reach.py.
     """
 
     url: Annotated[str, ValueKind.URL] = ""
@@ -148,27 +148,27 @@ class HttpPlatform(Platform):
 
     @property
     def shown_url(self) -> str:
-        """For people: where it is, without what may be a secret."""
+        """The URL for people, without the parts that may be secret."""
         return shown_url(self.url)
 
     @abstractmethod
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        """Stops mail to the recipients of one batch. One outcome for each, in their order."""
+        """Stops mail to the recipients of one batch. Returns one outcome for each, in their order."""
 
     @abstractmethod
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        """Lets mail go to them again. Who is not on the list is released already."""
+        """Lets mail go to the recipients again. A recipient who is not on the list counts as released."""
 
     @abstractmethod
     def check(self, now: datetime) -> Conversation[Outcome]:
-        """Reads something harmless that takes the same rights, as far as there is such a thing."""
+        """Reads something harmless that needs the same rights, as far as possible."""
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """A part of its list, where `lists`. Raises what `unread` makes of a reply that is none."""
+        """Returns a page of its list, if `lists` is true. For any other reply raises what `unread` returns."""
         raise NotImplementedError
 
     def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
-        """What would be asked first for changes of one batch. Raises StopIteration where nothing is."""
+        """Returns the first request for the changes of one batch. Raises StopIteration if there is none."""
         act = self.suppress if changes[0].suppress else self.release
         conversation = act(changes, now)
         request = next(conversation)
@@ -180,19 +180,20 @@ class HttpPlatform(Platform):
 
 
 def needs_url(platform: HttpPlatform, example: str) -> None:
-    """For software that everybody runs at an address of their own. Raises Misfit where no `url` says at which."""
+    """Raises Misfit if `url` is missing, for software that everybody runs at their own address."""
     if not platform.url:
         raise Misfit("url", f'missing: add url = "{example}"')
 
 
-# ── how most APIs mean their answers ────────────────────────────────────────────────────────────────────────────────
+# ── what the answers of most APIs mean ──────────────────────────────────────────────────────────────────────────────
 
 def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """What one reply means for each of the `size` changes that were asked for in one call.
+    """Returns what one reply means for each of the `size` changes of one call.
 
-    2xx is done, unless it is a web page: then a portal or a proxy answered. 400, 413 and 422 speak of something in the
-    call: a larger one is to be cut, a single change is refused. Anything else (no answer, 401, 403, 404, 429, 5xx, a
-    redirect) is about the platform as a whole, or about how we are configured, and passes or is fixed: later.
+    2xx means done, unless it is a web page: then a portal or a proxy answered. 400, 413 and 422 are about something in
+    the call: a call with several changes is split, a single change is refused. Anything else (no answer, 401, 403, 404,
+    429, 5xx, a redirect) is about the platform as a whole or about our configuration. It passes or someone fixes it, so
+    the change is tried later.
     """
     if reply.ok:
         return garbage(reply) if reply.is_page else Outcome(Fate.DONE, reply.text)
@@ -202,26 +203,26 @@ def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
 
 
 def released(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """As `outcome`, for a release of what the URL names: 404 says that it is not on the list."""
+    """Returns the same as `outcome`, for a release of the address in the URL: 404 means that it is not on the list."""
     if reply.status == 404:
         return Outcome(Fate.DONE, f"{reply.text or 'HTTP 404'} (was not on the list)")
     return outcome(reply, now, size)
 
 
 def later(reply: Reply, now: datetime, wait: timedelta | None = None) -> Outcome:
-    """The platform as a whole is to be tried again, not before it says: by `wait`, else by its Retry-After."""
+    """Returns an outcome to try the whole platform later, after `wait` or else after its Retry-After."""
     if wait is None and reply.retry_after:
         wait = retry_after(reply.retry_after, now)
     return Outcome(Fate.LATER, reply.text, wait, whole=True)
 
 
 def refused(reply: Reply, why: str = "") -> Outcome:
-    """For good: a person has to look. `why` in words of ours where the answer's don't tell it."""
+    """Returns a refusal for good: a person has to look. `why` is the cause in our words if the answer gives none."""
     return Outcome(Fate.REFUSED, f"{reply.text}: {why}" if why else reply.text)
 
 
 def unread(reply: Reply, platform: Platform) -> BounceWatcherError:
-    """What to raise for a reply that is no page of the list."""
+    """Returns the error to raise for a reply that is no page of the list."""
     problem, about = f"its list can't be read: {reply.text}", platform.about
     if reply.ok:
         return PermanentFailure(f"{problem}: the body is not what this API answers", "check url", about=about)
@@ -231,17 +232,17 @@ def unread(reply: Reply, platform: Platform) -> BounceWatcherError:
 
 
 def garbage(reply: Reply) -> Outcome:
-    """A reply that says success and is not what the API's documentation promises: it is not known what was done."""
+    """Returns the outcome of a success that does not match the API's documentation: nobody knows what was done."""
     return Outcome(Fate.LATER, f"{reply.text}: the body is not what this API answers", whole=True)
 
 
 def for_each(found: Outcome, changes: Sequence[Change]) -> tuple[Outcome, ...]:
-    """The same outcome for all of one call."""
+    """Returns the same outcome for all changes of one call."""
     return (found,) * len(changes)
 
 
 def moment(text: object) -> datetime | None:
-    """A time as most APIs write it (ISO 8601 with an offset); None where it is none or does not tell its offset."""
+    """Parses a time as most APIs write it (ISO 8601 with an offset); None if it is no time or has no offset."""
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Changes to a platform's list: cut into calls, made, and each told what came of it."""
+"""Cuts changes to a platform's list into calls, makes the calls, and returns the result of each change."""
 
 import random
 import threading
@@ -15,34 +15,34 @@ from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Platform
 
 PACED = timedelta(seconds=5)
-"""No more calls are begun at once than a platform's pace lets through within this."""
+"""The number of calls started at once is at most what a platform's rate allows within this time."""
 
 AT_HAND = timedelta(seconds=2)
-"""What a platform's pace lets through within this is leased at once.
+"""One lease covers as many changes as a platform's rate allows within this time.
 
-The less, the sooner a change of mind is heeded; the more, the less the turns cost.
+With a shorter time, a later change takes effect sooner; with a longer one, there are fewer leases to pay for.
 """
 
 MOST = 1000
-"""More changes are not leased at once, unless those calls take more that may be under way: it bounds the memory."""
+"""The most changes leased at once, unless the calls that may be under way take more. It bounds the memory."""
 
 LONGEST = timedelta(minutes=5)
-"""What was under way when the service died waits no longer than this, even if it could have taken longer.
+"""The longest lease: changes under way when the service died wait no longer than this.
 
-Who does take longer loses the lease, and the changes are made once more: on a list that is no harm.
+A batch that takes longer loses its lease, and its changes are made once more. On a list that does no harm.
 """
 
 _PUZZLED = "the answer could not be read; the log of this moment says why"
 
 
 class PlatformChannel:
-    """A `Channel` to a platform. Raises PermanentFailure where it can't be used at all."""
+    """A `Channel` to a platform. Raises PermanentFailure if the platform can't be used at all."""
 
     def __init__(self, platform: Platform, jitter: Callable[[], float] = random.random) -> None:
         self._platform = platform
         self._session = connect(platform)
         self._jitter = jitter
-        self._most: dict[str, int] = {}  # by item: what was in a call that was refused goes into smaller ones
+        self._most: dict[str, int] = {}  # item id → largest batch: items of a refused call go into smaller ones
         self._lock = threading.Lock()
 
     @property
@@ -53,7 +53,7 @@ class PlatformChannel:
 
     @property
     def room(self) -> int:
-        """What the pace lets through within `AT_HAND`, no more than `MOST`; but as much as may be under way."""
+        """The items that the rate allows within `AT_HAND`: at most `MOST`, but at least as many as may be under way."""
         rate, limits = self._platform.calls_a_second, self._platform.limits
         batches = int(rate * AT_HAND.total_seconds() / limits.calls) if rate else self.slots * AHEAD
         batch = max(limits.batch, limits.release_batch)
@@ -103,7 +103,7 @@ class PlatformChannel:
         return self._shielded(lambda: act(changes, now), len(changes))
 
     def _shielded(self, act: Callable[[], Sequence[Outcome]], size: int) -> Sequence[Outcome]:
-        """An exception is a bug of ours, met by an answer that nobody thought of: it must not stop the outbox."""
+        """Runs `act`. An exception is a bug of ours that an unforeseen answer triggers: it must not stop the outbox."""
         try:
             outcomes = act()
             if len(outcomes) == size:
@@ -137,7 +137,7 @@ class PlatformChannel:
 
 
 def _where(bug: Exception) -> str:
-    """The last place in the source, without any value: those are other people's addresses."""
+    """Returns the last place in the source, without any values: these may be other people's addresses."""
     trace = bug.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

@@ -1,1 +1,1 @@
-"""HTTP to receivers and platforms: what is asked, where a call may go, and how long it may take."""
+"""HTTP to receivers and platforms: the requests, where a call may go, and how long it may take."""

@@ -1,4 +1,4 @@
-"""Makes one HTTP call after the other, each over within its time, whatever the other side does."""
+"""Makes HTTP calls. Each ends within its time, whatever the other side does."""
 
 import re
 from datetime import timedelta
@@ -14,7 +14,7 @@ from bounce_watcher.outbox.http.deadline import DeadlineTransport, NotAdmitted, 
 from bounce_watcher.outbox.http.exchange import Reply, Request, masked
 
 FIRST_WORDS = 4096
-"""Of a refusal's body this much, in bytes, is looked at for words to show."""
+"""How much of a refusal's body, in bytes, is read for words to show."""
 
 _FAILURES = (
     httpcore.TimeoutException,
@@ -29,9 +29,9 @@ _WHERE_IN_OPENSSL = re.compile(r" ?\(_ssl\.c:\d+\)")
 
 
 class HttpClient:
-    """Safe for use by several threads; `close` it. Redirects are answers, not followed.
+    """An HTTP client. Safe for use by several threads; `close` it. Redirects are answers and are not followed.
 
-    `secrets` are masked in what is told of an answer, beside those that stand in the request.
+    `secrets` are masked in the text of a reply, in addition to the secrets in the request.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class HttpClient:
         self._client = httpx.Client(
             transport=transport,
             follow_redirects=False,
-            trust_env=False,  # endpoint.py has read of the environment what is wanted of it
+            trust_env=False,  # endpoint.py has already read what we need from the environment
             headers={"user-agent": user_agent(), "accept": "*/*", "accept-encoding": "identity"},
         )
 
     def exchange(self, request: Request) -> Reply:
-        """One call. Never raises for what the network or the server does: that is a Reply without status."""
+        """Makes one call. Never raises because of the network or the server: returns a Reply without a status."""
         secrets = request.secrets() | self._secrets
         try:
             with self._client.stream(
@@ -60,7 +60,7 @@ class HttpClient:
             return Reply(None, masked(one_line(str(failure)), secrets), failure=failure)
         except _FAILURES as error:
             return Reply(None, masked(_failure(error, self._seconds), secrets))
-        except (httpx.InvalidURL, UnicodeEncodeError):  # a header or URL made of what HTTP can't carry
+        except (httpx.InvalidURL, UnicodeEncodeError):  # a header or URL with characters that HTTP can't carry
             return Reply(None, "this request can't be written as HTTP: check the URL and the header values")
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ def user_agent() -> str:
 
 
 def _words(error: Exception) -> str:
-    """What OpenSSL or the network said, without where in its source it said so."""
+    """Returns the message of OpenSSL or the network, without the place in OpenSSL's source."""
     return _WHERE_IN_OPENSSL.sub("", str(error))
 
 
@@ -86,9 +86,9 @@ def _reply(response: httpx.Response, request: Request, secrets: set[str]) -> Rep
 
 
 def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
-    """The body up to `max_bytes`, and whether there was more or it broke off.
+    """Returns the body up to `max_bytes`, and whether there was more or it broke off.
 
-    The status has arrived and decides: so a body that drips or breaks off is no failure of the call.
+    The status has arrived and decides, so the call does not fail if the body is slow or breaks off.
     """
     read = bytearray()
     try:
@@ -112,7 +112,7 @@ def _told(response: httpx.Response, body: bytes, hides: Hides) -> str:
 
 
 def new_place(location: str, hides: Hides) -> str:
-    """Where a redirect leads, which most often repeats what is secret of the URL that was asked."""
+    """Returns the target of a redirect, masked: it usually repeats the secret part of the requested URL."""
     return shown_url(location, Hides.PATH if hides is Hides.PATH else Hides.QUERY)
 
 

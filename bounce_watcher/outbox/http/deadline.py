@@ -1,11 +1,11 @@
 """An HTTP transport whose time-outs are deadlines, and that connects only where it may.
 
-httpx and httpcore bound each single read from the socket, so a receiver that sends a byte now and then holds a request
-for hours, in its headers as well as in its body. Here the time-outs of a request are *moments* of the monotonic clock,
-and each operation on the socket, and the look-up of the host name before it, gets what is left until then.
+httpx and httpcore limit only each single read from the socket. So a receiver that sends a byte now and then can hold a
+request for hours, in its headers as well as in its body. Here the time-outs of a request are *moments* of the monotonic
+clock. Each operation on the socket, and the look-up of the host name before it, gets the time left until then.
 
-A host name is looked up once for a connection. `reach.py` judges the addresses that come back, and those are connected
-to: a name that changes its address in between changes nothing.
+A host name is looked up once for a connection. `reach.py` judges the addresses that come back, and the connection goes
+to one of those. So it has no effect if the name changes its address in between.
 """
 
 import socket
@@ -23,11 +23,11 @@ import httpx
 from bounce_watcher.outbox.http.reach import ForbiddenHost, Reach
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""The addresses of a host and port. Raises OSError or UnicodeError where there are none."""
+"""Returns the addresses of a host and port. Raises OSError or UnicodeError if there are none."""
 
 
 def deadline(seconds: float) -> dict[str, float]:
-    """The `timeout` extension of a request that must be over, answer and all, `seconds` from now."""
+    """Returns the `timeout` extension for a request that must end, including the answer, `seconds` from now."""
     moment = monotonic() + seconds
     return {"connect": moment, "write": moment, "read": moment}
 
@@ -35,12 +35,11 @@ def deadline(seconds: float) -> dict[str, float]:
 class DeadlineTransport(httpx.BaseTransport):
     """HTTP/1.1 over kept-alive connections; every request must carry `deadline(…)` as its `timeout` extension.
 
-    `reach` says where it may connect, by default to public addresses only; a refusal is a httpcore.ConnectError that
-    names host, address and the fix. A proxy is the administrator's word and may be anywhere. It is the proxy that
-    looks up names then: of a request that goes by one just addresses in the URL itself are judged, and what a name
-    resolves to is for the proxy to guard.
+    `reach` says where it may connect, by default to public addresses only. A refusal is a httpcore.ConnectError that
+    names the host, the address and the fix. A proxy may be anywhere: the administrator chose it. A proxy also
+    looks up names. So only an address in the URL itself is judged, and the proxy must guard what a name resolves to.
 
-    Raises httpcore's exceptions as they are. Safe for use by several threads.
+    Raises httpcore's exceptions unchanged. Safe for use by several threads.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class _AnswerStream(httpx.SyncByteStream):
 
 
 class NotAdmitted(httpcore.ConnectError):
-    """A host that `reach` lets nobody connect to."""
+    """Raised for a host that `reach` does not allow."""
 
     def __init__(self, refusal: ForbiddenHost) -> None:
         super().__init__(str(refusal))
@@ -97,7 +96,7 @@ class NotAdmitted(httpcore.ConnectError):
 
 
 class _DeadlineBackend(httpcore.NetworkBackend):
-    """Connects to one address of the host after the other, each with its share of the time that is left."""
+    """A backend that tries the addresses of a host in turn, each with its share of the time left."""
 
     def __init__(self, resolve: Resolve, reach: Reach | None) -> None:
         self._resolve = resolve
@@ -151,7 +150,7 @@ class _DeadlineStream(httpcore.NetworkStream):
 
 
 def _left(moment: float | None) -> float:
-    """Seconds until `moment`; raises httpcore.TimeoutException where it has passed or was never set."""
+    """Returns the seconds until `moment`. Raises httpcore.TimeoutException if it has passed or was never set."""
     left = (moment or 0.0) - monotonic()
     if left <= 0:
         raise httpcore.TimeoutException("the time is over")
@@ -167,12 +166,12 @@ def _refusals_as_failures() -> Iterator[None]:
 
 
 def look_up(host: str, port: int) -> Sequence[str]:
-    """What this machine knows of a host: the name servers, /etc/hosts …"""
+    """Returns the addresses of a host as this machine resolves it: by the name servers, /etc/hosts …"""
     return [str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def _addresses(resolve: Resolve, host: str, port: int, seconds: float) -> list[str]:
-    """getaddrinfo knows no time-out: a thread of its own asks, and is left behind where the resolver hangs."""
+    """Resolves a host in a separate thread, which is left behind if the resolver hangs: getaddrinfo has no time-out."""
     found: Future[list[str]] = Future()
     Thread(target=_ask, args=(resolve, host, port, found), daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""How to reach a target over HTTP: which certificates are trusted, and by which proxy if any."""
+"""How to reach a target over HTTP: which certificates to trust, and which proxy to use, if any."""
 
 import ipaddress
 import ssl
@@ -15,7 +15,7 @@ from bounce_watcher.outbox.http.reach import Reach
 
 
 class Endpoint(Protocol):
-    """Where a target is."""
+    """The address of a target, and how to reach it."""
 
     @property
     def about(self) -> About: ...
@@ -28,21 +28,21 @@ class Endpoint(Protocol):
 
     @property
     def allow_hosts(self) -> frozenset[str]:
-        """Hosts that may have an address that is not public, see `reach.Reach`."""
+        """Hosts that may have a non-public address, see `reach.Reach`."""
 
 
 def transport_to(endpoint: Endpoint) -> DeadlineTransport:
-    """The way to it. Raises PermanentFailure where there can be none: no HTTP URL, an unreadable ca_file."""
+    """Returns a transport to the endpoint. Raises PermanentFailure for a non-HTTP URL or an unusable ca_file."""
     url = endpoint_url(endpoint)
     return DeadlineTransport(_tls_context(endpoint, url), proxy_for(endpoint, url), Reach(endpoint.allow_hosts))
 
 
 def _tls_context(target: Endpoint, url: httpx.URL) -> ssl.SSLContext:
-    """A verifying context that trusts `ca_file` alone, else what the system trusts, and nobody where no TLS is spoken.
+    """Returns a verifying context. It trusts only `ca_file`, or the system's store if none is set.
 
-    Raises PermanentFailure where the file can't be used.
+    It trusts nobody if the URL does not use TLS. Raises PermanentFailure if the file can't be used.
     """
-    if target.ca_file is None:  # reading the system's store takes longer than many a call
+    if target.ca_file is None:  # read the system's store only if needed: that takes longer than many calls
         return _system_trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return ssl.create_default_context(cafile=target.ca_file)
@@ -53,7 +53,7 @@ def _tls_context(target: Endpoint, url: httpx.URL) -> ssl.SSLContext:
 
 
 def endpoint_url(target: Endpoint) -> httpx.URL:
-    """The target's URL, parsed. Raises PermanentFailure where it is none for HTTP."""
+    """Returns the target's URL, parsed. Raises PermanentFailure if it is no HTTP URL."""
     with suppress(httpx.InvalidURL):
         url = httpx.URL(target.url)
         if url.scheme in ("http", "https") and url.host:
@@ -62,10 +62,10 @@ def endpoint_url(target: Endpoint) -> httpx.URL:
 
 
 def proxy_for(target: Endpoint, url: httpx.URL) -> httpx.Proxy | None:
-    """The proxy that the environment names for `url` (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, less NO_PROXY), or None.
+    """Returns the environment's proxy for `url` (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, less NO_PROXY), or None.
 
-    A service has just the environment that its administrator gave it, so a proxy named there is meant. Loopback is
-    never asked for by a proxy. Raises PermanentFailure for a proxy that speaks no HTTP.
+    A service has only the environment that its administrator gave it, so a proxy there is intended. Loopback hosts
+    never use a proxy. Raises PermanentFailure for a proxy that is not HTTP.
     """
     proxies = getproxies()
     named = proxies.get(url.scheme) or proxies.get("all")
@@ -79,9 +79,9 @@ def proxy_for(target: Endpoint, url: httpx.URL) -> httpx.Proxy | None:
 
 
 def _system_trust() -> ssl.SSLContext:
-    """The system's store and not certifi's: there administrators install the CA of their own house.
+    """Returns a context that trusts the system's store, where administrators install their own CA.
 
-    certifi's only where the system has none.
+    Uses certifi's store only if the system has none.
     """
     system = ssl.get_default_verify_paths()
     return ssl.create_default_context() if system.cafile or system.capath else httpx.create_ssl_context(trust_env=False)

@@ -1,7 +1,7 @@
-"""What is asked of an HTTP API and what it answers, as values. Pure: who asks stands in client.py.
+"""The requests to an HTTP API and its replies, as values. Pure: client.py makes the calls.
 
-A conversation with an API is a generator that yields `Request`s and is sent `Reply`s. So what to ask and how to read
-the answers is tried without a network, and shown by `--dry-run` without being sent.
+A conversation with an API is a generator that yields `Request`s and is sent `Reply`s. So tests need no network, and
+`--dry-run` shows a request without sending it.
 """
 
 import json
@@ -22,10 +22,10 @@ T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
 
 PLACE_HOLDER = "SECRET"
-"""In place of each secret in a command that a person copies."""
+"""Stands for each secret in a command that a person copies."""
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 MAX_REPLY_BYTES = 1024 * 1024
-"""Of a reply's body no more is read unless the request asks for more."""
+"""The most that is read of a reply's body, unless the request asks for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Request:
     """One call. `url` is absolute, every part of it percent-encoded: see `address_of`.
 
     Header values, form fields and any value inside `document` may be a `SecretStr`: it is revealed on the wire only.
-    `document` is sent as JSON, `form` as application/x-www-form-urlencoded, `content` as it is; at most one is given.
-    `max_reply` in bytes. `hides` says what of the URL no reader may see.
+    `document` is sent as JSON, `form` as application/x-www-form-urlencoded, `content` unchanged; at most one is given.
+    `max_reply` is in bytes. `hides` says which part of the URL no reader may see.
     """
 
     method: str
@@ -47,7 +47,7 @@ class Request:
     hides: Hides = Hides.NOTHING
 
     def body(self, mask: str | None = None) -> bytes:
-        """As it goes over the wire, or with `mask` in place of each secret."""
+        """Returns the body as sent, or with `mask` in place of each secret."""
         if self.document is not None:
             return _to_json(self.document, mask)
         if self.form is not None:
@@ -55,7 +55,7 @@ class Request:
         return self.content or b""
 
     def wire_headers(self, mask: str | None = None) -> dict[str, str]:
-        """The headers, with the content-type that the body's form asks for unless one is given."""
+        """Returns the headers. Adds the content-type of the body's format unless one is given."""
         headers = {name.lower(): _plain(value, mask) for name, value in self.headers.items()}
         if self.document is not None:
             headers.setdefault("content-type", "application/json")
@@ -64,23 +64,23 @@ class Request:
         return headers
 
     def secrets(self) -> set[str]:
-        """Every secret in it, so that an answer that repeats one can be shown without."""
+        """Returns every secret in the request, so that a reply that repeats one can be shown without it."""
         whole = _revealed((*self.headers.values(), self.form, self.document))
         parts = (part for each in whole for part in _credentials(each))
         return {value for value in (*whole, *parts, *url_secrets(self.url, self.hides)) if value}
 
     def shown(self) -> str:
-        """As it would go over the wire, for a person, secrets masked."""
+        """Returns the request as it would be sent, for a person, with secrets masked."""
         lines = [f"{self.method} {shown_url(self.url, self.hides)}"]
         lines += [f"{name}: {value}" for name, value in sorted(self.wire_headers(MASK).items())]
         body = self.body(MASK).decode("utf-8", "replace")
         return "\n".join([*lines, "", body] if body else lines)
 
     def curl(self) -> list[str] | None:
-        """The words of a curl command that makes the call, `PLACE_HOLDER` in place of each secret.
+        """Returns the words of a curl command that makes the call, with `PLACE_HOLDER` in place of each secret.
 
-        They hold printable ASCII alone, which every page, clipboard, terminal and shell takes over as it is: JSON is
-        spelled so, which means the same. None where something else can't be.
+        The words hold only printable ASCII, tabs and line breaks. Every page, clipboard, terminal and shell copies them
+        unchanged. JSON is escaped for this, which keeps its meaning. Returns None if other text does not fit.
         """
         headers = self.wire_headers(PLACE_HOLDER)
         body = self.body(PLACE_HOLDER).decode("utf-8", "replace")
@@ -89,7 +89,7 @@ class Request:
         url = shown_url(self.url, self.hides, PLACE_HOLDER)
         words = ["curl", "--globoff", "--request", self.method, "--url", url]
         for name, value in sorted(headers.items()):
-            words += ["--header", f"{name}: {value}" if value else f"{name};"]  # "x:" would be taken for: send no x
+            words += ["--header", f"{name}: {value}" if value else f"{name};"]  # curl reads "x:" as: send no x
         if body:
             words += ["--data-raw", body]
         return words if all(map(_is_plain, "".join(words))) else None
@@ -97,10 +97,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `status` None: nothing did, and `text` says why, as `failure` does where there is a fix.
+    """The reply to a request. If `status` is None, none came: `text` says why, and so does `failure` if there is a fix.
 
     `text` is one line for logs and the outbox, without secrets or addresses. `body` is cut at the request's
-    `max_reply`, and `cut` tells so. `headers` have lower-case names.
+    `max_reply`; `cut` says whether it was. `headers` have lower-case names.
     """
 
     status: int | None
@@ -116,7 +116,7 @@ class Reply:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is HTML, which no API answers."""
+        """Whether the body is HTML, which no API sends."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower() in _PAGES
 
     @property
@@ -124,7 +124,7 @@ class Reply:
         return self.headers.get("retry-after")
 
     def document(self) -> Any:
-        """The body as JSON; None where it is none (garbage, cut off, empty)."""
+        """Returns the body parsed as JSON; None if it is not JSON (garbage, cut off, empty)."""
         if self.cut:
             return None
         try:
@@ -133,7 +133,7 @@ class Reply:
             return None
 
     def field(self, *names: str) -> Any:
-        """What stands under `names`, one within the other, in a body of JSON objects; None where nothing does."""
+        """Returns the value at the nested `names` in a body of JSON objects; None if there is none."""
         found = self.document()
         for name in names:
             found = found.get(name) if isinstance(found, dict) else None
@@ -144,9 +144,10 @@ class Reply:
 
 
 def address_of(base: str, *segments: str, **query: str) -> str:
-    """`base` with path `segments` and a `query`, each percent-encoded whole: no value can reach into another part.
+    """Returns `base` with path `segments` and a `query`, each percent-encoded whole: no value can alter another part.
 
-    The segments "." and "..", which no encoding keeps from being walked (RFC 3986 section 5.2.4), raise ValueError.
+    Raises ValueError for an empty segment and for "." and "..": no encoding stops these two from being resolved
+    (RFC 3986 section 5.2.4).
     """
     if any(segment in ("", ".", "..") for segment in segments):
         raise ValueError("a path segment may be neither empty nor dots")
@@ -155,13 +156,13 @@ def address_of(base: str, *segments: str, **query: str) -> str:
 
 
 def basic(user: str, password: SecretStr) -> SecretStr:
-    """The value of an Authorization header for a user and a password (RFC 7617)."""
+    """Returns the value of an Authorization header for a user and a password (RFC 7617)."""
     pair = f"{user}:{password.get_secret_value()}".encode()
     return SecretStr(f"Basic {b64encode(pair).decode()}")
 
 
 def masked(text: str, secrets: set[str]) -> str:
-    """`text` in one line, without `secrets` and without what looks like one or like an address."""
+    """Returns `text` as one line, without `secrets` and without anything that looks like a secret or an address."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return one_line(text)
@@ -172,7 +173,7 @@ def _is_plain(character: str) -> bool:
 
 
 def _in_json(character: str) -> str:
-    """As it may stand in JSON: RFC 8259 section 7. Tabs and ends of lines stand between values alone."""
+    """Escapes a character for JSON (RFC 8259 section 7). Tabs and line breaks occur only between values."""
     if _is_plain(character):
         return character
     units = character.encode("utf-16-be")
@@ -195,7 +196,7 @@ def _to_json(document: object, mask: str | None) -> bytes:
 
 
 def _credentials(value: str) -> list[str]:
-    """What of an Authorization header's value is worth as much as the whole: a token, a password."""
+    """Returns the parts of an Authorization header's value that are as secret as the whole: a token, a password."""
     scheme, _, token = value.partition(" ")
     match scheme:
         case "Bearer" | "Zoho-oauthtoken":

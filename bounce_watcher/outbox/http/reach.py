@@ -1,12 +1,12 @@
-"""Which addresses a request may go to: the public internet, and what the operator named. Pure.
+"""Decides which addresses a request may go to: the public internet, and hosts that the operator named. Pure.
 
-Who can change a name in the DNS must not be able to aim our requests at what only this machine or its network reaches
-(server-side request forgery; Standard Webhooks 1.0, "Security considerations"). So it is the address that is judged,
-the very one that is then connected to, and never the name alone.
+Someone who can change a name in the DNS must not be able to aim our requests at hosts that only this machine or its
+network reaches (server-side request forgery; Standard Webhooks 1.0, "Security considerations"). So the address is
+judged, the same one that is then connected to, and never the name alone.
 
 Sources: the IANA registries of special-purpose addresses (RFC 6890 and its updates, as of November 2026), and for
-what carries an IPv4 address inside: RFC 4291 section 2.5.5 (mapped), RFC 3056 (6to4), RFC 6052 (NAT64). A NAT64 with
-a prefix of the network's own can't be told from other addresses.
+addresses that carry an IPv4 address: RFC 4291 section 2.5.5 (mapped), RFC 3056 (6to4), RFC 6052 (NAT64). An address of
+a NAT64 with the network's own prefix looks like any other address.
 """
 
 import unicodedata
@@ -23,7 +23,7 @@ Network = IPv4Network | IPv6Network
 
 
 class AddressRange(StrEnum):
-    """What an address is that is not of the public internet."""
+    """The type of an address that is not on the public internet."""
 
     PRIVATE = "private"
     LOOPBACK = "loopback"
@@ -66,45 +66,45 @@ _KINDS: tuple[tuple[Network, AddressRange], ...] = tuple((ip_network(network), k
     ("2001:db8::/32", AddressRange.RESERVED),
     ("3fff::/20", AddressRange.RESERVED),
 ))  # fmt: skip
-"""The first that holds an address says what it is."""
+"""The first network that contains an address decides its type."""
 
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _WRITTEN_OUT = (AddressRange.LOOPBACK, AddressRange.PRIVATE)
-"""What an operator reaches by writing the address itself into the configuration."""
+"""Types that an operator allows by writing the address itself into the configuration."""
 
 _LONGEST_SHOWN = 48
 
 
 class ForbiddenHost(PermanentFailure):
-    """A host that may not be connected to."""
+    """Raised for a host that we may not connect to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`allowed_hosts` are names and addresses, as `normal_host` writes them, that may be anything but public.
+    """The hosts that may be connected to. `allowed_hosts` are names and addresses, as `normal_host` writes them.
 
-    Allowed without that are a host that is written as a loopback or private address, and `localhost` where it is
-    loopback: who wrote the URL meant it.
+    These need not be public. A host that is written as a loopback or private address is allowed without that, and so is
+    `localhost` if it is loopback: the author of the URL meant it.
     """
 
     allowed_hosts: frozenset[str] = frozenset()
 
     def admitted(self, host: str, addresses: Sequence[str]) -> list[str]:
-        """Those of `addresses` that may be connected to, in their order. Raises ForbiddenHost where none may."""
+        """Returns the `addresses` that may be connected to, in their order. Raises ForbiddenHost if there is none."""
         good = [address for address in addresses if self.admits(host, address)]
         if addresses and not good:
             raise ForbiddenHost(*_refusal(host, addresses[0]))
         return good
 
     def admits(self, host: str, address: str) -> bool:
-        """Whether `host` may be connected to at `address`."""
+        """Checks whether `host` may be connected to at `address`."""
         if {normal_host(host), _bare(address)} & self.allowed_hosts:
             return True
         return is_public(address) or _is_written_out(host, address)
 
     def check_unresolved(self, host: str) -> None:
-        """What can be said of a host that a proxy looks up: a literal is judged, of a name nothing is known.
+        """Checks a host that a proxy looks up. Only a literal address can be judged, not a name.
 
         Raises ForbiddenHost.
         """
@@ -115,12 +115,12 @@ class Reach:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is of the public internet. What is no address is not."""
+    """Checks whether an address is on the public internet. False for text that is no address."""
     return kind_of(address) is None
 
 
 def kind_of(address: str) -> AddressRange | None:
-    """What an address is, or the IPv4 address that it carries; None for a public one."""
+    """Returns the type of an address, or of the IPv4 address that it carries; None for a public one."""
     parsed = _parsed(address)
     if parsed is None:
         return AddressRange.RESERVED
@@ -136,7 +136,7 @@ def _kind(address: Address) -> AddressRange | None:
 
 
 def _carried(address: Address) -> IPv4Address | None:
-    """The IPv4 address that traffic to an IPv6 address ends at."""
+    """Returns the IPv4 address that receives the traffic to an IPv6 address, or None."""
     if not isinstance(address, IPv6Address):
         return None
     if address in _NAT64:
@@ -146,7 +146,7 @@ def _carried(address: Address) -> IPv4Address | None:
 
 def _is_written_out(host: str, address: str) -> bool:
     parsed = _parsed(address)
-    kind = _kind(parsed) if parsed else None  # of the address itself, not of one that it carries
+    kind = _kind(parsed) if parsed else None  # the address itself, not one that it carries
     if host == "localhost":
         return kind is AddressRange.LOOPBACK
     return kind in _WRITTEN_OUT and host.casefold() == address
@@ -159,19 +159,19 @@ def _refusal(host: str, address: str) -> tuple[str, str]:
 
 
 def _shortened(host: str) -> str:
-    """A line that is too long is cut at its end, where the fix stands."""
+    """Shortens a host: a line that is too long is cut at its end, where the fix is."""
     return host if len(host) <= _LONGEST_SHOWN else f"{host[:20]}…{host[-20:]}"
 
 
 # ── how a host is written ───────────────────────────────────────────────────────────────────────────────────────────
 
 def normal_host(host: str) -> str:
-    """A name or an address as it is compared: in lower case, without a last dot, in A-labels (RFC 5890)."""
+    """Returns a name or an address in comparable form: lower case, no last dot, A-labels (RFC 5890)."""
     bare = _bare(host.casefold().rstrip("."))
     if bare.isascii():
         return bare
 
-    import httpx  # noqa: PLC0415 - short commands read hosts of the configuration, and wait for no HTTP
+    import httpx  # noqa: PLC0415 - short commands read hosts from the configuration and should not wait for httpx
 
     with suppress(httpx.InvalidURL):
         return httpx.URL(scheme="https", host=bare).raw_host.decode("ascii")
@@ -179,11 +179,11 @@ def normal_host(host: str) -> str:
 
 
 def host_fault(host: str) -> str | None:
-    """The fix where a host is an address in disguise, that programs read differently; None where it is none.
+    """Returns the fix for a host that is an address in disguise, which programs read differently; None if it is not.
 
-    A name whose last label is a number is an IPv4 address to those that follow the WHATWG's URL standard ("ends in a
-    number"), to others (inet_aton) so are numbers in octal and hex, and with less than four parts; IDNA maps digits and
-    dots of other scripts to ASCII's.
+    Programs that follow the WHATWG's URL standard ("ends in a number") read a name whose last label is a number as an
+    IPv4 address. Others (inet_aton) also accept octal and hex numbers, and fewer than four parts. IDNA maps digits and
+    dots of other scripts to ASCII.
     """
     plain = unicodedata.normalize("NFKC", host).replace("。", ".")
     if "%" in host:

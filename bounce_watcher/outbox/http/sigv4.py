@@ -1,7 +1,7 @@
-"""AWS Signature Version 4: how calls to Amazon prove who makes them. Pure: the same call at one moment signs alike.
+"""AWS Signature Version 4: proves to Amazon who makes a call. Pure: the same call at the same time gets one signature.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html (November 2026). What is
-signed is worked out by botocore, Amazon's own; its `add_auth` alone is not used, for that reads the clock.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html (November 2026). Amazon's own
+botocore computes the signature. Only its `add_auth` is not used, because it reads the clock.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from bounce_watcher.outbox.http.exchange import Request
 
 @dataclass(frozen=True, slots=True)
 class AwsKeys:
-    """`token` belongs to temporary credentials only."""
+    """Keys of an AWS account. `token` belongs to temporary credentials only."""
 
     access_key_id: str
     secret_access_key: SecretStr
@@ -22,9 +22,9 @@ class AwsKeys:
 
 
 def signed(request: Request, keys: AwsKeys, region: str, service: str, now: datetime) -> Request:
-    """`request` with its signature of `now` (aware). All headers that it has are signed, and its body.
+    """Returns `request` signed at `now` (aware). The signature covers the body and all headers of `request`.
 
-    Amazon refuses a signature that is some minutes away from its own clock. Nothing may be changed afterwards.
+    Amazon refuses a signature that is some minutes away from its own clock. Do not change the request afterwards.
     """
     from botocore.auth import SIGV4_TIMESTAMP  # noqa: PLC0415 - an extra of the package
 
