@@ -1,4 +1,4 @@
-"""What would be sent, shown and not sent; secrets and signatures are masked."""
+"""Shows what would be sent, without sending it. Secrets and signatures are masked."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,10 +16,10 @@ from bounce_watcher.outbox.webhook.target import WebhookTarget
 
 
 def rehearse_item(item: OutboxItem, target: Receiver, now: datetime) -> str:
-    """What a try at `now` (aware) would send for one item: for a platform its first call.
+    """Returns what a try at `now` (aware) would send for one item; for a platform, its first call.
 
-    Raises ValueError where there is nothing to send: whom the item was about is forgotten, or the kind of platform
-    makes no call for what it tells.
+    Raises ValueError if there is nothing to send: the item's recipient was erased, or this kind of platform makes no
+    call for the change.
     """
     if item.body == "{}":
         raise ValueError("what it told was erased")
@@ -34,7 +34,7 @@ def rehearse_item(item: OutboxItem, target: Receiver, now: datetime) -> str:
 
 
 def rehearse_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime) -> tuple[str | None, str]:
-    """What would be sent to the one of `targets` that `item` is for, or None and why nothing would."""
+    """Returns what would be sent to the item's target among `targets`, or None and the cause if nothing would."""
     target = next((each for each in targets if each.name == item.target), None)
     if target is None:
         return None, f"nothing would be sent: no target of the configuration is named {item.target} any more"
@@ -45,7 +45,7 @@ def rehearse_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime)
 
 
 def call_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime) -> Request | None:
-    """The request of `rehearse_among`, None where nothing would be sent, or not by HTTP, or where to is a secret."""
+    """Returns the request of `rehearse_among`; None if there is none, it is not HTTP, or its address is a secret."""
     target = next((each for each in targets if each.name == item.target), None)
     if item.body == "{}":
         return None
@@ -58,7 +58,7 @@ def call_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime) -> 
 
 
 def rehearse_test(target: Receiver, now: datetime, item_id: str) -> str:
-    """What a test would send at first. `item_id` is the webhook-id of one that is sent to a webhook."""
+    """Returns what a test would send first. `item_id` is the webhook-id for the test of a webhook."""
     if isinstance(target, Notifier):
         return _shown(TEST)
     if isinstance(target, WebhookTarget):
@@ -73,5 +73,5 @@ def rehearse_test(target: Receiver, now: datetime, item_id: str) -> str:
 
 
 def _shown(message: Message) -> str:
-    """Where to is a secret."""
+    """Returns the message as text, without its address, which is a secret."""
     return f"{message.title}\n\n{message.body}"

@@ -1,8 +1,8 @@
-"""Small templates of an operator's own: each value that they put in is escaped by the place where it stands. Pure.
+"""An operator's own small templates. Each value is escaped for the place where it is inserted. Pure.
 
-Jinja2's grammar (jinja.palletsprojects.com, version 3.1, November 2026), of which only what can neither loop nor grow
-is let in: values, constants, a few filters, `~`, comparisons, `{% if %}`. So one change takes time and room in
-proportion to the template and the values, whatever is written.
+They use Jinja2's grammar (jinja.palletsprojects.com, version 3.1, November 2026), but only the parts that can neither
+loop nor grow: values, constants, a few filters, `~`, comparisons, `{% if %}`. So the time and memory for one change are
+in proportion to the template and the values, whatever the operator writes.
 """
 
 import hashlib
@@ -21,44 +21,44 @@ from jinja2.sandbox import SandboxedEnvironment
 
 MAX_TEMPLATE = 4096
 MAX_TEXT = 64 * 1024
-"""What one template may come to, in characters."""
+"""The longest result of one template, in characters."""
 
 Scalar = str | int | None
 
 
 class TemplateContext(Enum):
-    """Where a template stands, which says how a value is written there."""
+    """The place of a template, which decides how its values are escaped."""
 
     URL = "url"        # percent-encoded whole, never empty
     HEADER = "header"  # printable ASCII
-    TEXT = "text"      # a form's field, a string within JSON: as it is, for whoever builds the body escapes it
+    TEXT = "text"      # a form field or a JSON string: unchanged, because the code that builds the body escapes it
 
 
 class BadTemplate(ValueError):
-    """What is written can't be used. The text says why, without the template."""
+    """Raised for a template that can't be used. The text says why, without quoting the template."""
 
 
 class Unfit(ValueError):
-    """This change's values can't stand where the template puts them."""
+    """Raised if the values of a change do not fit into the template."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """`names` are the values that it asks for."""
+    """A compiled template. `names` are the values that it uses."""
 
     names: frozenset[str]
     _render: Callable[[Mapping[str, Scalar]], Any]
     _place: TemplateContext
 
     def render(self, values: Mapping[str, Scalar]) -> str:
-        """Raises Unfit."""
+        """Returns the text with `values` filled in. Raises Unfit."""
         text = self._filled(values)
         if self._place is TemplateContext.HEADER and not (text.isascii() and text.isprintable()):
             raise Unfit("a header can hold printable ASCII only")
         return str(text)
 
     def value(self, values: Mapping[str, Scalar]) -> Scalar:
-        """As `render`, but what is one expression and nothing else stays the number or the null that it is."""
+        """Returns the same as `render`, but a template that is a single expression keeps its number or null."""
         found = self._filled(values)
         return found if found is None or isinstance(found, str | int) else str(found)
 
@@ -76,7 +76,7 @@ class Template:
 
 @cache
 def template(source: str, place: TemplateContext, *, native: bool = False) -> Template:
-    """`native`: for `value`. Raises BadTemplate."""
+    """Compiles a template. Set `native` to use its `value`. Raises BadTemplate."""
     if len(source) > MAX_TEMPLATE:
         raise BadTemplate("is longer than 4 KiB")
     environment = _environment(place)
@@ -127,7 +127,7 @@ def _is_one_expression(tree: nodes.Template) -> bool:
 
 def _in_url(value: object) -> str:
     text = "" if value is None else str(value)
-    if not text:  # DELETE /contacts/ would be about all of them
+    if not text:  # DELETE /contacts/ would delete all of them
         raise Unfit("a value that stands in the address is empty")
     return quote(text, safe="", errors="replace")
 
@@ -156,13 +156,13 @@ def _bytes(value: Scalar) -> bytes:
 
 def _base64(value: Scalar) -> str:
     content = _bytes(value)
-    if len(content) > MAX_TEXT:  # each turn of it makes a third more
+    if len(content) > MAX_TEXT:  # each use makes the text a third longer
         raise Unfit("comes to more than 64 KiB")
     return b64encode(content).decode()
 
 
 def _unix(value: Scalar) -> int | None:
-    """Of `at` and `until`: seconds since 1970."""
+    """Returns `at` or `until` as seconds since 1970."""
     return int(datetime.fromisoformat(str(value)).timestamp()) if value else None
 
 

@@ -1,4 +1,4 @@
-"""One file a kind of platform, named like it: it holds one class, `TARGET`; the page for people stands beside it."""
+"""One file for each kind of platform, named after it. It holds one class, `TARGET`; a page for people is beside it."""
 
 import pkgutil
 from importlib import import_module
@@ -7,11 +7,11 @@ from bounce_watcher.outbox.platform import Platform
 
 
 def kinds() -> tuple[str, ...]:
-    """Every kind that a `[[platform]]` may be of, in order."""
+    """Returns every kind that a `[[platform]]` may have, in order."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
 def platform_class(kind: str) -> type[Platform]:
-    """Raises ModuleNotFoundError for a kind that is not among `kinds`."""
+    """Returns the class of a kind. Raises ModuleNotFoundError for a kind that is not among `kinds`."""
     found: type[Platform] = import_module(f"{__name__}.{kind}").TARGET
     return found

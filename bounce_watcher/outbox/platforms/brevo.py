@@ -1,8 +1,8 @@
-"""Brevo: contacts that get no campaigns, and the list of those that get no transactional mail.
+"""Brevo: contacts that get no campaigns, and the list of contacts that get no transactional mail.
 
 https://developers.brevo.com/reference/ and the vendor's SDK, which is made from its API definition (brevo-python
-5.1.0), read in November 2026. Uncertain: whether `emailBlacklisted` alone stops transactional mail too (nothing says
-so), whether `smtpBlacklistSender` replaces the senders that a contact has, and how many calls a second are taken.
+5.1.0), read in November 2026. Uncertain: whether `emailBlacklisted` alone stops transactional mail too (no page says
+so), whether `smtpBlacklistSender` replaces a contact's existing senders, and how many calls a second are allowed.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ MAX_PAGE = 8 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Brevo(HttpPlatform):
-    """`senders` are the From addresses whose transactional mail is stopped too. Raises Misfit for what is none."""
+    """`senders` are the From addresses whose transactional mail is stopped too. Raises Misfit for an invalid one."""
 
     url: str = "https://api.brevo.com/v3"
     api_key: SecretStr
@@ -84,7 +84,7 @@ class Brevo(HttpPlatform):
         return _failed(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the offset among all contacts: there is no way to ask for those alone that are stopped."""
+        """Returns a page. The cursor is the offset among all contacts: one can't ask only for the stopped ones."""
         offset = int(cursor or 0)
         reply = yield self._request(
             "GET", "contacts", max_reply=MAX_PAGE, limit=str(PAGE_SIZE), offset=str(offset), sort="asc"
@@ -105,7 +105,7 @@ class Brevo(HttpPlatform):
 
 
 def _created(reply: Reply, now: datetime) -> Outcome:
-    """201 with an id where the contact is new, 204 where it was there."""
+    """Reads the answer: 201 with an id for a new contact, 204 for one that existed."""
     is_new = reply.status == 201 and isinstance(reply.field("id"), int)
     return garbage(reply) if reply.ok and not is_new and reply.status != 204 else _failed(reply, now)
 
@@ -117,12 +117,12 @@ def _removed(reply: Reply, now: datetime) -> Outcome:
 
 
 def _is_absent(reply: Reply) -> bool:
-    """Whether Brevo itself says that there is none, and not whatever else may stand at a wrong url."""
+    """Checks whether Brevo itself says that there is no such contact, and not some other server at a wrong url."""
     return reply.status == 404 and isinstance(reply.field("code"), str)
 
 
 def _failed(reply: Reply, now: datetime) -> Outcome:
-    """As `outcome`. Brevo tells in seconds when its limit begins anew."""
+    """Returns the same as `outcome`, but waits for Brevo's limit, which resets after a given number of seconds."""
     reset = reply.headers.get("x-sib-ratelimit-reset", "")
     if reply.status != 429 or reply.retry_after or not (reset.isascii() and reset.isdecimal()):
         return outcome(reply, now)

@@ -2,8 +2,8 @@
 
 https://developers.cloudflare.com/email-service/configuration/suppressions/ and the vendor's SDK, which is made from its
 API definition (cloudflare 5.9.0, `email_sending/suppressions`), read in November 2026. Not documented there: the host
-(taken to be that of all of Cloudflare's API), how many entries a page holds at most, what a removal answers where the
-entry is read-only (so that is looked at before), and how many calls a second these take.
+(assumed to be that of all of Cloudflare's API), the most entries of a page, the answer to the removal of a read-only
+entry (so we check for that first), and how many calls a second are allowed.
 """
 
 import re
@@ -36,20 +36,20 @@ from bounce_watcher.outbox.platform import (
 BATCH = 1000
 PAGE_SIZE = 50
 MAX_IMPORT_BYTES = 4 * 1024 * 1024
-"""The answer to an import names each address once more."""
+"""The answer to an import repeats each address."""
 
 LOOKS = 5
-"""Pages of a look-up that are read before it is tried again later: pages may be short."""
+"""How many pages of a look-up are read before it is tried again later: pages may be short."""
 
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9-]+)+")
 _ABOUT_US = frozenset({6003, 6103, 6111, 7000, 7003, 9106, 9109, 10000, 10001})
-"""Error codes of all of Cloudflare's API that may come as a 400 and are about the token or the account's id."""
+"""General error codes of Cloudflare's API that may come with a 400 and are about the token or the account's id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cloudflare(HttpPlatform):
-    """`sending_domain` is the one whose mail is stopped, None = all of the account's."""
+    """`sending_domain` is the domain whose mail is stopped, None = all domains of the account."""
 
     url: str = "https://api.cloudflare.com/client/v4"
     account_id: str = field(metadata={"example": '"0123456789abcdef0123456789abcdef"'})
@@ -69,7 +69,7 @@ class Cloudflare(HttpPlatform):
                                            "such as mail.example.com")
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        """Who is in it twice is asked for once: Cloudflare leaves repetitions out of its answer."""
+        """Sends each address once, even if it is in the batch twice: Cloudflare's answer leaves out repetitions."""
         first = {address_key(change.recipient): change for change in reversed(changes)}
         items = [self._item(change) for change in first.values()]
         reply = yield replace(self._request("POST", "bulk", document={"items": items}), max_reply=MAX_IMPORT_BYTES)
@@ -101,7 +101,7 @@ class Cloudflare(HttpPlatform):
         return outcome(reply, now) if _result(reply) is not None else _failed(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is Cloudflare's own, which holds what was asked for."""
+        """Returns a page. The cursor is Cloudflare's own and includes the query."""
         asked = {"cursor": cursor} if cursor else self._scope_asked()
         reply = yield self._request("GET", per_page=str(PAGE_SIZE), **asked)
         rows = _result(reply)
@@ -114,7 +114,7 @@ class Cloudflare(HttpPlatform):
         return ListPage(entries, _next(reply))
 
     def _look_up(self, address: str) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
-        """The entries of this address and scope; None where that can't be told. What else is listed is left alone."""
+        """Returns the entries of this address and scope, None if they can't be determined. Ignores other entries."""
         asked, found = {"email": address, **self._scope_asked()}, list[dict[str, Any]]()
         for _ in range(LOOKS):
             reply = yield self._request("GET", **asked)
@@ -129,7 +129,7 @@ class Cloudflare(HttpPlatform):
         return reply, None
 
     def _is_it(self, row: dict[str, Any], address: str) -> bool:
-        """A filter that a server did not heed must not cost others their entries."""
+        """Checks whether an entry is for this address and scope: a server may ignore our filter and return others."""
         same = isinstance(row.get("email"), str) and address_key(row["email"]) == address_key(address)
         scope = row.get("scope") or {"type": "account"}
         return same and isinstance(row.get("id"), str) and row["id"] != "" and scope == self._scope()
@@ -155,13 +155,13 @@ class Cloudflare(HttpPlatform):
 
 
 def _result(reply: Reply, *names: str) -> list[dict[str, Any]] | None:
-    """The rows of a success, None where it is none."""
+    """Returns the rows of a successful reply; None for any other."""
     rows = reply.field("result", *names) if reply.ok and reply.field("success") is True else None
     return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
 
 
 def _next(reply: Reply) -> str | None:
-    """The SDK's description has `next_cursor` here, its code for all lists has `cursor`."""
+    """Returns the next cursor. The SDK's description calls it `next_cursor`, the SDK's code for all lists `cursor`."""
     cursor = reply.field("result_info", "next_cursor") or reply.field("result_info", "cursor")
     return cursor if isinstance(cursor, str) else None
 
@@ -170,7 +170,7 @@ def _imported(row: dict[str, Any], reply: Reply) -> Outcome:
     match row.get("status"):
         case "processed":
             return Outcome(Fate.DONE, reply.text)
-        case "skipped":  # no mail goes there, by an entry that nobody may change
+        case "skipped":  # an entry that nobody may change already stops mail to it
             return Outcome(Fate.DONE, f"{reply.text} (was on the list: {_word(row.get('error'))})")
         case "invalid":
             return refused(reply, _word(row.get("error")))

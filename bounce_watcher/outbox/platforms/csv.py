@@ -1,7 +1,7 @@
-"""A CSV file (RFC 4180): the list of who is suppressed as it stands, or every change that is made to it.
+"""A CSV file (RFC 4180): the current list of suppressed recipients, or every change to it.
 
-Values that a spreadsheet would read as a formula, and characters that hide or reorder text, are written as
-`neutral.for_csv` does; that is taken back when the file is read here.
+`neutral.for_csv` escapes values that a spreadsheet would read as a formula, and characters that hide or reorder text.
+Reading the file here reverses this.
 """
 
 import csv
@@ -28,7 +28,7 @@ from bounce_watcher.outbox.pace import CallPacer
 from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
 
 MODE = 0o640
-"""Of a file that is new; one that is there keeps its own."""
+"""The mode of a new file. An existing file keeps its own."""
 
 LIST_COLUMNS = (
     "recipient", "stream", "scope", "bounce_type", "reason", "status", "because", "at", "until", "sequence", "id",
@@ -42,13 +42,13 @@ Row = Mapping[str, str]
 class FileContent(StrEnum):
     """What the file is."""
 
-    LIST = "list"        # one row for each who is suppressed now; replaced as a whole
+    LIST = "list"        # one row for each recipient suppressed now; replaced as a whole
     CHANGES = "changes"  # one row for each change; only ever appended to
 
 
 @dataclass(frozen=True, kw_only=True)
 class Csv(LocalPlatform):
-    """`formula_safe` marks what a spreadsheet would calculate."""
+    """A CSV file. `formula_safe` escapes values that a spreadsheet would calculate."""
 
     file: Path
     holds: FileContent = FileContent.LIST
@@ -76,11 +76,11 @@ class Csv(LocalPlatform):
 
 
 class NotOurs(Exception):
-    """The file can't be one of ours. The text says why and what to do."""
+    """Raised for a file that can't be one of ours. The text says why and what to do."""
 
 
 class CsvSession:
-    """A `Session`. The file is opened for each batch, so it may be moved away at any time."""
+    """A `Session`. It opens the file for each batch, so the file may be moved away at any time."""
 
     def __init__(self, platform: Csv) -> None:
         self._platform = platform
@@ -90,7 +90,7 @@ class CsvSession:
         self._pace.wait()
         return (self._write(changes),) * len(changes)
 
-    release = suppress  # each change tells which it is
+    release = suppress  # each change says which of the two it is
 
     def check(self, now: datetime) -> Outcome:
         path = self._platform.file
@@ -111,7 +111,7 @@ class CsvSession:
         pass
 
     def _write(self, changes: Sequence[Change]) -> Outcome:
-        path = self._platform.file.resolve()  # a link keeps pointing there
+        path = self._platform.file.resolve()  # so a link keeps pointing at the file
         write = _append if self._platform.holds is FileContent.CHANGES else _merge
         try:
             with _locked(path.parent, self._platform.timeout):
@@ -128,7 +128,7 @@ class CsvSession:
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _merge(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
-    """Puts a new file in place of the old one in a single step: who reads sees the one or the other, in a crash too."""
+    """Replaces the old file by a new one in a single step: readers see one or the other, even after a crash."""
     status, _ = _look_at(path, LIST_COLUMNS)
     rows = _read(path, formula_safe) if status else {}
     for change in changes:
@@ -152,11 +152,11 @@ def _read(path: Path, formula_safe: bool) -> dict[str, Row]:
 
 def _replace(path: Path, text: str, old: os.stat_result | None) -> None:
     draft = path.with_name(f".{path.name}.new")
-    draft.unlink(missing_ok=True)  # of a try that a crash ended
+    draft.unlink(missing_ok=True)  # left behind by a crash
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         if old:
-            with suppress(PermissionError):  # only root gives files away
+            with suppress(PermissionError):  # only root may change a file's owner
                 os.fchown(file, old.st_uid, old.st_gid)
         os.fchmod(file, stat.S_IMODE(old.st_mode) if old else MODE)
         _write_all(file, text.encode())
@@ -173,7 +173,7 @@ def _replace(path: Path, text: str, old: os.stat_result | None) -> None:
 # ── the changes ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _append(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
-    """All rows or none: what a crash or a full disk left of a row is cut off."""
+    """Appends all rows or none. Cuts off a partial row that a crash or a full disk left behind."""
     status, columns = _look_at(path, COLUMNS)
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -195,7 +195,7 @@ def _append(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
 
 
 def _whole_rows(file: int) -> int:
-    """The length of the file, in bytes, up to the end of its last whole row; no value holds a line break."""
+    """Returns the length, in bytes, up to the end of the last whole row; no value holds a line break."""
     end = os.fstat(file).st_size
     while end:
         begin = max(0, end - 65536)
@@ -209,9 +209,9 @@ def _whole_rows(file: int) -> int:
 # ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _look_at(path: Path, columns: Sequence[str]) -> tuple[os.stat_result | None, bool]:
-    """What stands at `path`, None where nothing does, and whether it begins with `columns`.
+    """Returns the status of `path`, None if there is no file, and whether the file begins with `columns`.
 
-    Raises NotOurs for a file with something else in it: it would be lost.
+    Raises NotOurs for a file with other content, which would be lost.
     """
     try:
         status = path.stat()
@@ -229,7 +229,7 @@ def _look_at(path: Path, columns: Sequence[str]) -> tuple[os.stat_result | None,
 
 @contextmanager
 def _locked(folder: Path, timeout: timedelta) -> Iterator[None]:
-    """Of two processes one writes at a time. It is the folder that is locked: a file may be moved away meanwhile.
+    """Locks `folder`, so that only one process writes at a time. The file itself may be moved away meanwhile.
 
     Raises TimeoutError.
     """
@@ -270,7 +270,7 @@ def _sync_folder(folder: Path) -> None:
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _row(change: Change) -> Row:
-    """Every value on one line, so that a line is a row to every tool."""
+    """Returns a row with each value on one line, so that for every tool a line is a row."""
     return {
         name: _CONTROLS.sub(" ", "" if value is None else str(value)) for name, value in spelled(change).items()
     }

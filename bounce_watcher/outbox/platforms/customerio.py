@@ -1,9 +1,9 @@
 """Customer.io, where it sends the mail itself: its "ESP suppression" of bounces and spam reports.
 
-https://docs.customer.io/integrations/api/app/tag/esp-suppression/ (App API), read in November 2026. People and what is
-known of them are not touched, as the suppression of its Track API would. Not documented: what the calls answer beside
-their status, and what the removal of an absent address is answered with (404 is taken to say so, once the list itself
-could be read), and how the lists are paged, so they are not compared.
+https://docs.customer.io/integrations/api/app/tag/esp-suppression/ (App API), read in November 2026. Unlike the
+suppression of its Track API, this does not touch people or their data. Not documented: what the calls answer besides
+their status, the answer to the removal of an absent address (404 is assumed, once the list itself could be read), and
+how the lists are paged, so they are not compared.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from bounce_watcher.outbox.platform import HttpPlatform, garbage, later, outcome
 BOUNCES, COMPLAINTS = "bounces", "spam_reports"
 
 _STOP_MAIL = (BOUNCES, COMPLAINTS, "invalid_emails")
-"""A release takes the address off each of these. The fourth type, blocks, tells of single refusals."""
+"""A release takes the address off each of these. The fourth type, blocks, is about single refusals."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class CustomerIo(HttpPlatform):
 
 
 def _is_list(reply: Reply) -> bool:
-    """A long one may be cut off, which is no harm: nothing in it is looked for."""
+    """Checks whether the reply is a list. A long one may be cut off, which does no harm: its entries are not used."""
     starts_so = reply.body.lstrip()[:1] in (b"{", b"[")
     return reply.ok and not reply.is_page and (starts_so if reply.cut else isinstance(reply.document(), dict | list))
 

@@ -1,9 +1,9 @@
 """Elastic Email: the suppressions of an account, as bounces and complaints.
 
 https://elasticemail.com/developers/api-documentation/rest-api and the vendor's SDK, which is made from its API
-definition (elasticemail 4.4.0, API v4), read in November 2026. Not documented there: what an address that is suppressed
-already is answered with (so who is left out of an answer is looked up), what the removal of an absent one is answered
-with (404 is taken to say so), how many entries a page holds at most, and how many calls a second are taken.
+definition (elasticemail 4.4.0, API v4), read in November 2026. Not documented there: the answer for an address that is
+already suppressed (so we look up an address that is missing from an answer), the answer to the removal of an absent one
+(404 is assumed), the most entries of a page, and how many calls a second are allowed.
 """
 
 from collections.abc import Hashable, Sequence
@@ -64,7 +64,7 @@ class ElasticEmail(HttpPlatform):
         return tuple(done if address_key(change.recipient) in taken else missing for change in changes)
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        """A removal would take back an unsubscribe as well, so that is looked for first."""
+        """Releases a recipient. Looks for an unsubscribe first, because a removal would undo it as well."""
         (change,) = changes
         reply = yield self._request("GET", UNSUBSCRIBES, search=change.recipient, limit=str(PAGE_SIZE))
         rows = _rows(reply)
@@ -80,7 +80,7 @@ class ElasticEmail(HttpPlatform):
         return outcome(reply, now) if _rows(reply) is not None else _failed(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the offset. A page may hold fewer than were asked for, so the end is an empty one."""
+        """Returns a page. The cursor is the offset. A page may be shorter than asked for: an empty one is the end."""
         offset = int(cursor or 0)
         reply = yield self._request("GET", limit=str(PAGE_SIZE), offset=str(offset))
         rows = _rows(reply)
@@ -108,7 +108,7 @@ class ElasticEmail(HttpPlatform):
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    """The entries that a success tells, None where it is none."""
+    """Returns the entries of a successful reply; None for any other."""
     rows = reply.document() if reply.ok else None
     if not isinstance(rows, list) or not all(_is_entry(row) for row in rows):
         return None

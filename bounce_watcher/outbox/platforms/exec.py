@@ -1,4 +1,4 @@
-"""A program of the operator's own: it reads changes as lines of JSON and tells by its exit status what came of them.
+"""The operator's own program: it reads changes as lines of JSON and gives their outcome by its exit status.
 
 The statuses are those of sysexits.h (FreeBSD's manual page sysexits(3), November 2026), as mail systems use them.
 """
@@ -25,10 +25,10 @@ from bounce_watcher.outbox.pace import CallPacer
 from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
 
 MAX_OUTPUT = 4096
-"""Of what the program writes this much, in bytes, is kept for the words to show; the rest is read and forgotten."""
+"""How much of the program's output, in bytes, is kept for words to show; the rest is read and dropped."""
 
 GRACE = timedelta(seconds=2)
-"""Between SIGTERM and SIGKILL for a program whose time is up."""
+"""The time between SIGTERM and SIGKILL for a program that ran too long."""
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,9 +42,9 @@ class ProgramInput(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Exec(LocalPlatform):
-    """`command` is the program, an absolute path, and its arguments; no shell reads them.
+    """A program. `command` is its absolute path and its arguments; no shell reads them.
 
-    `check` is another such command that the doctor runs, () = it looks only whether the program is there.
+    `check` is another such command that the doctor runs, () = the doctor only checks whether the program is there.
     """
 
     command: tuple[str, ...]
@@ -78,9 +78,9 @@ def _look_at(key: str, command: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How one run of a program ended. `status` is its exit status, below 0 the signal that ended it.
+    """The result of one run of a program. `status` is its exit status; below 0 it is the signal that ended it.
 
-    None: it could not be started, or `timed_out`. `words` are its last line of output.
+    `status` is None if the program could not be started or `timed_out`. `words` are its last line of output.
     """
 
     status: int | None
@@ -100,7 +100,7 @@ class ExecSession:
         run = run_program(self._platform.command, _lines(changes), self._platform.timeout)
         return (_outcome(run, self._platform.timeout, len(changes)),) * len(changes)
 
-    release = suppress  # the lines tell which
+    release = suppress  # the lines say which of the two it is
 
     def check(self, now: datetime) -> Outcome:
         program = Path(self._platform.command[0])
@@ -143,9 +143,9 @@ def _outcome(run: Run, timeout: timedelta, size: int) -> Outcome:
 # ── one run ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> Run:
-    """Runs it once with `content` on its standard input, in a session of its own; nothing of that outlives the run.
+    """Runs a program once with `content` on its standard input, in a separate session that does not outlive the run.
 
-    Never raises for what the program does. At most `GRACE` after `timeout` it is over.
+    Never raises because of what the program does. Ends at most `GRACE` after `timeout`.
     """
     end = monotonic() + timeout.total_seconds()
     try:
@@ -165,7 +165,7 @@ def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> R
             _signal(process, signal.SIGTERM)
             _wait(exited, process.stdout.fileno(), kept, monotonic() + GRACE.total_seconds())
     finally:
-        _signal(process, signal.SIGKILL)  # before its id is given back: whatever it left behind in its group
+        _signal(process, signal.SIGKILL)  # kills what is left in its group, before its process id is free again
         status = process.wait()
         os.close(exited)
         process.stdout.close()
@@ -181,7 +181,7 @@ def _start(command: Sequence[str], source: int) -> "subprocess.Popen[bytes]":
 
 
 def _in_memory(content: bytes) -> int:
-    """A file that no disk sees: a program that doesn't read it can't hold us up, as it could with a pipe."""
+    """Returns a file in memory. Unlike with a pipe, a program that doesn't read it can't block us."""
     file = os.memfd_create("changes", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(file), "wb") as writer:
         writer.write(content)
@@ -190,7 +190,7 @@ def _in_memory(content: bytes) -> int:
 
 
 def _wait(exited: int, output: int, kept: bytearray, end: float) -> bool:
-    """Reads `output` until the program exits; False where it hasn't by `end`."""
+    """Reads `output` until the program exits. Returns False if it hasn't by `end`."""
     poll = select.poll()
     poll.register(exited, select.POLLIN)
     poll.register(output, select.POLLIN)
@@ -205,7 +205,7 @@ def _wait(exited: int, output: int, kept: bytearray, end: float) -> bool:
 
 
 def _take(output: int, kept: bytearray) -> bool:
-    """Whether there may be more."""
+    """Reads some output into `kept`. Returns whether there may be more."""
     data = os.read(output, 65536)
     kept += data
     del kept[:-MAX_OUTPUT]
@@ -213,7 +213,7 @@ def _take(output: int, kept: bytearray) -> bool:
 
 
 def _drain(output: int, kept: bytearray) -> None:
-    """What stands in the pipe by now. A child that was left behind may hold it open, or even write for ever."""
+    """Reads what is in the pipe by now. A child left behind may hold the pipe open, or even write for ever."""
     os.set_blocking(output, False)
     with suppress(BlockingIOError):
         for _ in range(16):

@@ -1,7 +1,7 @@
-"""An HTTP API that has no kind of its own here: an operator's templates say what is asked for each change.
+"""An HTTP API without a kind of its own here: an operator's templates define the request for each change.
 
-Values are escaped by the place where they stand (template.py), the body is built as JSON or as a form from the values
-and never pasted together, and the host is `url`'s alone: so no address of a recipient can reach into another part.
+Values are escaped for the place where they are inserted (template.py). The body is built as JSON or as a form from the
+values and never pasted together. The host comes only from `url`. So no recipient's address can alter another part.
 """
 
 import re
@@ -52,14 +52,14 @@ _SAMPLE = spelled(Change(
 
 @dataclass(frozen=True, kw_only=True)
 class Http(HttpPlatform):
-    """`suppress_call`, `release_call` and `check_call` are "METHOD /path?query" below `url`.
+    """An HTTP API. `suppress_call`, `release_call` and `check_call` are "METHOD /path?query" below `url`.
 
     A call's body is its JSON (any value of TOML) or its form. `secret` goes into the header `secret_header`, or where
-    a body says "{{ secret }}"; `bearer`, or `basic_user` with `basic_password`, into Authorization.
+    a body says "{{ secret }}"; `bearer`, or `basic_user` with `basic_password`, goes into Authorization.
 
-    `ok_status` () = every 2xx; `absent_status` are those that mean, to a release, that the address is not there.
-    `ok_text` stands in the body of a success, or something does at `ok_field` (a path of names with dots), or just
-    `ok_value`.
+    `ok_status` () = every 2xx. `absent_status` are those that mean, for a release, that the address is not there.
+    The body of a success contains `ok_text`, if set. `ok_field` (a path of names with dots), if set, must have a value
+    there: `ok_value`, or without that any value except null and false.
     """
 
     suppress_call: str = field(metadata={"example": '"PUT /blocked/{{ recipient }}"'})
@@ -116,7 +116,7 @@ class Http(HttpPlatform):
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
         try:
             return super().rehearse(changes, now)
-        except StopIteration as end:  # nothing is asked for a change whose values don't fit
+        except StopIteration as end:  # no request is made for a change whose values don't fit
             return f"nothing: {end.value[0].answer}"
 
     def _each(self, key: str, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
@@ -131,7 +131,7 @@ class Http(HttpPlatform):
         return found
 
     def _request(self, key: str, values: Mapping[str, Scalar]) -> Request:
-        """Raises Unfit."""
+        """Returns the request for one change. Raises Unfit."""
         method, path = _call(f"{key}_call", getattr(self, f"{key}_call"))
         form: Mapping[str, str] = getattr(self, f"{key}_form")
         document = _filled(getattr(self, f"{key}_json"), values, self.secret)
@@ -150,7 +150,7 @@ class Http(HttpPlatform):
         return template(source, TemplateContext.TEXT).render(values)
 
     def _headers(self, values: Mapping[str, Scalar]) -> dict[str, str | SecretStr]:
-        """Without values only those that ask for none."""
+        """Returns the headers. Without values, leaves out the headers whose templates need some."""
         made: dict[str, str | SecretStr] = {}
         for name, source in self.headers.items():
             header = template(source, TemplateContext.HEADER)
@@ -177,7 +177,7 @@ class Http(HttpPlatform):
         return later(reply, now)
 
     def _keeps_its_word(self, reply: Reply) -> bool:
-        """A web page is what a portal or a proxy shows, unless it says just what was to be said."""
+        """Checks the body of a success. A web page is from a portal or a proxy, unless it has what was configured."""
         if self.ok_text is not None and self.ok_text not in reply.body.decode("utf-8", "replace"):
             return False
         if self.ok_field is not None:
@@ -200,7 +200,7 @@ def _is_there(reply: Reply, now: datetime) -> Outcome:
 # ── how a call is filled in ─────────────────────────────────────────────────────────────────────────────────────────
 
 def _call(key: str, text: str) -> tuple[str, Template]:
-    """The method, and what comes behind `url`. Raises Misfit."""
+    """Returns the method, and the path and query to append to `url`. Raises Misfit."""
     found = _CALL.fullmatch(text)
     if not found:
         raise Misfit(key, 'must be a method and a path, such as "PUT /blocked/{{ recipient }}"')
@@ -208,7 +208,7 @@ def _call(key: str, text: str) -> tuple[str, Template]:
 
 
 def _hides(call: str) -> Hides:
-    """Where an API wants its key in the query, that stands there by its name, or is long; else it can be looked at."""
+    """Hides the query if it seems to hold a key: a constant with the name of a secret, or a long one."""
     pairs = (each.partition("=") for each in call.partition("?")[2].split("&"))
     written = ((name, value) for name, _, value in pairs if "{{" not in value)
     is_key = any(value and (_KEY.search(name) or len(value) >= _AS_LONG_AS_A_KEY) for name, value in written)
@@ -216,7 +216,10 @@ def _hides(call: str) -> Hides:
 
 
 def _address(url: str, path: Template, values: Mapping[str, Scalar]) -> str:
-    """Raises Unfit where a value would lead elsewhere: what is "." or ".." is walked (RFC 3986 section 5.2.4)."""
+    """Returns the URL. Raises Unfit if a path segment becomes "." or "..", which would lead elsewhere.
+
+    See RFC 3986 section 5.2.4.
+    """
     rendered = path.render(values)
     if any(segment in (".", "..") for segment in rendered.partition("?")[0].split("/")):
         raise Unfit("a part of the path would be dots")
@@ -307,7 +310,7 @@ def _look_at_statuses(platform: Http) -> None:
 
 
 def _look_at_call(platform: Http, key: str) -> None:
-    """Fills it in for a made-up change as well, so that nobody real is needed to find out what can't work."""
+    """Checks a call. Also fills it in for a made-up change, to find faults without a real recipient."""
     text, document, form = (getattr(platform, f"{key}_{part}") for part in ("call", "json", "form"))
     method, path = _call(f"{key}_call", text)
     _known(f"{key}_call", path)
@@ -330,7 +333,7 @@ def _look_at_call(platform: Http, key: str) -> None:
 
 
 def _names_in(key: str, value: object, secret: SecretStr | None, depth: int = 0) -> set[str]:
-    """The names of all templates in a body. Raises Misfit for what JSON or a template can't be."""
+    """Returns the names in all templates of a body. Raises Misfit for a value that is neither JSON nor a template."""
     if depth > _DEEPEST:
         raise Misfit(key, f"is nested deeper than {_DEEPEST}")
     match value:

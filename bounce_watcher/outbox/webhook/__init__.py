@@ -1,1 +1,1 @@
-"""Webhooks as Standard Webhooks has them: their bodies, signatures and receivers."""
+"""Webhooks as defined by Standard Webhooks: their bodies, signatures and receivers."""

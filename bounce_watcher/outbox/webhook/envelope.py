@@ -1,8 +1,9 @@
-"""How a webhook is put: as Standard Webhooks says, or as a CloudEvent. Pure.
+"""The format of a webhook: as Standard Webhooks defines it, or a CloudEvent. Pure.
 
 CloudEvents 1.0.2 (https://github.com/cloudevents/spec), "HTTP Protocol Binding" sections 3.1 (binary) and 3.2
-(structured) and "JSON Event Format". Both are signed like the standard form, over the body as it is sent. Headers of
-the binary form are not signed; so `data` repeats the type and the time, and has all that a receiver decides by.
+(structured) and "JSON Event Format". Both are signed like the standard format, over the body as sent. The headers of
+the binary format are not signed, so `data` repeats the type and the time. It has everything that a receiver needs to
+decide.
 """
 
 import json
@@ -14,19 +15,19 @@ from bounce_watcher.outbox.webhook.notice import rfc3339, to_json
 from bounce_watcher.outbox.webhook.target import Format, WebhookTarget
 
 _HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
-"""HTTP Protocol Binding section 3.1.3.2: all else is percent-encoded."""
+"""HTTP Protocol Binding section 3.1.3.2: all other characters are percent-encoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What goes over the wire, but for the signature. No header holds an address."""
+    """Everything that is sent, except the signature. No header holds an address."""
 
     headers: dict[str, str]
     body: str
 
 
 def envelope(item: OutboxItem, target: WebhookTarget) -> Envelope:
-    """`item` in the target's format. Equal items make equal bodies, at each try."""
+    """Returns `item` in the target's format. Equal items make equal bodies, at each try."""
     if target.format is Format.STANDARD:
         return Envelope({"content-type": "application/json"}, item.body)
     attributes, data = _attributes(item, target), _data(item)
@@ -38,7 +39,10 @@ def envelope(item: OutboxItem, target: WebhookTarget) -> Envelope:
 
 
 def _attributes(item: OutboxItem, target: WebhookTarget) -> dict[str, str]:
-    """`id` is the webhook-id. `subject` is the stream: the recipient's address is for the body alone."""
+    """Returns the CloudEvents attributes. `id` is the webhook-id.
+
+    `subject` is the stream: the recipient's address may be only in the body.
+    """
     prefix = f"{target.cloudevents_type_prefix}." if target.cloudevents_type_prefix else ""
     attributes = {
         "specversion": "1.0",
@@ -51,6 +55,6 @@ def _attributes(item: OutboxItem, target: WebhookTarget) -> dict[str, str]:
 
 
 def _data(item: OutboxItem) -> dict[str, object]:
-    """The `data` of the standard form, with its type and time, which are no attributes there."""
+    """Returns the `data` of the standard format, plus the type and time that the standard format has beside it."""
     told = {"type": item.type.value, "timestamp": rfc3339(item.created_at)}
     return {**told, **json.loads(item.body).get("data", {}), **told}

@@ -1,4 +1,4 @@
-"""What happened, written down for those who want to hear of it. Pure."""
+"""Writes outbox items about occurrences for the targets that want them. Pure."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +18,10 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 def notices(
     occurrence: Occurrence, targets: Sequence[Target], new_id: Callable[[], str]
 ) -> tuple[OutboxItem, ...]:
-    """One item for each target that wants to hear of the occurrence, due at once, in the order of the targets.
+    """Returns one item for each target that wants the occurrence, due at once, in the order of the targets.
 
-    `new_id` gives the webhook-id of one item: unique for good, "msg_" before it by custom, and without a "." (the dot
-    parts the fields that are signed).
+    `new_id` returns the webhook-id of one item: unique for good, by custom with "msg_" before it, and without a "."
+    (the dot separates the signed fields).
     """
     listeners = [target for target in targets if target.hears(occurrence)]
     if not listeners:
@@ -31,15 +31,15 @@ def notices(
 
 
 def endpoint_test(target: Target, at: datetime, item_id: str) -> OutboxItem:
-    """An `endpoint.test` for `target`, whatever it wants to hear of."""
+    """Returns an `endpoint.test` for `target`, even if it does not want that type."""
     occurrence = Occurrence(NoticeType.TEST, at, data={"target": target.name})
     return _item(occurrence, target, body(occurrence), item_id)
 
 
 def body(occurrence: Occurrence) -> str:
-    """The JSON that is sent (Standard Webhooks, "Payload structure"). Equal occurrences make equal bodies.
+    """Returns the JSON to send (Standard Webhooks, "Payload structure"). Equal occurrences make equal bodies.
 
-    `timestamp` is when it happened, in UTC to the second. What has no recipient (an alert) has no sequence either.
+    `timestamp` is when it happened, in UTC to the second. An occurrence without a recipient (an alert) has no sequence.
     """
     data = dict(sorted(_told(occurrence.data).items()))
     if occurrence.recipient is not None:
@@ -49,7 +49,7 @@ def body(occurrence: Occurrence) -> str:
 
 
 def _told(data: Mapping[str, object]) -> Mapping[str, object]:
-    """Facts as data, with their words beside them."""
+    """Returns the facts as data, with their wording added."""
     told = dict(data)
     if "grounds" in told:
         told.update(explained(cast(Grounds | Alarm | None, told["grounds"])))
@@ -75,12 +75,12 @@ def _item(occurrence: Occurrence, target: Target, text: str, item_id: str) -> Ou
 
 
 def to_json(document: Mapping[str, object]) -> str:
-    """In UTF-8 without spaces; what no charset explained becomes "?"."""
+    """Returns JSON without spaces that fits UTF-8; a byte that no charset could decode becomes "?"."""
     text = _ENCODER.encode(document)
-    # Bytes that no charset explained travel as lone surrogates; those are no UTF-8 and no JSON (RFC 8259 section 8.2).
+    # Such bytes arrive as lone surrogates, which are neither UTF-8 nor JSON (RFC 8259 section 8.2).
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def rfc3339(moment: datetime) -> str:
-    """In UTC to the second."""
+    """Returns the time in UTC to the second, in RFC 3339 form."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -1,4 +1,4 @@
-"""Webhooks: one try to hand one to its receiver, and what it came to."""
+"""Makes one try to send a webhook to its receiver, and returns the result."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -22,13 +22,13 @@ from bounce_watcher.outbox.webhook.signature import SIGNATURE, signed_headers
 from bounce_watcher.outbox.webhook.target import WebhookTarget
 
 MAX_ANSWER_BYTES = 4096
-"""Of an answer's body no more than this is read; a connection whose answer is longer is closed."""
+"""The most that is read of an answer's body. If the answer is longer, the connection is closed."""
 
 
 class Sender:
-    """Sends to one `target`. Safe for use by several threads; `close` it, or use it as a context manager.
+    """A `Channel` to one `target`. Safe for use by several threads; `close` it, or use it as a context manager.
 
-    Raises PermanentFailure where the target can't be used at all: no HTTP URL, an unreadable ca_file, a SOCKS proxy.
+    Raises PermanentFailure if the target can't be used at all: no HTTP URL, an unreadable ca_file, a SOCKS proxy.
     """
 
     def __init__(self, target: WebhookTarget, jitter: Callable[[], float] = random.random) -> None:
@@ -52,11 +52,11 @@ class Sender:
         return [[item] for item in items]
 
     def send(self, items: Sequence[OutboxItem], now: datetime) -> list[Attempt]:
-        """One try for each at `now` (aware), each over within the target's `timeout`."""
+        """Makes one try for each item at `now` (aware). Each ends within the target's `timeout`."""
         return [self._send(item, now) for item in items]
 
     def test(self, now: datetime) -> Attempt:
-        """Sends an `endpoint.test` that is not in the outbox and that no one tries again."""
+        """Sends an `endpoint.test` that is not in the outbox and is not tried again."""
         reply = self._post(endpoint_test(self.target, now, f"msg_{uuid4().hex}"), now)
         attempt = decide_attempt(reply.answer(), 0, now, self._jitter())
         return replace(attempt, status=reply.status, failure=reply.failure)
@@ -81,7 +81,7 @@ class Sender:
 
 
 def webhook(item: OutboxItem, target: WebhookTarget, now: datetime) -> Request:
-    """The request that hands `item` over at `now` (aware). Its signature is shown to nobody but the receiver."""
+    """Returns the request that sends `item` at `now` (aware). Only the receiver ever sees its signature."""
     sent = envelope(item, target)
     signed = signed_headers(item.id, sent.body, now, target.secrets)
     headers: dict[str, str | SecretStr] = {**sent.headers, **signed, SIGNATURE: SecretStr(signed[SIGNATURE])}

@@ -1,7 +1,8 @@
-"""Standard Webhooks 1.0: the headers by which a receiver knows that a request is ours. Pure.
+"""Standard Webhooks 1.0: the headers that prove to a receiver that a request is ours. Pure.
 
-A secret is shared, `whsec_…` (HMAC-SHA256, signatures "v1"), or the private half of a pair of Ed25519 keys, `whsk_…`
-(RFC 8032, signatures "v1a"), whose public half `whpk_…` is all that a receiver needs: it can verify and not sign.
+A secret is either shared, `whsec_…` (HMAC-SHA256, signatures "v1"), or the private half of a pair of Ed25519 keys,
+`whsk_…` (RFC 8032, signatures "v1a"). For the second, a receiver needs only the public half `whpk_…`, which can verify
+but not sign.
 """
 
 import base64
@@ -25,12 +26,12 @@ PRIVATE_MEND = 'make one with: echo "whsk_$(openssl rand -base64 32)"'
 
 
 def signed_headers(item_id: str, body: str, now: datetime, secrets: Sequence[SecretStr]) -> dict[str, str]:
-    """The three headers for one try at `now` (aware).
+    """Returns the three headers for one try at `now` (aware).
 
-    One signature a secret, parted by spaces: while a secret rotates the receiver may check with the old or the new, and
-    receivers of the one kind pass over signatures of the other.
+    There is one signature for each secret, separated by spaces. While a secret rotates, the receiver may check with the
+    old or the new one. Receivers of one kind ignore signatures of the other.
     """
-    # standardwebhooks relabels whatever zone it is given as UTC, without converting: give it UTC in whole seconds.
+    # standardwebhooks labels any time zone as UTC without converting it: give it UTC in whole seconds.
     moment = now.astimezone(UTC).replace(microsecond=0)
     return {
         "webhook-id": item_id,
@@ -40,7 +41,7 @@ def signed_headers(item_id: str, body: str, now: datetime, secrets: Sequence[Sec
 
 
 def public_key(secret: SecretStr) -> str | None:
-    """The `whpk_…` that verifies what a sound `whsk_…` has signed; None for a shared secret, which has none."""
+    """Returns the `whpk_…` that verifies signatures of a valid `whsk_…`; None for a shared secret, which has none."""
     text = secret.get_secret_value()
     if not text.startswith(PRIVATE):
         return None
@@ -48,10 +49,10 @@ def public_key(secret: SecretStr) -> str | None:
 
 
 def check_secret(text: str) -> str | None:
-    """What is wrong with a signing secret and the fix, in one line without the secret; None where nothing is.
+    """Returns the fault of a signing secret and its fix, in one line without the secret; None if there is no fault.
 
-    Strict where the package is not: it drops characters that are no base64, and would so sign with another key than a
-    receiver in another language checks with.
+    This check is stricter than the package, which drops characters that are not base64. It would then sign with a
+    different key than the one that a receiver in another language uses to check.
     """
     if text.startswith(PUBLIC):
         return f"{PUBLIC} is a public key, which verifies and cannot sign: write the {PRIVATE} that it belongs to"
@@ -79,7 +80,7 @@ def _private_fault(text: str) -> str | None:
 
 
 def _signature(secret: str, item_id: str, moment: datetime, body: str) -> str:
-    """`moment` is in UTC and whole seconds."""
+    """Returns one signature. `moment` is in UTC and whole seconds."""
     if not secret.startswith(PRIVATE):
         return Webhook(secret).sign(item_id, moment, body)
     signed = _private_key(secret).sign(f"{item_id}.{int(moment.timestamp())}.{body}".encode())
@@ -87,7 +88,7 @@ def _signature(secret: str, item_id: str, moment: datetime, body: str) -> str:
 
 
 def _private_key(secret: str) -> "Ed25519PrivateKey":
-    """Of the seed, or of the seed with the public half behind it, as some libraries keep a private key."""
+    """Returns the key for a seed, or for a seed followed by the public half, as some libraries store a private key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - seldom used
 
     key = _decoded(secret.removeprefix(PRIVATE)) or b""

@@ -16,7 +16,7 @@ from bounce_watcher.outbox.channel import Limits
 
 
 class Format(StrEnum):
-    """How a webhook is put; see `envelope`."""
+    """The format of a webhook; see `envelope`."""
 
     STANDARD = "standard"
     STRUCTURED = "cloudevents-structured"
@@ -29,11 +29,12 @@ DEFAULT_TYPES = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """`secrets` (whsec_… or whsk_…) sign every request, each of them, the current one first.
+    """A configured webhook. Each of its `secrets` (whsec_… or whsk_…) signs every request, the current one first.
 
-    `allow_hosts` are hosts that may have an address that is not public, see `reach.Reach`. `cloudevents_source` is a
-    URI reference that tells which of several installations it was, `cloudevents_type_prefix` goes before the types.
-    `url_is_secret`: it was given as a secret, not written into the configuration; people see `shown_url`.
+    `allow_hosts` are hosts that may have a non-public address, see `reach.Reach`. `cloudevents_source` is a URI
+    reference that identifies one of several installations. `cloudevents_type_prefix` goes before the types.
+    `url_is_secret` says that the URL was given as a secret and not written into the configuration; people see
+    `shown_url`.
     """
 
     name: Annotated[str, ValueKind.NAME]
@@ -73,5 +74,5 @@ class WebhookTarget:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
+        """A digest of the URL, for `Ledger.enroll`: it changes only when the target's URL changes."""
         return hashlib.sha256(self.url.encode()).hexdigest()
