@@ -1,9 +1,9 @@
 """Klaviyo: suppressed profiles, which get no email marketing.
 
 https://developers.klaviyo.com/en/reference/bulk_suppress_profiles and the vendor's OpenAPI description (revision
-2026-07-15), read in November 2026. A job takes the addresses and tells only how many it skipped, not which nor why: so
-the profiles are read before and after it, and they alone tell what came of each. Uncertain: whether a job makes a
-profile of an address that has none, and how soon profiles show what a job did.
+2026-07-15), read in November 2026. A job takes the addresses and reports only how many it skipped, not which or why. So
+we read the profiles before and after it, and only they give the outcome for each address. Uncertain: whether a job
+creates a profile for an address that has none, and how soon profiles show the effect of a job.
 """
 
 import json
@@ -27,7 +27,7 @@ MAX_REPLY = 8 * 1024 * 1024
 """In bytes: profiles come with all their properties."""
 
 LOOKS = 8
-"""So often a job is asked for whether it is through before the profiles are read."""
+"""How often we ask whether a job is done before we read the profiles."""
 
 _SUPPRESS = "profile-suppression-bulk-create-job"
 _RELEASE = "profile-suppression-bulk-delete-job"
@@ -36,11 +36,11 @@ _REASONS = (_OURS, "HARD_BOUNCE", "INVALID_EMAIL", "SPAM_COMPLAINT", "UNSUBSCRIB
 _UNDER_WAY = frozenset({"queued", "processing"})
 
 Reasons = Mapping[str, frozenset[str]]
-"""Why profiles are suppressed, by address in lower case. Who is no profile is missing."""
+"""Why profiles are suppressed, by address in lower case. An address without a profile is missing."""
 
 
 class ChangeOutcome(Protocol):
-    """What has come of one change; None where a job has to do it yet."""
+    """A function that returns the outcome of one change; None if a job still has to do it."""
 
     def __call__(self, reasons: frozenset[str], reply: Reply) -> Outcome | None: ...
 
@@ -61,7 +61,7 @@ class Klaviyo(HttpPlatform):
         return (yield from self._carry_out(_RELEASE, _released, changes, now))
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        """Both kinds of things that are read; that the key may write, no harmless call tells."""
+        """Reads both profiles and jobs. No harmless call proves that the key may write."""
         found = Outcome(Fate.DONE, "")
         for path in ("profiles", f"{_SUPPRESS}s"):
             reply = yield self._request("GET", path)
@@ -71,7 +71,7 @@ class Klaviyo(HttpPlatform):
         return found
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is a reason and Klaviyo's own cursor: the reasons are read one after the other."""
+        """Returns a page. The cursor is a reason and Klaviyo's own cursor: the reasons are read in turn."""
         reason, _, after = (cursor or _REASONS[0]).partition(" ")
         query = {"filter": f'equals(subscriptions.email.marketing.suppression.reason,"{reason}")'}
         reply = yield self._profiles({**query, "page[cursor]": after} if after else query)
@@ -97,7 +97,7 @@ class Klaviyo(HttpPlatform):
     def _run(
         self, job: str, judge: ChangeOutcome, changes: Sequence[Change], now: datetime
     ) -> Conversation[dict[Change, Outcome | None]]:
-        """Those for whom nothing shows afterwards are tried again: a later try finds what this job does until then."""
+        """Runs a job. If a profile does not show the effect, the change is tried later: by then the job may be done."""
         opened = yield self._request("POST", f"{job}s", document=_job(job, changes))
         name = opened.field("data", "id") if opened.ok else None
         if not isinstance(name, str) or not name.strip("."):
@@ -113,7 +113,7 @@ class Klaviyo(HttpPlatform):
         }
 
     def _wait(self, job: str, name: str) -> Conversation[str]:
-        """How the job stands after some looks at it."""
+        """Asks for the job's state up to `LOOKS` times. Returns the last one, in words."""
         for _ in range(LOOKS):
             reply = yield self._request("GET", f"{job}s", name)
             status = reply.field("data", "attributes", "status") if reply.ok else None
@@ -149,7 +149,7 @@ def _suppressed(reasons: frozenset[str], reply: Reply) -> Outcome | None:
 
 
 def _released(reasons: frozenset[str], reply: Reply) -> Outcome | None:
-    """A job takes off what was suppressed by hand or by a program, and nothing else."""
+    """Returns the outcome of a release. A job can only release what a person or a program suppressed."""
     if _OURS in reasons:
         return None
     if reasons:
@@ -171,7 +171,7 @@ def _rows(reply: Reply) -> list[dict[str, Any]] | None:
 
 
 def _reasons(reply: Reply) -> Reasons | None:
-    """None where the reply is no list of profiles with their subscriptions."""
+    """Returns the reasons; None if the reply is no list of profiles with their subscriptions."""
     rows = _rows(reply) if reply.ok else None
     if rows is None:
         return None
@@ -192,7 +192,7 @@ def _of_marketing(subscriptions: dict[str, Any]) -> frozenset[str]:
 
 
 def _failed(reply: Reply, now: datetime) -> Outcome:
-    """Reading is never refused for one change: a filter that Klaviyo does not take is about us."""
+    """Returns the outcome of a failed read. It is never REFUSED: if Klaviyo refuses our filter, the fault is ours."""
     found = garbage(reply) if reply.ok else outcome(reply, now)
     return found if found.fate is Fate.LATER else Outcome(Fate.LATER, found.answer, whole=True)
 

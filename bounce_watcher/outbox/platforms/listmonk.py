@@ -1,7 +1,7 @@
 """listmonk: the blocklist of its subscribers.
 
 https://listmonk.app/docs/apis/subscribers/ and the server's source (`cmd/subscribers.go`, `queries/subscribers.sql` of
-July 2026), read in November 2026. Uncertain: whether a user whose rights end at some lists may add a subscriber who is
+July 2026), read in November 2026. Uncertain: whether a user with rights to only some lists may add a subscriber who is
 on none of them.
 """
 
@@ -22,7 +22,7 @@ PAGE_SIZE = 50
 """The most that one page holds, whatever is asked for."""
 
 BATCH = 20
-"""How many are looked up at once: so many addresses fit into a URL that every proxy takes."""
+"""How many addresses are looked up at once: this many fit into a URL that every proxy accepts."""
 
 _BLOCKED = "blocklisted"
 _STATES = frozenset({"enabled", "disabled", _BLOCKED})
@@ -30,7 +30,7 @@ _STATES = frozenset({"enabled", "disabled", _BLOCKED})
 
 @dataclass(frozen=True, kw_only=True)
 class Listmonk(HttpPlatform):
-    """`user` and `token` are those of an API user. `add_unknown`: who is no subscriber is added, blocklisted."""
+    """`user` and `token` are those of an API user. `add_unknown` adds an unknown address, as blocklisted."""
 
     user: str = field(metadata={"example": '"bounces"'})
     token: SecretStr
@@ -77,12 +77,12 @@ class Listmonk(HttpPlatform):
         return tuple(found)
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        """Takes the rights of every look-up, and finds nobody."""
+        """Makes a look-up that finds nobody but needs the same rights as any other."""
         reply = yield self._query("subscribers.id = 0")
         return _done(reply, _subscribers(reply) is not None, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the number of the page."""
+        """Returns a page. The cursor is the number of the page."""
         number = int(cursor or 1)
         reply = yield self._query(f"subscribers.status = '{_BLOCKED}'", page=str(number))
         rows, total = _subscribers(reply), reply.field("data", "total")
@@ -96,7 +96,7 @@ class Listmonk(HttpPlatform):
             return Outcome(Fate.DONE, "is no subscriber there")
         new = {"email": address, "name": address.partition("@")[0], "status": _BLOCKED, "lists": []}
         reply = yield self._request("POST", "subscribers", document=new)
-        if reply.status == 409:  # has come since the look-up: the next one finds it
+        if reply.status == 409:  # was added after the look-up: the next look-up finds it
             return Outcome(Fate.LATER, reply.text)
         return _done(reply, isinstance(reply.field("data", "id"), int), now)
 
@@ -113,12 +113,12 @@ class Listmonk(HttpPlatform):
 
 
 def _literal(text: str) -> str:
-    """A string of PostgreSQL, in which nothing but the quote means something (standard_conforming_strings)."""
+    """Returns a PostgreSQL string, in which only the quote is special (standard_conforming_strings)."""
     return "'" + text.replace("\0", "").replace("'", "''") + "'"
 
 
 def _subscribers(reply: Reply) -> Mapping[str, dict[str, Any]] | None:
-    """The subscribers of a page by their address in lower case; None where the reply is none."""
+    """Returns the subscribers of a page by their address in lower case; None if the reply is no page."""
     rows = reply.field("data", "results") if reply.ok else None
     if not isinstance(rows, list) or not all(_is_subscriber(row) for row in rows):
         return None

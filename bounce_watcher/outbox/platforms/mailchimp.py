@@ -1,8 +1,8 @@
 """Mailchimp Marketing: the status of a contact in one audience.
 
 https://mailchimp.com/developer/marketing/api/ and the vendor's OpenAPI description (version 3.0.55), read in November
-2026. Uncertain: which statuses Mailchimp lets nobody but the contact leave (its refusals say "Member In Compliance
-State", no page of its own lists them), and whether `timestamp_opt` is empty for everybody who never opted in.
+2026. Uncertain: which statuses only the contact can leave (Mailchimp's refusals say "Member In Compliance State", but
+none of its pages lists them), and whether `timestamp_opt` is empty for everybody who never opted in.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ from bounce_watcher.outbox.platform import (
 
 PAGE_SIZE = 1000
 MAX_BATCH_REPLY = 32 * 1024 * 1024
-"""In bytes: the answer to a batch repeats each contact whole, with all that the audience knows of it."""
+"""In bytes: the answer to a batch repeats each contact in full, with all its data in the audience."""
 
 _STOPPED = ("unsubscribed", "cleaned")
 _STATUSES = frozenset({*_STOPPED, "subscribed", "pending", "transactional", "archived"})
@@ -45,14 +45,14 @@ _FIELDS = "members.email_address,members.last_changed,total_items"
 
 
 class Bounced(StrEnum):
-    """What a contact whose mail came back is set to."""
+    """The status that a contact gets after a bounce."""
 
     UNSUBSCRIBED = "unsubscribed"
     CLEANED = "cleaned"
 
 
 class Released(StrEnum):
-    """What a contact is set to that may be mailed again. `PENDING`: Mailchimp asks them to confirm, by mail."""
+    """The status that a contact gets on release. `PENDING`: Mailchimp asks them to confirm, by mail."""
 
     SUBSCRIBED = "subscribed"
     PENDING = "pending"
@@ -60,9 +60,9 @@ class Released(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Mailchimp(HttpPlatform):
-    """`audience` is its id (the API's list_id). Without a `url` the data centre is the last part of the key.
+    """`audience` is the audience's id (the API's list_id). Without a `url` the data centre is the last part of the key.
 
-    Raises Misfit where the key tells none.
+    Raises Misfit if the key does not name one.
     """
 
     api_key: SecretStr
@@ -100,7 +100,7 @@ class Mailchimp(HttpPlatform):
         (change,) = changes
         member = ("members", _hash(change.recipient))
         reply = yield self._request("GET", *member, fields="status,timestamp_opt")
-        if reply.status == 404:  # says neither whether the contact or the whole audience is not there
+        if reply.status == 404:  # either the contact or the whole audience is missing
             audience = yield self._request("GET", fields="id")
             return (_absent(audience, now),)
         left = self._left_as_it_is(reply, now)
@@ -116,7 +116,7 @@ class Mailchimp(HttpPlatform):
         return _is_audience(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is a status and an offset: each status that stops mail is read in turn."""
+        """Returns a page. The cursor is a status and an offset: each status that stops mail is read in turn."""
         status, _, start = (cursor or f"{_STOPPED[0]} 0").partition(" ")
         reply = yield self._request(
             "GET", "members", status=status, fields=_FIELDS, count=str(PAGE_SIZE), offset=start,
@@ -137,7 +137,7 @@ class Mailchimp(HttpPlatform):
         return self.bounced.value if is_bounce else "unsubscribed"
 
     def _left_as_it_is(self, reply: Reply, now: datetime) -> Outcome | None:
-        """What is to be told of a contact that is not set to anything; None for one that is to be released."""
+        """Returns the outcome for a contact that is not changed; None for one to release."""
         if not reply.ok:
             return outcome(reply, now)
         status = reply.field("status")
@@ -146,7 +146,7 @@ class Mailchimp(HttpPlatform):
         if status not in _STOPPED:
             return Outcome(Fate.DONE, f"{reply.text} (is {status} there)")
         if self.released is Released.SUBSCRIBED and not reply.field("timestamp_opt"):
-            # most likely added by `suppress`: a release must not sign up for mail who never asked for it
+            # most likely added by `suppress`: a release must not subscribe someone who never asked for mail
             return refused(reply, f"is {status} there and never opted in, so no program may subscribe them")
         return None
 
@@ -161,12 +161,12 @@ class Mailchimp(HttpPlatform):
 
 
 def _hash(address: str) -> str:
-    """How the API names a contact: the MD5 of its address in lower case."""
+    """Returns the API's id of a contact: the MD5 of its address in lower case."""
     return hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
 
 
 def _suppressed(reply: Reply, changes: Sequence[Change], now: datetime) -> tuple[Outcome, ...]:
-    """A batch is answered by 200 whatever became of each: who was refused stands under `errors`."""
+    """Returns the outcomes of a batch. The status is 200 in any case; refused addresses are under `errors`."""
     if not reply.ok:
         return for_each(outcome(reply, now, len(changes)), changes)
     errors, taken = reply.field("errors"), _taken(reply)
@@ -179,7 +179,7 @@ def _suppressed(reply: Reply, changes: Sequence[Change], now: datetime) -> tuple
         address = address_key(change.recipient)
         if address in told:
             return refused(reply, told[address])
-        if nameless and address not in taken:  # refused under another spelling: alone it is known who was meant
+        if nameless and address not in taken:  # refused under another spelling: find out by a single call
             return Outcome(Fate.SPLIT if len(changes) > 1 else Fate.REFUSED, f"{reply.text}: {_words(errors[0])}")
         return Outcome(Fate.DONE, reply.text)
 
@@ -187,7 +187,7 @@ def _suppressed(reply: Reply, changes: Sequence[Change], now: datetime) -> tuple
 
 
 def _taken(reply: Reply) -> set[str] | None:
-    """Who was set as asked; None where the reply is none to a batch."""
+    """Returns the addresses that were set as requested; None if the reply is not one to a batch."""
     new, updated = reply.field("new_members"), reply.field("updated_members")
     if not isinstance(new, list) or not isinstance(updated, list):
         return None
@@ -200,7 +200,7 @@ def _address(row: Any) -> str:
 
 
 def _words(error: Any) -> str:
-    """What an entry of `errors` says, as one line without addresses."""
+    """Returns the text of an entry of `errors`, as one line without addresses."""
     said = [error.get(name) for name in ("error_code", "error")] if isinstance(error, dict) else []
     return one_line(" ".join(str(part) for part in said if part)) or "refused without a word"
 

@@ -1,10 +1,10 @@
 """MailerSend: the hard bounces and spam complaints of one sending domain.
 
 https://developers.mailersend.com/api/v1/recipients.html and the vendor's SDKs (Python 2.2.0, Node 3.4.0), read in
-November 2026. Entries are deleted by id and there is no way to ask for that of an address, so a release reads the list.
-Not documented there: what an addition answers, how many addresses one call takes, what becomes of one that stands there
-already, how many calls are taken; and the form of an entry is known from its examples only, so one that can't be read
-stops a release rather than making it look as if the address were not there.
+November 2026. Entries are deleted by id, and no call returns the id of an address, so a release reads the list. Not
+documented there: the answer to an addition, how many addresses one call takes, what happens to one that is already on
+the list, and how many calls are allowed. The form of an entry is known only from examples. So an unreadable entry stops
+a release; otherwise it would look as if the address were not on the list.
 """
 
 import re
@@ -34,14 +34,14 @@ from bounce_watcher.outbox.platform import (
 
 BOUNCES, COMPLAINTS = "hard-bounces", "spam-complaints"
 LISTS = (BOUNCES, COMPLAINTS)
-"""What is written and released. Unsubscribes are recipients' own, the blocklist and what is on hold other people's."""
+"""The lists that we write and release. Unsubscribes belong to recipients, the blocklist and on-hold list to others."""
 
 BATCH = 50
 PAGE_SIZE = 100
-"""The most that a page takes."""
+"""The most entries of a page."""
 
 MAX_PAGES = 100
-"""As many of a list are read for a release: at the pace of `limits` that takes less time than a batch may take."""
+"""The most pages of a list that a release reads: at the rate of `limits` this takes less time than a batch may take."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _IN_THE_CALL = "recipients"
@@ -96,7 +96,7 @@ class MailerSend(HttpPlatform):
         return _outcome(reply, _rows(reply) is not None, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """One list after the other. The cursor is a list's name and the number of the page."""
+        """Returns a page of one list after the other. The cursor is a list's name and the number of the page."""
         name, _, number = (cursor or BOUNCES).partition(" ")
         reply = yield self._page(name, int(number or 1))
         rows = _rows(reply)
@@ -109,7 +109,7 @@ class MailerSend(HttpPlatform):
     def _walk(
         self, name: str, wanted: set[str], now: datetime
     ) -> Conversation[Outcome | tuple[list[str], set[str]]]:
-        """The ids of those on this list, and who may stand on it beyond what was read."""
+        """Returns the ids of wanted addresses on this list, and the addresses that may be on pages not read."""
         ids: dict[str, list[str]] = {}
         for number in range(1, MAX_PAGES + 1):
             reply = yield self._page(name, number)
@@ -138,7 +138,7 @@ def _flat(ids: dict[str, list[str]]) -> list[str]:
 
 
 def _rows(reply: Reply) -> list[tuple[str, dict[str, Any]]] | None:
-    """The entries of a page with the address of each; None where the reply is none, or any of them can't be read."""
+    """Returns the entries of a page with the address of each; None if the reply or any entry is unreadable."""
     rows = reply.field("data") if reply.ok else None
     if not isinstance(rows, list):
         return None
@@ -161,12 +161,12 @@ def _released(change: Change, unseen: set[str]) -> Outcome:
 
 
 def _is_bare(reply: Reply) -> bool:
-    """A removal promises nothing but its status."""
+    """Checks the reply to a removal, of which only the status is documented."""
     return not reply.body or isinstance(reply.document(), dict | list)
 
 
 def _outcome(reply: Reply, as_promised: bool, now: datetime, size: int = 1) -> Outcome:
-    """A refused value other than the addresses is about how we are configured."""
+    """Returns the outcome of a reply. A refused value other than the addresses is about our configuration."""
     if reply.ok and not as_promised:
         return garbage(reply)
     errors = reply.field("errors")

@@ -1,9 +1,9 @@
 """Mailgun: the lists of bounces and of complaints of one sending domain.
 
 https://documentation.mailgun.com/docs/mailgun/api-reference/ (suppressions), the vendor's OpenAPI description of July
-2026 and its older guide, read in November 2026. Of the items of a call the guide requires the address alone and the
-description all fields, so all are sent. Not documented: how fast calls may follow one another, whether one bad address
-makes a call fail as a whole (taken to be so), and how the 404 of a release reads where the domain is not known.
+2026 and its older guide, read in November 2026. For the items of a call the guide requires only the address but the
+description requires all fields, so we send all. Not documented: how fast calls may follow one another, whether one bad
+address makes the whole call fail (assumed), and the text of a release's 404 for an unknown domain.
 """
 
 import re
@@ -35,7 +35,7 @@ from bounce_watcher.outbox.platform import (
 
 BOUNCES, COMPLAINTS = "bounces", "complaints"
 LISTS = (BOUNCES, COMPLAINTS)
-"""What is written and released. The third, unsubscribes, is what recipients have said themselves: it is left alone."""
+"""The lists that we write and release. We leave the third, unsubscribes, alone: recipients decide on it themselves."""
 
 PAGE_SIZE = 500
 MAX_PAGE_BYTES = 8 * 1024 * 1024
@@ -47,7 +47,7 @@ _ABSENT = "address not found"
 
 @dataclass(frozen=True, kw_only=True)
 class Mailgun(HttpPlatform):
-    """`domain` is the sending domain whose lists are meant: each has its own."""
+    """`domain` is the sending domain whose lists are used: each has its own."""
 
     url: str = "https://api.mailgun.net"
     domain: str = field(metadata={"example": '"mg.example.com"'})
@@ -85,7 +85,7 @@ class Mailgun(HttpPlatform):
         return garbage(reply) if reply.ok and not isinstance(reply.field("items"), list) else outcome(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """One list after the other. The cursor is a list's name and the query of the next page, as Mailgun gave it."""
+        """Returns a page of one list after the other. The cursor is a list's name and Mailgun's query for the page."""
         name, _, query = (cursor or BOUNCES).partition("?")
         asked = dict(parse_qsl(query)) or {"limit": str(PAGE_SIZE)}
         reply = yield replace(self._request("GET", name, **asked), max_reply=MAX_PAGE_BYTES)
@@ -96,7 +96,7 @@ class Mailgun(HttpPlatform):
         return ListPage(tuple(entries), _next_page(reply, name) if rows else _next_list(name))
 
     def _removed(self, reply: Reply, now: datetime) -> Conversation[Outcome]:
-        """404 means an address that is not on the list, unless it is the domain that Mailgun does not know."""
+        """Reads a removal's reply. 404 means that the address is not on the list or that the domain is unknown."""
         if reply.status != 404:
             return _outcome(reply, now)
         if not str(reply.field("message")).lower().startswith(_ABSENT):
@@ -112,7 +112,7 @@ class Mailgun(HttpPlatform):
 
 
 def _bounce(change: Change) -> dict[str, str]:
-    """`code` is Mailgun's default: what the other side answered stands in `error`."""
+    """Returns an item for a bounce. `code` is Mailgun's default: the other side's answer is in `error`."""
     error = change.diagnostic or change.because or "suppressed"
     return {"address": change.recipient, "code": "550", "error": error[:MAX_ERROR], "created_at": _written(change.at)}
 
@@ -132,7 +132,7 @@ def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
 
 
 def _next_page(reply: Reply, name: str) -> str | None:
-    """Of the URL that Mailgun gives the query alone is used: the key goes to no other place than the one configured."""
+    """Returns the next cursor. Uses only the query of Mailgun's URL, so the key goes only to the configured place."""
     following = reply.field("paging", "next")
     query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
     return f"{name}?{urlencode(query)}" if query else _next_list(name)

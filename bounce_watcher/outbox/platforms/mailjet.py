@@ -1,9 +1,9 @@
-"""Mailjet: the exclusion list, which stops campaigns and no transactional mail.
+"""Mailjet: the exclusion list, which stops campaigns but not transactional mail.
 
 https://dev.mailjet.com/email/guides/ (exclusion list, contacts; as of September 2023), read in November 2026.
-Uncertain: the rate limit, the fields of an error, and that a PUT which changes nothing is answered by 304 (known from
-users, not from the guides). The call for many contacts works later on and tells who was refused in a file: so contacts
-go one by one.
+Uncertain: the rate limit, the fields of an error, and that the answer to a PUT without effect is 304 (known from users,
+not from the guides). The call for many contacts runs in the background and reports refusals in a file. So we send
+contacts one by one.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ class Mailjet(HttpPlatform):
         return garbage(reply) if reply.ok and _rows(reply) is None else outcome(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the offset. That the list can be filtered is uncertain, so each row is looked at."""
+        """Returns a page. The cursor is the offset. It is uncertain that the filter works, so each row is checked."""
         offset = int(cursor or 0)
         query = {_EXCLUDED: "true", "Limit": str(PAGE_SIZE), "Offset": str(offset), "Sort": "ID"}
         reply = yield self._request("GET", "contact", max_reply=MAX_PAGE, **query)
@@ -87,7 +87,7 @@ def _rows(reply: Reply) -> list[dict[str, Any]] | None:
 
 
 def _set(reply: Reply, now: datetime, *, excluded: bool) -> Outcome:
-    """The contact comes back as it is then."""
+    """Returns the outcome of a PUT or POST, whose answer holds the changed contact."""
     if reply.status == 304:
         return Outcome(Fate.DONE, f"{reply.text} (was so already)")
     if reply.ok and [row.get(_EXCLUDED) for row in _rows(reply) or ()] != [excluded]:
@@ -96,7 +96,7 @@ def _set(reply: Reply, now: datetime, *, excluded: bool) -> Outcome:
 
 
 def _is_absent(reply: Reply) -> bool:
-    """Whether Mailjet itself says that there is no such contact, and not whatever else may stand at a wrong url."""
+    """Checks whether Mailjet itself says that there is no such contact, and not some other server at a wrong url."""
     return reply.status == 404 and isinstance(reply.field("ErrorMessage"), str)
 
 

@@ -1,10 +1,10 @@
 """Mailman 3: the delivery of a member's lists, over the REST API of Mailman's core.
 
 https://docs.mailman3.org/projects/mailman/en/latest/src/mailman/rest/docs/rest.html and the source of Mailman 3.3.10,
-read in November 2026; the tests drive that very server. What its documentation does not tell: a member whose delivery
-is off `by_bounces` is written to at once, again each week, and leaves the list after some of these warnings
-(`model/member.py`, memberships_pending_warning and _removal). A ban of an address with a slash can be made and never be
-lifted again: the server decodes it before it reads the path.
+read in November 2026; the tests use that very server. Its documentation does not say this: Mailman mails a member whose
+delivery is off `by_bounces` at once and again each week, and removes the member from the list after some of these
+warnings (`model/member.py`, memberships_pending_warning and _removal). A ban of an address with a slash can be made but
+never lifted: the server decodes the slash before it reads the path.
 """
 
 from collections.abc import Sequence
@@ -33,12 +33,12 @@ from bounce_watcher.outbox.platform import (
 )
 
 MOST_LISTS = 10
-"""That may be named; each takes calls of its own."""
+"""The most lists that may be named; each needs its own calls."""
 MOST_MEMBERSHIPS = 25
-"""That are changed in one go."""
+"""The most memberships that are changed at once."""
 PAGE_SIZE = 1000
 MAX_PAGE = 4 * 1024 * 1024
-"""In bytes: a member takes some 600, with a long address more."""
+"""In bytes: a member takes about 600, more with a long address."""
 
 _ENABLED = "enabled"
 _NOT_BANNED = (
@@ -48,7 +48,7 @@ _NOT_BANNED = (
 
 
 class DeliveryStatus(StrEnum):
-    """As what a member's delivery is switched off, and what a release switches on again."""
+    """The status with which a suppression switches a member's delivery off, and which a release switches on again."""
 
     BY_MODERATOR = "by_moderator"
     BY_BOUNCES = "by_bounces"
@@ -56,9 +56,9 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Mailman(HttpPlatform):
-    """`user` and `password` are those of the REST API. `list_ids` are the lists that are meant, () = all.
+    """`user` and `password` are those of the REST API. `list_ids` are the lists to change, () = all.
 
-    `ban`: who is suppressed can't subscribe either.
+    `ban` also stops a suppressed recipient from subscribing.
     """
 
     url: str = "http://127.0.0.1:8001"
@@ -103,7 +103,10 @@ class Mailman(HttpPlatform):
         return (yield from self._all_lists(Outcome(Fate.DONE, reply.text), now))
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is a list's place in `list_ids` and the number of a page. Who is on two lists comes twice."""
+        """Returns a page. The cursor is a list's place in `list_ids` and a page number.
+
+        A member of two lists comes twice.
+        """
         place, number = (int(part) for part in (cursor or "0 1").split())
         list_id = self.list_ids[place] if self.list_ids else None
         reply = yield self._find(list_id, PAGE_SIZE, number, delivery_status=self.delivery.value)
@@ -116,13 +119,13 @@ class Mailman(HttpPlatform):
         return ListPage(entries, f"{place + 1} 1" if place + 1 < len(self.list_ids) else None)
 
     def _bounced(self) -> tuple[str, ...]:
-        """What Mailman does about bounces by itself, where that is not our way: a suppression ends its warnings."""
+        """Returns the status that Mailman itself sets on bounces, unless we use it: a suppression ends its warnings."""
         return () if self.delivery is DeliveryStatus.BY_BOUNCES else (DeliveryStatus.BY_BOUNCES.value,)
 
     def _switch(self, address: str, olds: tuple[str, ...], new: str, now: datetime) -> Conversation[Outcome]:
-        """Sets those memberships whose delivery is one of `olds` to `new`: what a member chose stays.
+        """Sets memberships whose delivery is one of `olds` to `new`. Other statuses, which a member chose, stay.
 
-        `delivery_status` asks for what holds in the end, be it set at the membership, the address or nowhere.
+        The query's `delivery_status` is the effective one, whether set at the membership, at the address or nowhere.
         """
         members: list[str] = []
         for list_id, old in product(self.list_ids or (None,), olds):
@@ -142,14 +145,14 @@ class Mailman(HttpPlatform):
         for member in members[:MOST_MEMBERSHIPS]:
             reply = yield self._request("PATCH", "members", member, "preferences", document={"delivery_status": new})
             found = outcome(reply, now)
-            if found.fate is not Fate.DONE and reply.status != 404:  # 404: has left the list since
+            if found.fate is not Fate.DONE and reply.status != 404:  # 404: the member has left the list since
                 return found
         if len(members) >= MOST_MEMBERSHIPS:
             return Outcome(Fate.LATER, f"{done.answer} (on {len(members)} lists or more: goes on with the others)")
         return done
 
     def _all_lists(self, done: Outcome, now: datetime) -> Conversation[Outcome]:
-        """`done`, unless a list is not there: Mailman finds no members of such a list, and says no more."""
+        """Returns `done`, unless a list is missing: for such a list Mailman just finds no members."""
         for list_id in self.list_ids:
             reply = yield self._request("GET", "lists", list_id)
             if reply.status == 404:
@@ -171,7 +174,7 @@ class Mailman(HttpPlatform):
 
     def _unban(self, address: str, done: Outcome, now: datetime) -> Conversation[Outcome]:
         if not _can_be_unbanned(address):
-            return done  # was never banned by us
+            return done  # we never banned it
         for path in self._ban_lists():
             reply = yield self._request("DELETE", *path, address)
             if reply.status == 404 and "not banned" in _description(reply):
@@ -197,12 +200,12 @@ class Mailman(HttpPlatform):
 
 
 def _can_be_unbanned(address: str) -> bool:
-    """What begins with ^ is a regular expression to Mailman; for the slash see above."""
+    """Checks whether a ban can be lifted. To Mailman a leading ^ is a regular expression; for the slash see above."""
     return not address.startswith("^") and "/" not in address
 
 
 def _members(reply: Reply) -> list[dict[str, Any]] | None:
-    """The members of a page; None where the reply is none. A page without any has no `entries`."""
+    """Returns the members of a page; None if the reply is no page. A page without members has no `entries`."""
     if not reply.ok or not isinstance(reply.field("total_size"), int):
         return None
     rows = reply.field("entries") or []

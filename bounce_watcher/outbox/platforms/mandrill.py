@@ -1,8 +1,8 @@
 """Mailchimp Transactional (Mandrill): its reject list.
 
 https://mailchimp.com/developer/transactional/api/rejects/ and the vendor's OpenAPI description (API 1.4, April 2026),
-read in November 2026. Uncertain: what `added` says of an address that is on the list already, so the list is asked
-then. The older API 1.0 answers most errors by HTTP 500: so the error's name decides, not the status.
+read in November 2026. Uncertain: what `added` is for an address that is already on the list, so we look at the list if
+it is false. The older API 1.0 answers most errors with HTTP 500, so the error's name decides, not the status.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import HttpPlatform, garbage, later, outcome, refused
 
 _NOBODY = "nobody@example.com"
-"""Asked for by `check`: RFC 2606 reserves the name, so the answer is short."""
+"""The address that `check` looks up: RFC 2606 reserves the name, so the answer is short."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mandrill(HttpPlatform):
-    """`subaccount` is the id of the one whose list is meant, None = that of the whole account."""
+    """`subaccount` is the id of the subaccount whose list is used, None = the list of the whole account."""
 
     url: str = "https://mandrillapp.com/api/1.4"
     api_key: SecretStr
@@ -86,13 +86,16 @@ def _done(reply: Reply, word: str, now: datetime) -> Outcome:
 
 
 def _error(reply: Reply) -> str | None:
-    """The name of the error that it tells of, if any."""
+    """Returns the name of the reply's error, None if there is none."""
     name = reply.field("name") if reply.field("status") == "error" else None
     return name if isinstance(name, str) else None
 
 
 def _failed(reply: Reply, now: datetime) -> Outcome:
-    """A wrong key, an unknown subaccount, a limit: about us or for a while. Only a validation is about the change."""
+    """Returns the outcome of a failure. Only a ValidationError is about the change.
+
+    Others (a wrong key, an unknown subaccount, a limit) are about us or pass after a while.
+    """
     match _error(reply):
         case None:
             return outcome(reply, now)
@@ -103,7 +106,7 @@ def _failed(reply: Reply, now: datetime) -> Outcome:
 
 
 def _holds(reply: Reply, address: str) -> bool | None:
-    """Whether the list that was read rejects `address` now; None where the reply is no list."""
+    """Returns whether the list in the reply rejects `address` now; None if the reply is no list."""
     rows = reply.document() if reply.ok else None
     if not isinstance(rows, list):
         return None

@@ -1,9 +1,9 @@
 """Mautic: the Do Not Contact of its contacts, for the channel email.
 
 https://developer.mautic.org/#contacts and the source (`LeadApiController.php`, `DoNotContact.php` of October 2024),
-read in November 2026. Uncertain: how a search reads an address with characters that mean something to it, therefore a
-look-up that finds nobody asks once more by a condition (`where`); and that a new contact of an address that is there
-becomes that one, as the documentation says of fields marked unique.
+read in November 2026. Uncertain: how a search reads an address with characters that are special to it. So a look-up
+that finds nobody asks again by a condition (`where`). Also uncertain: that a new contact with an existing address
+becomes the existing contact, as the documentation says about fields marked unique.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import HttpPlatform, garbage, needs_url, outcome, refused
 
 MOST_CONTACTS = 5
-"""With one address: more are for a person to merge."""
+"""The most contacts with one address: a person has to merge more."""
 PAGE_SIZE = 30
 MAX_REPLY = 8 * 1024 * 1024
-"""In bytes: a contact is answered with all its fields."""
+"""In bytes: an answer has all fields of a contact."""
 
 _CHANNEL = "email"
 _MARK = "bounce_watcher: "
-"""What our comments begin with: by it an opt-out of the contact's own is told from ours."""
+"""The start of our comments. It distinguishes our entries from a contact's own opt-out."""
 
 UNSUBSCRIBED, BOUNCED, MANUAL = 1, 2, 3
 """Mautic's reasons for Do Not Contact."""
@@ -35,7 +35,7 @@ UNSUBSCRIBED, BOUNCED, MANUAL = 1, 2, 3
 
 @dataclass(frozen=True, kw_only=True)
 class Mautic(HttpPlatform):
-    """`user` and `password` are those of a Mautic user. `add_unknown`: who is no contact is made one."""
+    """`user` and `password` are those of a Mautic user. `add_unknown` adds an unknown address as a contact."""
 
     user: str = field(metadata={"example": '"bounces"'})
     password: SecretStr
@@ -58,7 +58,7 @@ class Mautic(HttpPlatform):
         found = Outcome(Fate.DONE, "")
         for number in ids:
             reply = yield self._request("POST", str(number), "dnc", _CHANNEL, "add", document=stop)
-            if reply.status == 404:  # deleted or merged since the look-up: the next one finds what there is
+            if reply.status == 404:  # deleted or merged since the look-up: the next look-up finds the current state
                 return (Outcome(Fate.LATER, reply.text),)
             found = _done(reply, isinstance(reply.field("contact"), dict), now)
             if found.fate is not Fate.DONE:
@@ -82,7 +82,7 @@ class Mautic(HttpPlatform):
         return _done(reply, _contacts(reply) is not None, now)
 
     def _find(self, address: str, now: datetime) -> Conversation[tuple[int, ...] | Outcome]:
-        """The ids of the contacts that have exactly this address."""
+        """Returns the ids of the contacts that have exactly this address, or the outcome if that fails."""
         condition = {"where[0][col]": "email", "where[0][expr]": "eq", "where[0][val]": address}
         for asked in ({"search": f"email:{address}"}, condition):
             reply = yield self._request("GET", limit=str(PAGE_SIZE), **asked)
@@ -134,7 +134,7 @@ def _is_own_opt_out(stop: Any) -> bool:
 
 
 def _contacts(reply: Reply) -> list[dict[str, Any]] | None:
-    """The contacts of an answer, which has them by id, or as an empty list; None where it is none."""
+    """Returns the contacts of an answer, which has them by id or as an empty list; None for any other reply."""
     found = reply.field("contacts") if reply.ok else None
     rows = list(found.values()) if isinstance(found, dict) else found
     if not isinstance(rows, list):
@@ -143,7 +143,7 @@ def _contacts(reply: Reply) -> list[dict[str, Any]] | None:
 
 
 def _address(contact: dict[str, Any]) -> str | None:
-    """Fields stand in groups, each with its value, and once more all together."""
+    """Returns a contact's address. A contact has its fields in groups, each with its value, and again all together."""
     fields = contact.get("fields")
     if not isinstance(fields, dict):
         return None

@@ -1,10 +1,10 @@
 """phpList: its blacklist, over REST API v2.
 
 The source (`phpList/rest-api`: BlacklistController.php, `phpList/core`: SubscriberBlacklistManager.php and
-Authentication.php of April 2026), read in November 2026; https://www.phplist.org/manual/books/phplist-rest-api tells
-little of it. All calls of the blacklist are marked beta there, and what is promised of a removal (200) differs from
-what is written (204): both are taken. Uncertain: the names of the fields of a login, and which fields the answer to an
-addition has beside the address.
+Authentication.php of April 2026), read in November 2026; https://www.phplist.org/manual/books/phplist-rest-api says
+little about it. All calls of the blacklist are marked beta there. The documented answer to a removal (200) differs from
+the code's (204), so we accept both. Uncertain: the names of the fields of a login, and which fields the answer to an
+addition has besides the address.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,13 +20,13 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import HttpPlatform, for_each, garbage, later, needs_url, outcome, refused
 
 BATCH = 20
-"""A login serves so many. There is no call that takes several addresses."""
+"""How many changes share one login. No call takes several addresses."""
 
 _MARK = "bounce_watcher: "
-"""What our reasons begin with: by it an opt-out of the subscriber's own is told from ours."""
+"""The start of our reasons. It distinguishes our entries from a subscriber's own opt-out."""
 
 _NOBODY = "nobody@example.com"
-"""A look at whether this is blacklisted proves that we may use the blacklist."""
+"""Asking whether this address is blacklisted proves that we may use the blacklist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class PhpList(HttpPlatform):
         return _done(reply, isinstance(reply.field("blacklisted"), bool), now)
 
     def _each(self, changes: Sequence[Change], act: _Act, now: datetime) -> Conversation[Sequence[Outcome]]:
-        """One after the other, and none behind a failure of phpList as a whole."""
+        """Makes the changes one after the other. Stops after a failure of phpList as a whole."""
         login = yield from self._log_in(now)
         if isinstance(login, Outcome):
             return for_each(login, changes)
@@ -88,7 +88,7 @@ class PhpList(HttpPlatform):
         return garbage(reply) if reply.ok else later(reply, now)
 
     def _log_out(self, login: _Login) -> Request:
-        """What it answers does not matter: a session ends by itself as well."""
+        """Returns the request to log out. Its answer does not matter: a session also ends by itself."""
         return self._request(login, "DELETE", "sessions", str(login.number))
 
     def _add(self, login: _Login, change: Change, now: datetime) -> Conversation[Outcome]:

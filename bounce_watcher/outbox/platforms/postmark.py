@@ -1,9 +1,9 @@
 """Postmark: the suppressions of one message stream of a server.
 
 https://postmarkapp.com/developer/api/suppressions-api and Postmark's JavaScript client, read in November 2026. Known
-from others only: that a call takes 50 addresses, the words of its refusals (they have no code), that an absent address
-counts as deleted, the error codes. Not known: what becomes of an address that stands there already for a complaint and
-is added again, so that case is looked into; how fast calls may follow one another.
+only from others: that a call takes 50 addresses, the text of its refusals (they have no code), that an absent address
+counts as deleted, the error codes. Not known: what happens if an address that is on the list for a complaint is added
+again (so we look that case up), and how fast calls may follow one another.
 """
 
 import re
@@ -33,17 +33,17 @@ from bounce_watcher.outbox.platform import (
 
 BATCH = 50
 MAX_LIST_BYTES = 64 * 1024 * 1024
-"""A list comes in one piece for each reason: some 400 000 addresses."""
+"""The list for one reason comes as a whole. This is enough for about 400 000 addresses."""
 
 REASONS = ("ManualSuppression", "HardBounce", "SpamComplaint")
 
 _STREAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.IGNORECASE)
 _NOT_OURS_TO_CHANGE = "required authority"
 _ABOUT_US = frozenset({10, 1226})
-"""Error codes that may come as a 422 and are about how we are configured: the token, the message stream."""
+"""Error codes that may come with a 422 and are about our configuration: the token, the message stream."""
 
 NOBODY = "nobody@example.com"
-"""A check asks for this one, as a list has no pages."""
+"""The address that a check looks up, as a list has no pages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Postmark(HttpPlatform):
         return _outcome(reply, now) if _rows(reply) is None else outcome(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """All of one reason at a time. The cursor is the reason."""
+        """Returns all addresses of one reason. The cursor is the reason."""
         reason = cursor or REASONS[0]
         reply = yield replace(self._request("GET", "dump", SuppressionReason=reason), max_reply=MAX_LIST_BYTES)
         rows = _rows(reply)
@@ -95,7 +95,7 @@ class Postmark(HttpPlatform):
         return ListPage(tuple(_listed(row) for row in rows), following[0] if following else None)
 
     def _stands_there(self, change: Change, found: Outcome, now: datetime) -> Conversation[Outcome]:
-        """Who may not be added because a complaint holds the place is on the list: what was to be done is so."""
+        """Looks up an address that was refused because of a complaint. If it is on the list, nothing is left to do."""
         reply = yield self._request("GET", "dump", EmailAddress=change.recipient)
         rows = _rows(reply)
         if rows is None:
@@ -115,7 +115,7 @@ def _named(changes: Sequence[Change]) -> dict[str, object]:
 
 
 def _rows(reply: Reply) -> list[dict[str, str]] | None:
-    """What a success tells, None where it is none."""
+    """Returns the entries of a successful reply; None for any other."""
     rows = reply.field("Suppressions") if reply.ok else None
     if not isinstance(rows, list):
         return None
@@ -128,7 +128,7 @@ def _answered(reply: Reply) -> dict[str, Mapping[str, str]] | None:
 
 
 def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """Of a reply that tells nothing of single addresses."""
+    """Returns the outcome of a reply that says nothing about single addresses."""
     if reply.ok:
         return garbage(reply)
     return later(reply, now) if reply.field("ErrorCode") in _ABOUT_US else outcome(reply, now, size)
@@ -140,7 +140,7 @@ def _suppressed(answered: Mapping[str, Mapping[str, str]], change: Change, reply
         case "Suppressed":
             return Outcome(Fate.DONE, reply.text)
         case "Failed" if _is_held(row) and size > 1:
-            return Outcome(Fate.SPLIT, _told(reply, row))  # to be looked into, alone
+            return Outcome(Fate.SPLIT, _told(reply, row))  # to be looked up on its own
         case "Failed":
             return refused(reply, _told(reply, row))
         case _:
@@ -159,7 +159,7 @@ def _released(answered: Mapping[str, Mapping[str, str]], change: Change, reply: 
 
 
 def _is_held(row: Mapping[str, str]) -> bool:
-    """By its words, for there is no code."""
+    """Checks whether a refusal is because of a complaint, by its text: there is no code."""
     return row.get("Status") == "Failed" and _NOT_OURS_TO_CHANGE in str(row.get("Message"))
 
 

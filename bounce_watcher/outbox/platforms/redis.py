@@ -1,4 +1,4 @@
-"""A stream of a Redis or Valkey server: one entry for each change, for whatever reads the stream.
+"""A stream of a Redis or Valkey server: one entry for each change, for any reader of the stream.
 
 XADD and its trimming as on redis.io, "Redis commands" (November 2026). A batch is one MULTI/EXEC: all of it or nothing.
 """
@@ -26,7 +26,7 @@ _FORMS = "write it as rediss://user:password@host:6379/0, redis://localhost/0 or
 class Redis(LocalPlatform):
     """`server` is a URL, a SecretStr since it may hold a password. `stream_key` is the key of the stream.
 
-    `max_length`: about so many entries are kept, the oldest go first; None = all.
+    `max_length` is about how many entries are kept; the oldest go first; None = all.
     """
 
     server: SecretStr
@@ -43,7 +43,7 @@ class Redis(LocalPlatform):
             raise Misfit("max_length", f"{self.max_length} is out of range: at least 1")
 
     def address(self) -> str:
-        """Raises Misfit, without the URL, which may hold a password."""
+        """Returns the URL. Raises Misfit, whose text leaves out the URL because it may hold a password."""
         url = self.server.get_secret_value()
         try:
             parts = urlsplit(url)
@@ -55,7 +55,7 @@ class Redis(LocalPlatform):
         return url
 
     def place(self) -> str:
-        """The server for a person: without password and options."""
+        """Returns the server's URL for a person, without user, password and options."""
         parts = urlsplit(self.address())
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -73,7 +73,7 @@ class Redis(LocalPlatform):
 
 
 def _entry(change: Change) -> dict[str, str]:
-    """What is not known has no field."""
+    """Returns the fields of an entry. Unknown values have no field."""
     return {name: str(value) for name, value in spelled(change).items() if value is not None}
 
 
@@ -105,10 +105,10 @@ class RedisSession:
         self._pace.wait()
         return (self._append(changes),) * len(changes)
 
-    release = suppress  # each entry tells which it is
+    release = suppress  # each entry says which of the two it is
 
     def check(self, now: datetime) -> Outcome:
-        """Whether the key is a stream or not there yet, and as far as the server tells, whether we may add to it."""
+        """Checks whether the key is a stream or does not exist yet. Does not check whether we may add to it."""
         try:
             kind = self._client.type(self._platform.stream_key)
         except self._failures as error:

@@ -1,8 +1,8 @@
 """Resend: the suppression list of a team.
 
 https://resend.com/docs/api-reference/suppressions, the vendor's OpenAPI description (August 2026) and its SDK (resend
-2.52.0), read in November 2026. Uncertain: whether entries for complaints may be removed as all others (nothing forbids
-it), and whether the rate is 5 calls a second or, as older pages say, 2. Sending takes from the same: so one is left.
+2.52.0), read in November 2026. Uncertain: whether entries for complaints may be removed like all others (nothing
+forbids it), and whether the rate is 5 calls a second or, as older pages say, 2. Sending shares this rate, so we use 1.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Resend(HttpPlatform):
         return garbage(reply) if reply.ok and _rows(reply) is None else _failed(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the id of the last entry."""
+        """Returns a page. The cursor is the id of the last entry of the page before."""
         after = {"after": cursor} if cursor else {}
         reply = yield self._request("GET", "suppressions", limit=str(PAGE_SIZE), **after)
         rows = _rows(reply)
@@ -79,7 +79,10 @@ def _rows(reply: Reply) -> list[dict[str, Any]] | None:
 
 
 def _added(reply: Reply, now: datetime, changes: Sequence[Change]) -> Outcome:
-    """Each address that is taken has an entry in the answer, though not in the order asked; duplicates share one."""
+    """Returns the outcome of an addition. Each accepted address has an entry in the answer; duplicates share one.
+
+    The entries are not in the order of the request.
+    """
     if not reply.ok:
         return _failed(reply, now, len(changes))
     rows = _rows(reply)
@@ -91,7 +94,7 @@ def _added(reply: Reply, now: datetime, changes: Sequence[Change]) -> Outcome:
 
 
 def _removed(reply: Reply, now: datetime, changes: Sequence[Change]) -> Outcome:
-    """Who was not on the list is left out of the answer; entries bear ids, no addresses."""
+    """Returns the outcome of a removal. The answer leaves out absent addresses; its entries have ids, not addresses."""
     if not reply.ok:
         return _failed(reply, now, len(changes))
     rows = _rows(reply)
@@ -104,7 +107,7 @@ def _removed(reply: Reply, now: datetime, changes: Sequence[Change]) -> Outcome:
 
 
 def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """As `outcome`. A limit's end comes in seconds by a header of its own where there is no Retry-After."""
+    """Returns the same as `outcome`. Without Retry-After, a separate header gives the end of a limit in seconds."""
     reset = reply.headers.get("ratelimit-reset", "")
     if reply.status != 429 or reply.retry_after or not (reset.isascii() and reset.isdecimal()):
         return outcome(reply, now, size)

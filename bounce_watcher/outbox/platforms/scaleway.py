@@ -2,8 +2,8 @@
 
 https://www.scaleway.com/en/developers/api/transactional-email/ and the vendor's SDK, which is made from its API
 definition (scaleway 2.12.0, `tem/v1alpha1`), read in November 2026. Not documented there: how many addresses one call
-takes, what an address that is blocked already is answered with (so who is left out of an answer is looked up), whether
-a person may delete the entries that Scaleway makes by itself (it is tried), and how many calls a second are taken.
+takes, the answer for an address that is already blocked (so we look up an address that is missing from an answer),
+whether a customer may delete Scaleway's own entries (we try it), and how many calls a second are allowed.
 """
 
 import re
@@ -34,10 +34,10 @@ from bounce_watcher.outbox.platform import (
 )
 
 PAGE_SIZE = 100
-"""The most that a page takes."""
+"""The most entries of a page."""
 
 FULL, NOT_FOUND = "mailbox_full", "mailbox_not_found"
-"""The types that an entry may have. There is none for a complaint, so the reason tells of that."""
+"""The types that an entry may have. There is none for a complaint, so the entry's reason names it."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REGION = re.compile(r"[a-z]{2}-[a-z]{3}")
@@ -99,7 +99,7 @@ class Scaleway(HttpPlatform):
         return outcome(reply, now) if _rows(reply) is not None else _failed(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the number of the page."""
+        """Returns a page. The cursor is the number of the page."""
         number = int(cursor or 1)
         reply = yield self._request(
             "GET", domain_id=self.domain_id, order_by="created_at_asc", page=str(number), page_size=str(PAGE_SIZE)
@@ -119,7 +119,7 @@ class Scaleway(HttpPlatform):
         return refused(answered, "not taken, and Scaleway does not say why")
 
     def _look_up(self, change: Change) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
-        """The entries of this address alone, however the filter was understood; None where that can't be told."""
+        """Returns only this address's entries, however the filter was understood; None if they can't be determined."""
         reply = yield self._request(
             "GET", domain_id=self.domain_id, email=change.recipient, page_size=str(PAGE_SIZE)
         )
@@ -147,7 +147,7 @@ def _reason(change: Change) -> str:
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    """The entries that a success tells, None where it is none."""
+    """Returns the entries of a successful reply; None for any other."""
     rows = reply.field("blocklists") if reply.ok else None
     if not isinstance(rows, list) or not all(_is_entry(row) for row in rows):
         return None
@@ -163,7 +163,7 @@ def _is_conflict(reply: Reply) -> bool:
 
 
 def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """A refused argument other than the addresses is about how we are configured."""
+    """Returns the outcome of a failure. A refused argument other than the addresses is about our configuration."""
     if reply.ok:
         return garbage(reply)
     told = reply.field("details")

@@ -1,8 +1,8 @@
-"""Twilio SendGrid: the global list of unsubscribes, the only one of its lists that takes additions.
+"""Twilio SendGrid: the global list of unsubscribes, the only one of its lists that accepts additions.
 
 https://www.twilio.com/docs/sendgrid/api-reference/suppressions-global-suppressions and the vendor's OpenAPI description
-`tsg_suppressions_v3` (snapshot of January 2026), read in November 2026. How many addresses one call takes is not
-documented; whether an absent one is answered by 204 or 404 is known from users only, so both count as released.
+`tsg_suppressions_v3` (snapshot of January 2026), read in November 2026. Not documented: how many addresses one call
+takes. Known only from users: whether the answer for an absent one is 204 or 404, so both count as released.
 """
 
 from collections.abc import Sequence
@@ -30,15 +30,15 @@ from bounce_watcher.outbox.platform import (
 PAGE_SIZE = 500
 
 _OWN_LISTS = ("bounces", "spam_reports", "invalid_emails")
-"""Lists that SendGrid fills by itself and that stop mail as well: a release takes the address out of each.
+"""Lists that SendGrid itself fills and that stop mail as well: a release takes the address out of each.
 
-Blocks are none of them: they stop no later mail by default.
+Blocks are not among them: by default they stop no later mail.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendGrid(HttpPlatform):
-    """`subuser` is whose lists are meant where the key belongs to the parent account."""
+    """`subuser` is the subuser whose lists are used if the key belongs to the parent account."""
 
     url: str = "https://api.sendgrid.com"
     api_key: SecretStr
@@ -69,7 +69,7 @@ class SendGrid(HttpPlatform):
         return garbage(reply) if reply.ok and not isinstance(reply.document(), list) else outcome(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the offset."""
+        """Returns a page. The cursor is the offset."""
         offset = int(cursor or 0)
         reply = yield self._request("GET", "suppression", "unsubscribes", limit=str(PAGE_SIZE), offset=str(offset))
         rows = reply.document() if reply.ok else None
@@ -92,7 +92,7 @@ def _suppressed(reply: Reply, now: datetime, size: int) -> Outcome:
 
 
 def _waited_for(found: Outcome, reply: Reply, now: datetime) -> Outcome:
-    """SendGrid says in Unix time when its limit begins anew, and has no Retry-After."""
+    """Adds a wait for SendGrid's limit: SendGrid gives its reset as Unix time and sends no Retry-After."""
     reset = reply.headers.get("x-ratelimit-reset", "")
     if reply.status != 429 or reply.retry_after or not (reset.isascii() and reset.isdecimal()):
         return found

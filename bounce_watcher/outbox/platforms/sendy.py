@@ -1,8 +1,8 @@
 """Sendy: the subscriptions of its lists.
 
-https://sendy.co/api, read in November 2026 through the code of clients only: Sendy's source is not public, so all that
-stands here is second-hand. An answer is a line of text, sent as text/html whatever it says and with status 200 whatever
-went wrong: one that is not known below is never taken for a success.
+https://sendy.co/api, read in November 2026 only through the code of clients: Sendy's source is not public, so
+everything here is second-hand. An answer is a line of text. It is always sent as text/html, and with status 200 even
+for an error. So an answer that is not known below never counts as a success.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, needs_url, outcome, refused
 
 MOST_LISTS = 10
-"""Each takes two calls for each address."""
+"""The most lists. Each takes two calls for each address."""
 
 _ABSENT = frozenset({"email does not exist in list", "email does not exist"})
 _DONE = frozenset({"1", "true", "already subscribed"})
 _MAILED = frozenset({"subscribed", "unconfirmed", "soft bounced"})
 _STOPPED_THERE = frozenset({"bounced", "complained"})
-"""Sendy mails nobody of these, and takes none back over its API."""
+"""Sendy does not mail these recipients, and its API can't subscribe them again."""
 _UNSUBSCRIBED = "unsubscribed"
 _BY_WHOM = (
     "is unsubscribed there, by us or by themselves: Sendy does not tell. Subscribe them in Sendy, or set "
@@ -37,19 +37,19 @@ _ABOUT_US: Mapping[str, str] = {
     "invalid list id": "check list_ids",
     "list does not exist": "check list_ids",
 }
-"""Refusals that are about the configuration, and its fix."""
+"""Refusals that are about the configuration, and the fix of each."""
 _ABOUT_THEM = frozenset({"invalid email address", "bounced email address", "email is suppressed"})
 """Refusals that are about the address, for good."""
 
 _NOBODY = "nobody@example.com"
-"""Asking after this one proves that the key and a list are known."""
+"""Asking for the status of this address proves that Sendy knows the key and a list."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sendy(HttpPlatform):
     """`list_ids` are the encrypted ids that Sendy shows beside each list.
 
-    `resubscribe`: a release subscribes again who is unsubscribed; without it a release is told to a person.
+    With `resubscribe`, a release subscribes an unsubscribed recipient again; without it, a person has to decide.
     """
 
     api_key: SecretStr
@@ -80,7 +80,7 @@ class Sendy(HttpPlatform):
         return (found,)
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        """All lists are gone through, so that one that refuses keeps nobody off the others."""
+        """Goes through all lists: a refusal by one list does not keep the recipient off the others."""
         (change,) = changes
         found, refusal = Outcome(Fate.DONE, ""), None
         for list_id in self.list_ids:
@@ -107,7 +107,7 @@ class Sendy(HttpPlatform):
         return found
 
     def _let_go(self, reply: Reply, now: datetime) -> Outcome:
-        """What a status means for a release, but for who is unsubscribed and will be subscribed again."""
+        """Returns what a status means for a release, unless the recipient is unsubscribed and is subscribed again."""
         text = _text(reply)
         if text in _STOPPED_THERE:
             return refused(reply, f"is {text} there, and Sendy takes nobody back from that over its API")
@@ -125,7 +125,7 @@ class Sendy(HttpPlatform):
 
 
 def _text(reply: Reply) -> str:
-    """The line that an answer is, without the case and the full stop that versions differ in; "" for no success."""
+    """Returns an answer's line in lower case and without the full stop, in which versions differ; "" for a failure."""
     if not reply.ok or len(reply.body) > 200:
         return ""
     return reply.body.decode("utf-8", "replace").strip().rstrip(".").lower()
@@ -136,12 +136,12 @@ def _is_known(reply: Reply) -> bool:
 
 
 def _told(reply: Reply, now: datetime) -> Outcome:
-    """What an answer to the question for a status means, whatever the status."""
+    """Returns the outcome of a query for a status, whatever the status."""
     return Outcome(Fate.DONE, f"{reply.text} ({_text(reply)})") if _is_known(reply) else _failed(reply, now)
 
 
 def _answered(reply: Reply, now: datetime) -> Outcome:
-    """What an answer to subscribe or unsubscribe means."""
+    """Returns the outcome of a call to subscribe or unsubscribe."""
     if _text(reply) in _DONE | _ABSENT:
         return Outcome(Fate.DONE, reply.text)
     return _failed(reply, now)

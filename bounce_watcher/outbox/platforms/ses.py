@@ -1,9 +1,9 @@
 """Amazon SES: the suppression list of an account in one region.
 
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/ and botocore's description of `sesv2`, read in November 2026.
-Not documented there, and so taken from older pages or inferred: that one call a second is allowed, that adding who is
-listed already is no error, that an absent address is answered by NotFoundException (declared, not described), and that
-an account in the sandbox is refused additions. Many at once go by files in S3 alone, which is not done here.
+Not documented there, and so taken from older pages or inferred: that one call a second is allowed, that it is no error
+to add an address again, that the answer for an absent address is NotFoundException (declared, not described), and that
+an account in the sandbox can't add any. Adding many at once needs files in S3, which we do not use.
 """
 
 import re
@@ -32,7 +32,7 @@ from bounce_watcher.outbox.platform import (
 )
 
 SIGNING_NAME = "ses"
-"""Neither `email` of the host's name nor `sesv2` of the API's."""
+"""Not `email` as in the host's name, and not `sesv2` as in the API's name."""
 
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 
@@ -47,12 +47,12 @@ _ABOUT_US = frozenset({
     "ThrottlingException", "Throttling", "LimitExceededException", "RequestExpired", "ExpiredTokenException",
     "IncompleteSignature", "InvalidSignatureException", "UnrecognizedClientException", "OptInRequired",
 })
-"""Errors of all of AWS (API reference, "Common errors") that may come as a 400 without being about the call."""
+"""Common errors of AWS (API reference, "Common errors") that may come with a 400 and are not about the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ses(HttpPlatform):
-    """`session_token` belongs to temporary credentials only, which run out."""
+    """`session_token` belongs only to temporary credentials, which expire."""
 
     region: str = field(metadata={"example": '"eu-central-1"'})
     access_key_id: str = field(metadata={"example": '"AKIA…"'})
@@ -90,7 +90,7 @@ class Ses(HttpPlatform):
         return (released(reply, now) if is_absent else _outcome(reply, now),)
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        """The list is read, and what the account does with what stands on it."""
+        """Reads the list, and the account's settings for the addresses on it."""
         reply = yield self._request("GET", *_LIST, now=now, PageSize="1")
         if not reply.ok:
             return outcome(reply, now)
@@ -100,7 +100,7 @@ class Ses(HttpPlatform):
         return _told_of(account) if account.ok else _untold(reply, account)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the NextToken. How large a page may be is documented nowhere, so none is asked for."""
+        """Returns a page. The cursor is the NextToken. Asks for no page size: the largest one is not documented."""
         asked = {"NextToken": cursor} if cursor else {}
         reply = yield replace(self._request("GET", *_LIST, now=now, **asked), max_reply=MAX_PAGE_BYTES)
         rows = reply.field("SuppressedDestinationSummaries") if reply.ok else None
@@ -110,7 +110,7 @@ class Ses(HttpPlatform):
         return ListPage(tuple(entries), reply.field("NextToken") or None)
 
     def _is_in_the_sandbox(self, now: datetime) -> Conversation[bool]:
-        """There no address is to blame for a refusal. Unknown counts as no."""
+        """Checks for the sandbox, in which no address is to blame for a refusal. Unknown counts as no."""
         reply = yield self._request("GET", "account", now=now)
         return reply.ok and reply.field("ProductionAccessEnabled") is False
 
@@ -124,7 +124,7 @@ _SANDBOX = "the account is in the sandbox of SES, where nothing can be added: as
 
 
 def _reason_of(change: Change) -> str:
-    """SES knows two reasons: whatever is no complaint, a decision by hand too, goes as a bounce."""
+    """Returns the reason for SES, which has two: anything but a complaint, also a manual decision, is a bounce."""
     return COMPLAINT if change.is_complaint else BOUNCE
 
 
@@ -135,18 +135,21 @@ def _outcome(reply: Reply, now: datetime) -> Outcome:
 
 
 def _is_amazons(reply: Reply) -> bool:
-    """A success is an empty body or an empty object; with Amazon's request id, fields of later versions do no harm."""
+    """Checks whether a success is Amazon's: an empty body, an empty object, or any body with Amazon's request id.
+
+    The last is for fields of later versions.
+    """
     return not reply.body or reply.document() == {} or "x-amzn-requestid" in reply.headers
 
 
 def _error_of(reply: Reply) -> str:
-    """The error's name, as the protocol restJson1 has it: in a header or in the body, with or without a namespace."""
+    """Returns the error's name. In the protocol restJson1 it is in a header or the body, maybe with a namespace."""
     name = reply.headers.get("x-amzn-errortype") or reply.field("__type") or reply.field("code") or ""
     return str(name).partition(":")[0].rpartition("#")[2]
 
 
 def _told_of(account: Reply) -> Outcome:
-    """Whether what we write on the list stops any mail there."""
+    """Returns whether the account stops mail to the addresses that we add to the list."""
     if not isinstance(account.field("ProductionAccessEnabled"), bool):
         return garbage(account)
     if not account.field("ProductionAccessEnabled"):
@@ -162,7 +165,7 @@ def _told_of(account: Reply) -> Outcome:
 
 
 def _untold(listing: Reply, account: Reply) -> Outcome:
-    """The list is within reach: all that a key without the right to read the account lacks is this answer."""
+    """Returns the outcome for a key that may read the list but not the account: only the settings are unknown."""
     note = f"whether the account heeds BOUNCE and COMPLAINT is not known, grant ses:GetAccount: {account.text}"
     return Outcome(Fate.DONE, f"{listing.text}; {note}")
 

@@ -1,9 +1,9 @@
 """SparkPost: the suppression list of an account or a subaccount.
 
 https://developers.sparkpost.com/api/suppression-list/ (API Blueprint of June 2026), read in November 2026. The list has
-an entry for each of two sorts of mail. Not documented: how fast calls may follow one another (limits are said to
-change), and what an addition does to an entry that SparkPost keeps for compliance, which stops mail in any case. Bird,
-the successor, has other hosts and paths: this is not for it.
+an entry for each of two sorts of mail. Not documented: how fast calls may follow one another (the docs say that limits
+change), and what an addition does to an entry that SparkPost keeps for compliance, which stops mail in any case. The
+successor, Bird, has other hosts and paths; this module does not support it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ from bounce_watcher.outbox.platform import (
 )
 
 BATCH = 2000
-"""Addresses, each with up to two entries: of these a call takes 10 000, within 50 MB."""
+"""In addresses. Each has up to two entries, and a call takes 10 000 entries within 50 MB."""
 
 PAGE_SIZE = 1000
 MAX_PAGE_BYTES = 8 * 1024 * 1024
@@ -46,7 +46,7 @@ _COMPLIANCE = "compliance"
 
 
 class Mail(Enum):
-    """What is stopped."""
+    """The mail that is stopped."""
 
     ALL = "all"
     TRANSACTIONAL = "transactional"
@@ -54,14 +54,14 @@ class Mail(Enum):
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The entries that it takes."""
+        """The types of entries that stop this mail."""
         both = (Mail.TRANSACTIONAL.value, Mail.NON_TRANSACTIONAL.value)
         return both if self is Mail.ALL else (self.value,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparkPost(HttpPlatform):
-    """`subaccount` is whose list is meant, 0 = the primary account's alone, None = what the key belongs to."""
+    """`subaccount` is the owner of the list, 0 = only the primary account, None = the account of the key."""
 
     url: str = "https://api.sparkpost.com"
     api_key: SecretStr
@@ -89,7 +89,7 @@ class SparkPost(HttpPlatform):
         return [bad if address_key(change.recipient) in named else found for change in changes]
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        """Of the account's own entries alone: without an empty `list_id` those of single lists would go as well."""
+        """Removes only the account's own entries. The empty `list_id` keeps the entries of single lists."""
         (change,) = changes
         document = None if self.mail is Mail.ALL else {"type": self.mail.value}
         reply = yield self._request("DELETE", address_of(self.url, *_LIST, change.recipient, list_id=""), document)
@@ -100,7 +100,7 @@ class SparkPost(HttpPlatform):
         return garbage(reply) if reply.ok and not isinstance(reply.field("results"), dict) else outcome(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """Entries of one sort, so that each address comes once: where both are stopped, of mail that is no transaction.
+        """Returns entries of one type, so that each address comes once. If both types are stopped: non-transactional.
 
         The cursor is SparkPost's.
         """
@@ -139,9 +139,9 @@ def _messages(reply: Reply) -> list[str]:
 
 
 def _named_as_invalid(reply: Reply) -> frozenset[str]:
-    """The addresses for which a call was refused as a whole: they stand behind a colon, parted by commas.
+    """Returns the addresses that made SparkPost refuse a whole call: its text has them after a colon, with commas.
 
-    Only what is found whole among the addresses sent counts, so words in between do no harm.
+    The caller compares them with whole addresses that it sent, so other words in between do no harm.
     """
     if reply.status != 400:
         return frozenset()
@@ -165,7 +165,7 @@ def _removed(reply: Reply, now: datetime) -> Outcome:
 
 
 def _next_cursor(reply: Reply) -> str | None:
-    """Of the URL of the next page the cursor alone is used: the key goes to no other place than the one configured."""
+    """Returns the next cursor. Uses only that from the next page's URL: the key goes only to the configured place."""
     links = reply.field("links")
     rows = links if isinstance(links, list) else []
     following = (row.get("href") for row in rows if isinstance(row, dict) and row.get("rel") == "next")
@@ -174,7 +174,7 @@ def _next_cursor(reply: Reply) -> str | None:
 
 
 def _listed(row: Mapping[str, object]) -> Listed | None:
-    """None for an entry of a single list, which is nothing of ours."""
+    """Returns the listed address; None for an entry of a single list, which is not ours."""
     if row.get("list_id"):
         return None
     source, since = row.get("source"), row.get("created") or row.get("updated")

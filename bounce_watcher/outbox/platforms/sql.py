@@ -1,8 +1,8 @@
-"""A database of the platform's own: statements that an operator writes, in PostgreSQL, MariaDB, MySQL or SQLite.
+"""A platform's own database: an operator writes statements for PostgreSQL, MariaDB, MySQL or SQLite.
 
 SQLAlchemy's `text` binds the named parameters (docs.sqlalchemy.org, November 2026); no value ever becomes SQL. All
-changes of a batch are one transaction, each within a savepoint: a change whose values the database refuses takes no
-other with it.
+changes of a batch are one transaction, each within a savepoint. So a change whose values the database refuses does not
+affect the others.
 """
 
 import threading
@@ -41,13 +41,13 @@ _FORMS = "write it as postgresql://user:password@host/database, mysql://user:pas
          "sqlite:////absolute/path.db"
 
 _EXPLAINED = frozenset({"insert", "update", "delete", "replace", "select", "with", "merge"})
-"""What a database explains without doing it; `CALL` is none of them."""
+"""Statements that a database explains without running them; `CALL` is not one."""
 
 _REFUSED_BY_MYSQL = frozenset({1264, 1265, 1292, 1366, 1367, 1406, 1411, 1441, 3140, 4038})
 """Errors about a value: out of range, too long, no date, no number, no character of the column's set, no JSON.
 
-https://mariadb.com/kb/en/mariadb-error-code-reference/ (November 2026). Not 1364 and 1048, which tell of a column that
-the statement leaves empty.
+https://mariadb.com/kb/en/mariadb-error-code-reference/ (November 2026). Not 1364 and 1048, which are about a column
+that the statement leaves empty.
 """
 _ABOUT_ONE = frozenset({"IntegrityError"})
 
@@ -59,8 +59,8 @@ _LONGEST_STATEMENT = 16 * 1024
 class Sql(LocalPlatform):
     """`database` is a URL, a SecretStr since it may hold a password.
 
-    A statement that touches more than `max_rows` rows for one change is rolled back: it lacks its WHERE. `check` is run
-    by the doctor and rolled back; without it the database explains the other two, which does nothing.
+    A statement that touches more than `max_rows` rows for one change is rolled back: its WHERE is missing. The doctor
+    runs `check` and rolls it back. Without `check`, the database only explains the other two, which changes nothing.
     """
 
     database: SecretStr
@@ -82,10 +82,10 @@ class Sql(LocalPlatform):
             raise Misfit("max_rows", f"{self.max_rows} is out of range: at least 1")
 
     def address(self) -> URL:
-        """Raises Misfit, without the URL, which may hold a password."""
+        """Returns the URL. Raises Misfit, whose text leaves out the URL because it may hold a password."""
         try:
             url = make_url(self.database.get_secret_value())
-        except (ArgumentError, ValueError):  # both quote it
+        except (ArgumentError, ValueError):  # the texts of both quote the URL
             raise Misfit("database", f"is no URL that can be read: {_FORMS}") from None
         driver = _DRIVERS.get(url.drivername)
         if driver is None:
@@ -100,7 +100,7 @@ class Sql(LocalPlatform):
         return url.set(drivername=driver)
 
     def place(self) -> str:
-        """The URL for a person: without password and options."""
+        """Returns the URL for a person, without password and options."""
         url = self.address()
         return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
@@ -139,7 +139,7 @@ def _names(statement: str) -> list[str]:
 
 
 def _parameters(backend: str, change: Change) -> dict[str, object]:
-    """As the backend takes them: PostgreSQL knows time zones, the others are given UTC."""
+    """Returns the values as the backend takes them: PostgreSQL supports time zones, the others get UTC."""
     return {name: _parameter(backend, value) for name, value in columns_of(change).items()}
 
 
@@ -156,10 +156,9 @@ def _parameter(backend: str, value: object) -> object:
 # ── the connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 class _Watch:
-    """Breaks off what is under way on a connection when its time is up, whatever hangs at the other side.
+    """A timer that breaks off the work on a connection when its time is up, even if the other side hangs.
 
-    libpq waits for as long as the other side is silent, and SQLite for as long as it counts; PyMySQL has time-outs of
-    its own.
+    libpq waits as long as the other side is silent, and SQLite as long as it computes. PyMySQL has its own time-outs.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -177,17 +176,17 @@ class _Watch:
         return self._rang or monotonic() >= self._end
 
     def left(self) -> float:
-        """In seconds. Raises TimeoutError where there is nothing left."""
+        """Returns the time left, in seconds. Raises TimeoutError if there is none."""
         if self.is_over:
             raise TimeoutError
         return self._end - monotonic()
 
     def over(self, connection: Any) -> None:
-        """From now on it watches over this one, a connection of the driver."""
+        """Watches `connection`, a connection of the driver, from now on."""
         with self._lock:
             if hasattr(connection, "interrupt"):
                 self._break = connection.interrupt
-            elif hasattr(connection, "fileno"):  # a descriptor of our own: the driver's may be another's by then
+            elif hasattr(connection, "fileno"):  # our own descriptor: the driver's may be reused by then
                 self._line = socket(fileno=dup(connection.fileno()))
                 self._break = self._shut
             if self._rang and self._break:
@@ -213,7 +212,7 @@ class _Watch:
 
 
 def _engine(url: URL, timeout: timedelta, watch: Callable[[], _Watch | None]) -> Engine:
-    """No pool: a connection lasts for one batch, so none is stale, and a server that was away is found again."""
+    """Creates an engine without a pool: a connection lasts for one batch, so none is stale after an outage."""
     seconds = timeout.total_seconds()
     engine = create_engine(
         url, hide_parameters=True, poolclass=NullPool, connect_args=_OPTIONS[url.get_backend_name()](url, seconds)
@@ -237,9 +236,9 @@ def _leave_transactions_to_us(connection: Any, _record: object) -> None:
 
 def _postgresql_options(url: URL, seconds: float) -> dict[str, object]:
     wanted: dict[str, object] = {
-        "connect_timeout": max(2, int(seconds)),  # libpq takes no less than 2
+        "connect_timeout": max(2, int(seconds)),  # libpq's minimum is 2
         "application_name": "bounce-watcher",
-        "prepare_threshold": None,  # prepared statements get lost behind a pooler
+        "prepare_threshold": None,  # a pooler loses prepared statements
     }
     return {name: value for name, value in wanted.items() if name not in url.query}
 
@@ -260,9 +259,9 @@ _OPTIONS: Mapping[str, Callable[[URL, float], dict[str, object]]] = {
 
 
 def _limit(connection: Connection, seconds: float) -> None:
-    """Statements that outlive us, and waits for locks, end on the server's side too. Times are UTC.
+    """Makes the server also end our statements and waits for locks after `seconds`, and use UTC.
 
-    Strict modes: else MySQL shortens an address that is too long, and somebody else is stopped.
+    Sets strict modes: otherwise MySQL cuts an address that is too long, and mail to someone else stops.
     """
     milliseconds = max(1, int(seconds * 1000))
     match connection.dialect.name:
@@ -274,10 +273,10 @@ def _limit(connection: Connection, seconds: float) -> None:
             connection.exec_driver_sql(f"SET SESSION {longest}")
             connection.execute(text(_MYSQL_SETTINGS), {"seconds": max(1, int(seconds))})
         case _:
-            pass  # SQLite has no other side
+            pass  # SQLite has no server
 
 
-# The times end what we left behind when the network broke: else its locks would stand in our own way.
+# After a network failure these time-outs end our old transaction on the server: otherwise its locks would block us.
 _POSTGRESQL_SETTINGS = """
 SELECT set_config('statement_timeout', :limit, true), set_config('timezone', 'UTC', true),
     set_config('idle_in_transaction_session_timeout', :limit, true)
@@ -349,7 +348,7 @@ class SqlSession:
         return found if whole.fate is Fate.DONE else [whole] * len(changes)
 
     def _one(self, connection: Connection, statement: str, change: Change) -> Outcome:
-        """Raises what is about the database as a whole, or about the statement."""
+        """Makes one change. Raises errors that are about the whole database or about the statement."""
         try:
             with connection.begin_nested():
                 values = _parameters(connection.dialect.name, change)
@@ -361,14 +360,14 @@ class SqlSession:
             if error.connection_invalidated or not (_is_refused(error) or type(error).__name__ in _ABOUT_ONE):
                 raise
             return Outcome(Fate.REFUSED if _is_refused(error) else Fate.LATER, self._told(error))
-        except UnicodeEncodeError:  # columns_of has seen to all but the address, which may not be changed
+        except UnicodeEncodeError:  # columns_of cleans all values except the address, which must not change
             return Outcome(Fate.REFUSED, "the address holds characters that are none")
         return Outcome(Fate.DONE, _counted(rows))
 
     def _transact(self, work: Callable[[Connection, _Watch], str], size: int) -> Outcome:
-        """All of `work` for `size` changes is committed, or nothing and it is for later.
+        """Commits all of `work` for `size` changes, or nothing; then it is tried later.
 
-        A constraint that the database looks at in the end only does not tell which of them it was: SPLIT.
+        A constraint that the database checks only at the end does not show which change failed: SPLIT.
         """
         self._pace.wait()
         with self._watched() as watch:
@@ -397,7 +396,7 @@ class SqlSession:
         return getattr(self._watches, "current", None)
 
     def _told(self, error: Exception) -> str:
-        """The first line of what the server said, without the SQL and without the row that it quotes below."""
+        """Returns the server's main message, without the SQL and without the row that it quotes below."""
         original: Any = error.orig if isinstance(error, DBAPIError) else error
         state, diagnosis = getattr(original, "sqlstate", None), getattr(original, "diag", None)
         primary = getattr(diagnosis, "message_primary", None)
@@ -413,7 +412,7 @@ def _only(statement: str, values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _nobody(statement: str, backend: str, now: datetime) -> dict[str, object]:
-    """Values for a statement that is explained only."""
+    """Returns values for a statement that is only explained."""
     nobody = Change("check", "nobody@example.invalid", "check", suppress=True, at=now.astimezone(UTC))
     return _only(statement, _parameters(backend, nobody))
 
@@ -425,9 +424,9 @@ def _counted(rows: int) -> str:
 
 
 def _is_refused(error: DBAPIError) -> bool:
-    """Whether it speaks of a value of the change: class 22 of PostgreSQL's SQLSTATEs, and what is like it elsewhere.
+    """Checks whether an error is about a value of the change: PostgreSQL's SQLSTATE class 22, and the same elsewhere.
 
-    Of that class not 22012, a division by zero: that is the statement's doing.
+    Except 22012, a division by zero: the statement causes that.
     """
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:

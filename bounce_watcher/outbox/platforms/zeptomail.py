@@ -1,9 +1,9 @@
 """Zoho ZeptoMail: the suppression list of an account, or of some of its mail agents.
 
 https://www.zoho.com/zeptomail/help/api/add-suppression-list.html and the vendor's SDK for Node (zeptomail 8.0.1), read
-in November 2026. Not documented: how many addresses one call takes, whether one that is refused makes the others fail
-(taken to be so: they are then asked for in smaller calls), with which HTTP status a refusal comes (so its code decides
-where it has one that is known), how many entries a page holds at most, how many calls a second are taken.
+in November 2026. Not documented: how many addresses one call takes, whether one refused address makes the others fail
+(assumed: we then send smaller calls), the HTTP status of a refusal (so its code decides if we know it), the most
+entries of a page, how many calls a second are allowed.
 """
 
 from collections.abc import Sequence
@@ -37,16 +37,16 @@ BATCH = 50
 PAGE_SIZE = 50
 
 PRESENT, ABSENT = "DND_101", "DND_102"
-"""Codes that say: it is there already; it is not there."""
+"""Codes for: the address is already there; the address is not there."""
 
 EARLY = timedelta(minutes=5)
-"""An access token is not used in its last minutes."""
+"""How long before its end an access token is no longer used."""
 
 LONGEST = timedelta(hours=1)
-"""No access token is taken to live longer, whatever is promised."""
+"""The longest lifetime that we assume for an access token, whatever Zoho promises."""
 
 _TRACKING = "suppress_tracking"
-"""An entry of this sort stops no mail."""
+"""The action of an entry that stops no mail."""
 
 _NO_TOKEN = SecretStr("-")
 
@@ -59,7 +59,7 @@ class ListEffect(StrEnum):
 
 
 class _Tokens:
-    """The access token in use. Zoho gives out few of them, so all threads share it."""
+    """The current access token. Zoho issues few of them, so all threads share it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -113,7 +113,7 @@ class ZeptoMail(HttpPlatform):
         return for_each(_outcome(reply, ABSENT, reply.status == 204, now, len(changes)), changes)
 
     def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
-        """The call itself, and not the one for an access token that may come before it."""
+        """Returns the call itself, not the one for an access token that may come before it."""
         return self._request(_NO_TOKEN, *self._wanted(changes))
 
     def check(self, now: datetime) -> Conversation[Outcome]:
@@ -121,7 +121,7 @@ class ZeptoMail(HttpPlatform):
         return _outcome(reply, "", _rows(reply) is not None, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """The cursor is the offset. A page may hold fewer than were asked for, so the end is an empty one."""
+        """Returns a page. The cursor is the offset. A page may be shorter than asked for: an empty one is the end."""
         offset = int(cursor or 0)
         reply = yield from self._ask(now, "GET", limit=str(PAGE_SIZE), offset=str(offset))
         rows = _rows(reply)
@@ -138,7 +138,7 @@ class ZeptoMail(HttpPlatform):
         return "POST", {**entry, "mailagent_keys": list(self.mailagent_keys)} if self.mailagent_keys else entry
 
     def _stands_there(self, change: Change, now: datetime) -> Conversation[Outcome]:
-        """What stands there may be an entry that stops no mail: then it is made one that does."""
+        """Checks the existing entry. If it stops no mail, changes it into one that does."""
         reply = yield from self._ask(now, "GET", search_value=change.recipient, limit=str(PAGE_SIZE), offset="0")
         rows = _rows(reply)
         if rows is None:
@@ -151,7 +151,7 @@ class ZeptoMail(HttpPlatform):
         return _outcome(reply, "", _is_success(reply), now)
 
     def _ask(self, now: datetime, method: str, document: object = None, **query: str) -> Conversation[Reply]:
-        """With the token in use; with a new one where there is none, or where it is not taken."""
+        """Makes a call with the current token, or with a new one if there is none or Zoho refuses it."""
         token = self._tokens.at(now)
         if token is not None:
             reply = yield self._request(token, method, document, **query)
@@ -187,7 +187,7 @@ class ZeptoMail(HttpPlatform):
 
 
 def _about_us(reply: Reply) -> Reply:
-    """A refusal of the access token, which Zoho may give as a success or as a bad request."""
+    """Turns a reply without an access token into a 401: Zoho may refuse with a success or a bad request."""
     why = reply.field("error")
     is_refusal = reply.ok or reply.status in FOR_WHAT_IS_IN_IT
     text = masked(f"{reply.text}: no access token{f' ({why})' if isinstance(why, str) else ''}", set())
@@ -203,7 +203,7 @@ def _code(reply: Reply) -> object:
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    """The entries of a page, None where it is none."""
+    """Returns the entries of a page; None if the reply is no page."""
     rows = reply.field("data") if reply.ok and reply.field("status") == "success" else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return None
@@ -215,7 +215,7 @@ def _stops_mail(row: dict[str, Any]) -> bool:
 
 
 def _outcome(reply: Reply, so_already: str, as_promised: bool, now: datetime, size: int = 1) -> Outcome:
-    """A refusal for one address is a refusal of the call. One of another field is about how we are configured."""
+    """Returns the outcome. A refusal of one address is one of the call; one of another field is about our setup."""
     code = _code(reply)
     if code in (PRESENT, ABSENT) and size > 1:
         return Outcome(Fate.SPLIT, reply.text)
