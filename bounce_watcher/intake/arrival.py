@@ -1,4 +1,4 @@
-"""When a stored message came in, as its own header tells."""
+"""Finds when a stored message arrived, from its own header."""
 
 from datetime import UTC, datetime
 
@@ -6,14 +6,17 @@ from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.headers import Headers
 
 HEAD_BYTES = 64 * 1024
-"""How far the header is searched."""
+"""How much of the header is searched, in bytes."""
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-"""A date before the first mail standards is a broken clock."""
+"""An earlier date comes from a broken clock: it is before the first mail standards."""
 
 
 def arrival_time(content: bytes, otherwise: datetime) -> datetime:
-    """The topmost Received header's date (RFC 5321 section 4.4: behind the last ";"), else Date, else `otherwise`."""
+    """Returns the topmost Received header's date (RFC 5321 section 4.4: after the last ";").
+
+    Without a usable one, returns that of the Date header, else `otherwise`.
+    """
     headers = Headers(_head(content))
     received = headers.get("received")
     candidates = (received.rpartition(";")[2] if received else None, headers.get("date"))

@@ -22,13 +22,13 @@ from bounce_watcher.model.message import RawMessage
 STDIN = "-"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# What lies in a Maildir beside its messages (Dovecot, Courier, maildrop).
+# The names of other files in a Maildir, beside its messages (Dovecot, Courier, maildrop).
 _MAILDIR_OWN = ("dovecot", "subscriptions", "maildirfolder", "maildirsize", "courier", "sieve", ".")
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file to be read. `may_be_mbox`: it is one if its beginning says so. `is_regular`: it can be opened again."""
+    """A file to read. `may_be_mbox`: it is an mbox if it begins like one. `is_regular`: it can be opened again."""
 
     source: str
     open: Callable[[], AbstractContextManager[BinaryIO]]
@@ -37,21 +37,21 @@ class _File:
 
 
 def read_messages(paths: Sequence[str | Path], *, max_message_bytes: int, stdin: BinaryIO) -> Iterator[RawMessage]:
-    """Every message of every path, in the order of the paths; "-" is `stdin`. Below a folder all files, sorted.
+    """Returns every message of every path, in the order of the paths; "-" is `stdin`.
 
-    At most `max_message_bytes` of a message, and one message at a time, are held. `source` is the path as given,
-    "box.mbox#3" for the third message of an mbox; what is named .eml or lies in a Maildir is one message. What is no
-    mail comes too; a file that can't be read any more is logged and left out. Raises PermanentFailure at once, naming
-    a path that is not there or not readable.
+    Reads all files below a folder, sorted. Holds one message at a time, and at most `max_message_bytes` of it. `source`
+    is the path as given, or "box.mbox#3" for the third message of an mbox. A file that is named .eml or is in a Maildir
+    is one message. Files that are no mail come too. A file that becomes unreadable is logged and left out. Raises
+    PermanentFailure at once, naming a path that does not exist or is not readable.
     """
     _require(paths)
     return (raw for file in _files(paths, stdin) for _, raw in _messages(file, max_message_bytes))
 
 
 def messages_by_time(paths: Sequence[str | Path], *, max_message_bytes: int, stdin: BinaryIO) -> Iterator[RawMessage]:
-    """The same messages in the order of `received_at`: the topmost Received header, else Date, else the file's time.
+    """Returns the same messages in the order of `received_at`: topmost Received header, else Date, else the file time.
 
-    Reads everything twice; holds one message, and some dozen bytes of each for the order.
+    Reads everything twice. Holds one message, and a few dozen bytes of each for the order.
     """
     _require(paths)
     return _in_order_of_time(paths, max_message_bytes, stdin)
@@ -82,7 +82,7 @@ def _message_at(file: _File, offset: int, source: str, cap: int) -> Iterator[Raw
 
 
 def _messages(file: _File, cap: int) -> Iterator[tuple[int, RawMessage]]:
-    """Each message of a file with its offset in it."""
+    """Yields each message of a file with its offset in the file."""
     try:
         with file.open() as stream:
             time = _time_of(stream)
@@ -113,7 +113,7 @@ def _raw(source: str, piece: mbox.Piece, time: datetime) -> RawMessage:
 
 
 def _time_of(stream: BinaryIO) -> datetime:
-    """When the file was last written; for a stream that has no file, a time that can't be mistaken for a real one."""
+    """Returns when the file was last written; for a stream without a file, a time that nobody takes for a real one."""
     try:
         return datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
     except (OSError, io.UnsupportedOperation, ValueError, OverflowError):
@@ -121,7 +121,7 @@ def _time_of(stream: BinaryIO) -> datetime:
 
 
 def _spooled(file: _File, spools: ExitStack) -> _File:
-    """A pipe's content in a temporary file, so that it can be read twice."""
+    """Copies a pipe's content to a temporary file, so that it can be read twice."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the others
     spools.callback(spool.close)
     with file.open() as stream:
@@ -159,12 +159,12 @@ def _files(paths: Sequence[str | Path], stdin: BinaryIO) -> Iterator[_File]:
 
 def _plain(path: Path, source: str, may_be_mbox: bool = True) -> _File:
     shown = source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    may_be_mbox = may_be_mbox and path.suffix.lower() != ".eml"  # cut out of an mbox, some keep its line "From …"
+    may_be_mbox = may_be_mbox and path.suffix.lower() != ".eml"  # some that come from an mbox keep its line "From …"
     return _File(shown, lambda: path.open("rb"), may_be_mbox, path.is_file())
 
 
 def _below(top: Path, given: str) -> Iterator[_File]:
-    """All files below a folder, in the order of their paths; a Maildir's messages in the order of delivery."""
+    """Yields all files below a folder, in the order of their paths; a Maildir's messages in the order of delivery."""
     pending = [top]
     while pending:
         path = pending.pop()
@@ -199,7 +199,10 @@ def _maildir_messages(maildir: Path) -> list[Path]:
 
 
 def _beside_messages(maildir: Path) -> list[Path]:
-    """The subfolders of a Maildir. `tmp` holds unfinished deliveries, and files beside the folders are no messages."""
+    """Returns the subfolders of a Maildir, except `tmp`, which holds unfinished deliveries.
+
+    Files beside the folders are no messages.
+    """
     folders = []
     for path in _entries(maildir):
         if path.is_dir():
@@ -210,7 +213,7 @@ def _beside_messages(maildir: Path) -> list[Path]:
 
 
 def _is_no_mail(path: Path) -> bool:
-    """A link to a folder, which may lead in circles, or what is neither file nor folder."""
+    """Checks for a link to a folder, which may lead in circles, and for anything that is neither file nor folder."""
     if (path.is_dir() and not path.is_symlink()) or path.is_file():
         return False
     log.warning("left out: a link to a folder, or no file at all", action="file_left_out", file=str(path))

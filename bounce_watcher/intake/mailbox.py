@@ -1,4 +1,4 @@
-"""What the service needs of a place where bounces arrive, whatever it is."""
+"""What the service needs from any mailbox in which bounces arrive."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -8,21 +8,21 @@ from bounce_watcher.model.message import RawMessage
 
 
 class UnfiledMail(Protocol):
-    """Keeps what is settled and could not leave its folder, by `source` (as in RawMessage), UIDVALIDITY and UID.
+    """A store of settled mail that could not leave its folder, by `source` (as in RawMessage), UIDVALIDITY and UID.
 
     Every method raises TemporaryFailure or PermanentFailure.
     """
 
     def of(self, source: str, uidvalidity: int) -> Mapping[int, Unfiled]:
-        """By UID. What is kept of the folder's older UIDVALIDITY means nothing any more, and is dropped."""
+        """Returns the unfiled mail by UID. Drops what is stored for older UIDVALIDITY values: it is meaningless now."""
         ...
 
     def keep(self, source: str, uidvalidity: int, uids: Collection[int], as_: Unfiled) -> None:
-        """In place of what was kept of them."""
+        """Stores `as_` for these messages, replacing what was stored before."""
         ...
 
     def drop(self, source: str, uidvalidity: int, uids: Collection[int]) -> None:
-        """They have left their folder."""
+        """Removes messages that have left their folder."""
         ...
 
 
@@ -30,17 +30,17 @@ class MailboxSession(Protocol):
     """One pass over one mailbox. Messages not settled stay where they are and come again in the next pass."""
 
     def pages(self) -> Iterator[Sequence[RawMessage]]:
-        """Unsettled messages in the order of their arrival, in pages bounded in number and bytes.
+        """Yields unsettled messages in the order of their arrival, in pages of limited number and bytes.
 
-        The next page may be drawn before the one before it is settled.
+        The next page may be read before the previous one is settled.
         Raises TemporaryFailure or PermanentFailure.
         """
         ...
 
     def settle(self, destinations: Mapping[Destination, Sequence[RawMessage]]) -> None:
-        """Files messages of one page away. Call only after the ledger has committed what they say.
+        """Files the messages of one page. Call only after the ledger has committed their content.
 
-        What can't leave its folder is kept as unfiled, is not read again, and leaves when it can.
-        Raises TemporaryFailure or PermanentFailure; some may have moved by then.
+        A message that can't leave its folder is stored as unfiled, is not read again, and leaves when it can.
+        Raises TemporaryFailure or PermanentFailure; some messages may have moved by then.
         """
         ...

@@ -1,6 +1,6 @@
-"""Where known providers keep the mailboxes of their customers, and how they let a program log in.
+"""The IMAP servers of known mailbox providers, and how a program logs in there.
 
-Each row names where the provider's own help tells it. All of them speak TLS from the start, on port 993 (RFC 8314).
+Each row names the page of the provider's own help. All of them use TLS from the start, on port 993 (RFC 8314).
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ class LoginWith(StrEnum):
     """What a program logs in with."""
 
     PASSWORD = "password"
-    APP_PASSWORD = "app password"  # one made for a program; the account's own is refused
+    APP_PASSWORD = "app password"  # one made for a program; the provider refuses the account's own
     OAUTH2 = "OAuth2"
     NONE = "none"                  # no IMAP from outside
 
 
 @dataclass(frozen=True, slots=True)
 class OAuth2Way:
-    """How tokens are had at a provider: a grant, the address of tokens ({tenant} filled in) and the scope."""
+    """How to get tokens from a provider: a grant, the token URL (with {tenant} to fill in) and the scope."""
 
     grant: str
     token_url: str
@@ -30,7 +30,7 @@ class OAuth2Way:
 
 @dataclass(frozen=True, slots=True)
 class MailboxProvider:
-    """`domains` are those of its own addresses; `exchangers` end the names of the MX of its customers' domains.
+    """A provider. `domains` are those of its own addresses. `exchangers` are the ends of its customers' MX names.
 
     `advice` says what to do before a program can log in.
     """
@@ -162,12 +162,12 @@ PROVIDERS: tuple[MailboxProvider, ...] = (
 
 
 def provider_of_domain(domain: str) -> MailboxProvider | None:
-    """By the domain of an address at the provider itself; onmicrosoft.com by its end."""
+    """Returns the provider whose own addresses have this domain, or a domain above it, as for onmicrosoft.com."""
     return next((each for each in PROVIDERS if any(_is_below(domain, name) for name in each.domains)), None)
 
 
 def provider_of_exchangers(hosts: Iterable[str]) -> MailboxProvider | None:
-    """By the MX of a customer's domain, the most specific name first."""
+    """Returns the provider by the MX of a customer's domain; the most specific name wins."""
     found = [
         (len(ending), each)
         for host in hosts for each in PROVIDERS for ending in each.exchangers if _is_below(host, ending)
@@ -176,7 +176,7 @@ def provider_of_exchangers(hosts: Iterable[str]) -> MailboxProvider | None:
 
 
 def provider_of_host(host: str) -> MailboxProvider | None:
-    """By the name of the IMAP server, where one of several providers there serves customers' domains."""
+    """Returns the provider by its IMAP server. Of several there, prefers Microsoft 365, which has customer domains."""
     at_host = [each for each in PROVIDERS if each.host == host.casefold()]
     return next((each for each in at_host if each.exchangers and each.oauth2 is _MICROSOFT_365_OAUTH2), None) or next(
         iter(at_host), None

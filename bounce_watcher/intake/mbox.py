@@ -1,14 +1,14 @@
-"""mbox (RFC 4155): messages one after the other, each behind a line that begins with "From "."""
+"""mbox (RFC 4155): messages one after the other, each after a line that begins with "From "."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MARK = b"From "
-"""A file that begins with this is taken for an mbox."""
+"""A file that begins with this counts as an mbox."""
 
 LINE = 64 * 1024
-"""Bytes read at once of a line; what is longer comes in pieces."""
+"""The most bytes of a line that are read at once; a longer line comes in pieces."""
 
 _ENVELOPE_LINE = re.compile(rb"From \S*\r?\n|From .{0,300}?\d\d?:\d\d")
 _QUOTED = re.compile(rb">+From ")
@@ -16,7 +16,7 @@ _QUOTED = re.compile(rb">+From ")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One message of a stream. `offset`: where it begins; `content` is cut, `size` (bytes) is not."""
+    """One message of a stream. `offset` is where it begins. `content` may be cut; `size` is of the whole, in bytes."""
 
     offset: int
     content: bytes
@@ -39,10 +39,10 @@ class _Draft:
 
 
 def split(lines: Iterable[bytes], cap: int) -> Iterator[Piece]:
-    """The messages of an mbox, at most `cap` bytes of each; holds no more than one at a time.
+    """Yields the messages of an mbox, at most `cap` bytes of each; holds only one at a time.
 
-    `lines` keep their ends and may be cut at LINE; the first one begins with MARK. The quoting of "From " at the
-    beginning of a line (">From ", ">>From ") is undone, and the blank line before the next message is no part of it.
+    `lines` keep their ends and may be cut at LINE; the first one begins with MARK. Undoes the quoting of "From " at the
+    beginning of a line (">From ", ">>From "). Leaves out the blank line before the next message.
     """
     draft: _Draft | None = None
     offset, blank, is_start = 0, b"", True

@@ -1,1 +1,1 @@
-"""Mailboxes over IMAP (RFC 3501): logging in, reading, and filing what is settled."""
+"""Mailboxes over IMAP (RFC 3501): logging in, reading, and filing settled mail."""

@@ -1,4 +1,4 @@
-"""One mailbox on an IMAP server: what it takes to log in and where settled mail goes."""
+"""One mailbox on an IMAP server: how to log in, and where settled mail goes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +14,7 @@ from bounce_watcher.model.keys import DAY, KIB, MIB, MINUTE, SECOND, Between, Ke
 class Security(StrEnum):
     TLS = "tls"
     STARTTLS = "starttls"
-    NONE = "none"  # config lets it through for loopback only
+    NONE = "none"  # the configuration allows it for loopback only
 
 
 class Mechanism(StrEnum):
@@ -25,14 +25,14 @@ class Mechanism(StrEnum):
 
 
 class PasswordLogin(StrEnum):
-    """How a password is shown to the server."""
+    """How a password is sent to the server."""
 
     PLAIN = "plain"  # AUTHENTICATE PLAIN, RFC 4616
-    LOGIN = "login"  # the command LOGIN, RFC 3501 section 6.2.3; AUTHENTICATE LOGIN where the server forbids that
+    LOGIN = "login"  # the command LOGIN, RFC 3501 section 6.2.3; AUTHENTICATE LOGIN if the server forbids that
 
 
 class Grant(StrEnum):
-    """RFC 6749 sections 4.4 and 6."""
+    """An OAuth2 grant: RFC 6749 sections 4.4 and 6."""
 
     CLIENT_CREDENTIALS = "client_credentials"  # Microsoft 365
     REFRESH_TOKEN = "refresh_token"            # Google
@@ -52,13 +52,14 @@ class OAuth2Account:
 
 @dataclass(frozen=True, slots=True)
 class ImapAccount:
-    """Just one of `password` and `oauth2` is set. Times are timedeltas, sizes bytes.
+    """One mailbox. Exactly one of `password` and `oauth2` is set. Times are timedeltas, sizes are in bytes.
 
-    `folders` are watched; the three others take settled mail and are created when missing. Their names are written
-    with "/" between levels and translated to the server's hierarchy delimiter.
-    `auth`: None = what the server offers; where that does not work and not for the password, the other way once.
-    `timeout` bounds one answer of the server, `pass_deadline` a whole pass.
-    `trusted_servers` are those whose Authentication-Results are believed.
+    `folders` are watched. The three others take settled mail and are created when missing. Their names have "/" between
+    levels, which is translated to the server's hierarchy delimiter.
+    `auth`: None = what the server offers. If that fails for another cause than the password, the other way is tried
+    once.
+    `timeout` limits one answer of the server, `pass_deadline` a whole pass.
+    `trusted_servers` are those whose Authentication-Results we believe.
     """
 
     name: Annotated[str, ValueKind.NAME]

@@ -1,4 +1,4 @@
-"""What a pass has found in its folders and not filed yet."""
+"""Mail that a pass has found in its folders and not filed yet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from datetime import datetime
 class UnsettledMail:
     """Unsettled mail of a mailbox at one moment. Times are INTERNALDATE (RFC 3501 section 2.3.3), aware.
 
-    `oldest_at`: no later than the oldest came; None = none waits, or nothing could be read of what does.
-    `newest_at`: the newest that the pass has seen, settled or not.
+    `oldest_at` is not later than the arrival of the oldest message; None = none waits, or none of them could be read.
+    `newest_at` is the arrival of the newest message that the pass has seen, settled or not.
     """
 
     messages: int = 0
@@ -19,9 +19,9 @@ class UnsettledMail:
 
 
 class Backlog:
-    """Follows one pass: `found` a folder's mail, `seen` a part of it, `settled`. For one thread.
+    """The progress of one pass: `found` a folder's mail, `seen` a part of it, `settled`. For one thread.
 
-    Mail of a folder comes in the order of its arrival: what is still unseen came no earlier than what was seen last.
+    Mail of a folder comes in the order of its arrival: unseen mail did not arrive before the mail that was seen last.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Backlog:
         self._unseen[folder] = messages
 
     def seen(self, folder: str, asked: Sequence[int], came: Mapping[int, datetime]) -> None:
-        """`came`: what was answered of the UIDs `asked` for. The others wait as well: they may come yet."""
+        """Notes that `came` answered the UIDs `asked` for. UIDs without an answer wait as well: they may still come."""
         if not came:
             return
         earliest = min(came.values())

@@ -1,4 +1,4 @@
-"""A logged-in connection to an IMAP server that can be made anew."""
+"""A logged-in connection to an IMAP server that can reconnect."""
 
 import contextlib
 import imaplib
@@ -20,7 +20,7 @@ from bounce_watcher.intake.imap.watchdog import Watchdog
 from bounce_watcher.intake.imap.wire import Plug, Wire
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
-logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells user names and every close
+logging.getLogger("imapclient").setLevel(logging.WARNING)  # it logs user names and every close
 
 class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
     def __init__(self, account: ImapAccount, plug: Plug) -> None:
@@ -28,7 +28,7 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
         super().__init__(
             account.host, account.port, ssl=account.security is Security.TLS, timeout=account.timeout.total_seconds()
         )
-        self._imap.debug = 0  # imapclient sets 5, at which imaplib makes two reprs of every literal and tells passwords
+        self._imap.debug = 0  # with imapclient's 5, imaplib makes two reprs of every literal and logs passwords
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - imapclient's name
         self.wire = Wire(self.host, self.port, self._plug)
@@ -36,9 +36,9 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
 
 
 class Connection:
-    """One account's connection. `generation` grows by one with each log-in: what was selected before is gone then.
+    """One account's connection. `generation` grows by one with each new connection, which has no folder selected.
 
-    `fell_back_to`: the way to log in that worked where the first did not; None = the first did.
+    `fell_back_to` is the way to log in that worked after the first one failed; None = the first one worked.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Connection:
 
     @property
     def client(self) -> IMAPClient:
-        """Connected and logged in."""
+        """The client, connected and logged in."""
         if self._client is None:
             self.open()
         return self._client
@@ -77,7 +77,7 @@ class Connection:
             self._log_in_otherwise(way, failure)
 
     def _begin(self) -> bool:
-        """Connects. Whether the server offers AUTHENTICATE PLAIN."""
+        """Connects. Returns whether the server offers AUTHENTICATE PLAIN."""
         with self.conversation("connecting"):
             self._client = self._connect()
             self.generation += 1
@@ -88,7 +88,7 @@ class Connection:
             log_in(self._client, self.account, self._now(), self._tokens, way)
 
     def _log_in_otherwise(self, way: PasswordLogin, failure: BounceWatcherError) -> None:
-        """On a connection of its own. What the first way came to tells more than that of the second."""
+        """Logs in by `way` on a new connection. If that fails too, raises the first failure, which says more."""
         try:
             self._begin()
             self._log_in(way)
@@ -97,9 +97,9 @@ class Connection:
         self.fell_back_to = way
 
     def greet(self) -> frozenset[str]:
-        """Connects without logging in, and ends the connection. What the server says that it can do.
+        """Connects without logging in, and ends the connection. Returns the server's capabilities.
 
-        Raises as `open` does; the cause of a failure for the certificate is an ssl.SSLCertVerificationError.
+        Raises the same as `open`. The cause of a failure about the certificate is an ssl.SSLCertVerificationError.
         """
         with self.conversation("connecting"):
             client = self._connect()
@@ -109,7 +109,7 @@ class Connection:
                 _end(client)
 
     def drop(self) -> None:
-        """Ends the connection without a word; the next use of `client` makes a new one."""
+        """Ends the connection without logging out; the next use of `client` makes a new one."""
         client, self._client = self._client, None
         if client is not None:
             _end(client)
@@ -123,7 +123,7 @@ class Connection:
 
     @contextmanager
     def conversation(self, doing: str) -> Iterator[None]:
-        """Translates what is raised inside into failures of ours; after any of these the connection is dropped."""
+        """Translates exceptions raised inside into our own failures, and drops the connection after one of these."""
         try:
             with translated(self.account, doing):
                 yield

@@ -1,7 +1,7 @@
-"""Which messages of a folder have a copy in another already: asked after a COPY whose end nobody saw.
+"""Finds the messages of a folder that already have a copy in another, after a COPY whose end nobody saw.
 
-Copies are known by their content: a Message-ID is missing in many bounces, and COPYUID (RFC 4315) is lost with the
-connection. Only what came into the destination since the COPY was begun is looked at.
+Copies are recognised by their content: many bounces have no Message-ID, and COPYUID (RFC 4315) is lost with the
+connection. Only messages that came into the destination after the start of the COPY are compared.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ from bounce_watcher.intake.imap.wire import KIB, bounds_of_bodies
 from bounce_watcher.model.filing import CopyBegun
 
 COMPARED = 64 * KIB
-"""Bytes of each message's beginning that are compared, beside its whole size."""
+"""How much of each message's beginning is compared, in bytes, in addition to its whole size."""
 
 _AT_ONCE = 100
 _Content = tuple[int, str]
 
 
 def state_of(connection: Connection, folder: str) -> CopyBegun | None:
-    """To be kept in mind before a COPY into the folder; None where the server does not tell."""
+    """Returns the state of the folder, to store before a COPY into it; None if the server does not give it."""
     try:
         with refusals():
             told = connection.client.folder_status(folder, ["UIDVALIDITY", "UIDNEXT"])
@@ -35,10 +35,10 @@ def state_of(connection: Connection, folder: str) -> CopyBegun | None:
 def copied(
     connection: Connection, folder: str, numbers: Collection[int], destination: str, begun: CopyBegun, longest: int
 ) -> set[int]:
-    """Those of `folder`'s UIDs `numbers` that were copied since; none where the destination can't be selected.
+    """Returns those of `folder`'s UIDs `numbers` that were copied since; none if the destination can't be selected.
 
-    At the end `folder` is not selected any more. Of two alike, one copy stands for one. `longest`: the most
-    bytes that a server without partial FETCH may send.
+    At the end `folder` is no longer selected. If two messages are alike, each copy counts for one of them. `longest` is
+    the most bytes that a server without partial FETCH may send.
     """
     client = connection.client
     try:

@@ -1,4 +1,4 @@
-"""What goes wrong between us and an IMAP server, as errors of ours: one line, the fix, no secret."""
+"""Translates failures between us and an IMAP server into our own errors: one line, the fix, no secret."""
 
 import errno
 import imaplib
@@ -12,7 +12,7 @@ from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, Te
 
 LONGEST_TEXT = 300
 
-# What imapclient's and imaplib's readers raise on an answer that is no IMAP.
+# The exceptions that the parsers of imapclient and imaplib raise for an answer that is no IMAP.
 _NONSENSE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 _TLS_MISMATCH = frozenset({
@@ -25,12 +25,12 @@ _NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL}
 
 
 class CommandRefused(imaplib.IMAP4.error):
-    """The server said NO or BAD to one command (RFC 3501 section 7.1); the connection is as good as before."""
+    """The server said NO or BAD to one command (RFC 3501 section 7.1); the connection is still usable."""
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raises CommandRefused where the server refuses a command inside; what a broken connection raises goes through."""
+    """Raises CommandRefused if the server refuses a command inside. Exceptions of a broken connection pass through."""
     try:
         yield
     except imaplib.IMAP4.abort:
@@ -40,7 +40,7 @@ def refusals() -> Iterator[None]:
 
 
 def secrets_of(account: ImapAccount) -> tuple[str, ...]:
-    """What must not show in a text: the password, the OAuth2 credentials, and a user name that is an address."""
+    """Returns what no text may show: the password, the OAuth2 credentials, and a user name that is an address."""
     oauth2 = account.oauth2
     held = (account.password, *((oauth2.client_secret, oauth2.refresh_token) if oauth2 else ()))
     values = [secret.get_secret_value() for secret in held if secret is not None]
@@ -48,14 +48,14 @@ def secrets_of(account: ImapAccount) -> tuple[str, ...]:
 
 
 def one_line(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """`text` on one line of bounded length, with an ellipsis in place of each secret."""
+    """Returns `text` as one line of limited length, with an ellipsis in place of each secret."""
     for secret in secrets:
         text = text.replace(secret, "…")
     return " ".join(text.split())[:LONGEST_TEXT]
 
 
 def explained(error: Exception, account: ImapAccount) -> tuple[str, str]:
-    """What a person can use of an exception's text, and the fix where it tells of one."""
+    """Returns the part of an exception's text that is useful to a person, and the fix, "" if none is known."""
     place = f"{account.host}:{account.port}"
     if isinstance(error, TimeoutError):
         return "no answer in time", "is the server up, and does a firewall let us through?"
@@ -72,7 +72,7 @@ def explained(error: Exception, account: ImapAccount) -> tuple[str, str]:
 
 @contextmanager
 def translated(account: ImapAccount, doing: str) -> Iterator[None]:
-    """Turns what the libraries raise inside into TemporaryFailure or PermanentFailure; `doing` says what was tried."""
+    """Turns the libraries' exceptions inside into TemporaryFailure or PermanentFailure; `doing` names the action."""
     about, secrets = account.about, secrets_of(account)
     try:
         yield

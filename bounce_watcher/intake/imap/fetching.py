@@ -1,6 +1,6 @@
-"""FETCH by UID (RFC 3501 sections 6.4.5 and 7.4.2), with the few items that are needed here read by pattern.
+"""FETCH by UID (RFC 3501 sections 6.4.5 and 7.4.2). Patterns read the few items that we need.
 
-imapclient reads any answer, character by character: that took half the processor time of a pass.
+imapclient parses any answer, character by character: that took half the processor time of a pass.
 """
 
 import imaplib
@@ -20,12 +20,12 @@ _SHORT = re.compile(rb'[( ]BODY\[\](?:<\d+>)? "((?:[^"\\]|\\.)*)"', re.IGNORECAS
 
 
 WHOLE = "(BODY.PEEK[])"
-"""All of a message, without marking it as seen."""
+"""Asks for a whole message, without marking it as seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One message's answer; None = not asked for, or not told. `received_at` is aware, UTC."""
+    """The answer for one message; None = not asked for, or not given. `received_at` is aware, UTC."""
 
     size: int | None = None
     received_at: datetime | None = None
@@ -33,17 +33,17 @@ class Fetched:
 
 
 def beginning(length: int) -> str:
-    """The first `length` bytes, without marking the message as seen, and what there is to know of the whole."""
+    """Asks for the first `length` bytes, without marking the message as seen, and for the whole's size and date."""
     return f"(RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.{length}>)"
 
 
 def continuation(start: int, length: int) -> str:
-    """`length` bytes from byte `start` on; an empty body where the message ends before."""
+    """Asks for `length` bytes from byte `start` on. The body is empty if the message ends before that."""
     return f"(BODY.PEEK[]<{start}.{length}>)"
 
 
 def fetch(wire: imaplib.IMAP4, uids: Sequence[int], items: str) -> dict[int, Fetched]:
-    """`items` of those `uids` that the selected folder still holds. Raises imaplib.IMAP4.error and OSError."""
+    """Returns `items` of those `uids` that are still in the selected folder. Raises imaplib.IMAP4.error and OSError."""
     status, data = wire.uid("FETCH", compact(uids), items)
     if status != "OK":
         raise imaplib.IMAP4.error(f"FETCH failed: {data[-1]!r}")
@@ -53,9 +53,9 @@ def fetch(wire: imaplib.IMAP4, uids: Sequence[int], items: str) -> dict[int, Fet
 
 
 def _answers(data: Iterable[object]) -> Iterator[tuple[bytes, bytes | None]]:
-    """Each message's answer as its text without literals, and the first literal.
+    """Yields each message's answer as its text without literals, and the first literal.
 
-    imaplib gives `(b'1 (UID 1 BODY[]<0> {5}', b'Hello')` and then what follows the literal, `b')'`, by itself.
+    imaplib returns `(b'1 (UID 1 BODY[]<0> {5}', b'Hello')` and then separately what follows the literal, `b')'`.
     """
     texts: list[bytes] = []
     literal: bytes | None = None
@@ -81,13 +81,13 @@ def _read(text: bytes, literal: bytes | None) -> tuple[int, Fetched]:
 
 
 def _short_body(text: bytes) -> bytes | None:
-    """A body that came without a literal. NIL is none: Dovecot's answer for a message that another has expunged."""
+    """Returns a body that came without a literal. NIL is no body: Dovecot sends it for a message expunged elsewhere."""
     match = _SHORT.search(text)
     return re.sub(rb"\\(.)", rb"\1", match[1]) if match else None
 
 
 def _internal_date(text: str) -> datetime | None:
-    """" 4-Nov-2026 08:33:41 +0000" (RFC 3501 date-time)."""
+    """Parses a date such as " 4-Nov-2026 08:33:41 +0000" (RFC 3501 date-time). None if it is none."""
     date = parse_date(text.strip().replace("-", " ", 2))
     try:
         return date.astimezone(UTC) if date else None

@@ -1,7 +1,7 @@
-"""Settled mail on its way out of its folder, and what is done where it can't leave.
+"""Moves settled mail out of its folder, and handles mail that can't leave.
 
-What was copied is never copied again: before a COPY it is kept in mind that one is begun, so that after a crash the
-copies are looked for. What can't leave is kept in mind too, so that it is not read again, and tried with each pass.
+A copied message is never copied again: the start of each COPY is stored first, so that after a crash we look for the
+copies. Mail that can't leave is stored too: it is not read again, and each pass tries again to file it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,19 +21,19 @@ from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 from bounce_watcher.model.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
 
 TRIED_AGAIN = 50
-"""Messages in one command where filing was refused before: a destination may have room for some and not for all."""
+"""Messages in one command after a refusal to file: a destination may have room for some but not for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A watched folder: `label` names it for a person ("returns/INBOX"), `folder` on the server."""
+    """A watched folder: `label` is its name for a person ("returns/INBOX"), `folder` its name on the server."""
 
     label: str
     folder: str
 
 
 class Filer:
-    """For one pass: what is refused is not tried again in it. Raises TemporaryFailure or PermanentFailure."""
+    """Files the mail of one pass, without retrying a refusal in it. Raises TemporaryFailure or PermanentFailure."""
 
     def __init__(
         self, connection: Connection, selection: Selection, hierarchy: Hierarchy, sources: Sequence[Source],
@@ -60,7 +60,7 @@ class Filer:
     def unread(
         self, source: Source, selected: Selected, numbers: Sequence[int], over: Callable[[], bool]
     ) -> list[int]:
-        """Of the folder's messages those that are not kept as unfiled; these are tried again, until it is `over`."""
+        """Returns the folder's messages that are not stored as unfiled. Tries to file the others until it is `over`."""
         kept = self._unfiled.of(source.label, selected.uidvalidity)
         there = {uid: kept[uid] for uid in numbers if uid in kept}
         if gone := kept.keys() - there.keys():
@@ -68,12 +68,15 @@ class Filer:
         self._kept[source] = set(there)
         try:
             self._try_again(source, selected, there, over)
-        except TemporaryFailure as failure:  # what waits to be filed holds up no reading
+        except TemporaryFailure as failure:  # unfiled mail must not stop the reading
             self._note(NotFiled(source.folder, str(failure)))
         return [uid for uid in numbers if uid not in there]
 
     def file(self, source: Source, uidvalidity: int | None, numbers: Collection[int], to: Destination) -> bool:
-        """False if the folder was renumbered or is gone, or others took some away: what is left there is read again."""
+        """Files messages. Returns False if the folder was renumbered or is gone, or if others removed some of them.
+
+        The messages that are left there are read again.
+        """
         is_whole = True
         for batch in uids.commands(numbers):
             selected = self._still(source, uidvalidity)
@@ -82,7 +85,7 @@ class Filer:
             is_whole &= self._file(source, selected, batch, Unfiled(to))
         return is_whole
 
-    # What older passes left
+    # What earlier passes left
 
     def _try_again(
         self, source: Source, selected: Selected, kept: Mapping[int, Unfiled], over: Callable[[], bool]
@@ -109,7 +112,7 @@ class Filer:
                 return
 
     def _copied(self, source: Source, numbers: Sequence[int], to: Destination, begun: CopyBegun) -> set[int]:
-        """Those whose copies arrived, though nobody saw it; none where the destination can't be looked into."""
+        """Returns the messages whose copies arrived unnoticed; none if we can't look into the destination."""
         connection = self._connection
         self._selection.leave()
         with connection.conversation(f"looking for copies in {self._names[to]}"):
@@ -117,13 +120,13 @@ class Filer:
             longest = connection.account.max_message_bytes
             return copies.copied(connection, source.folder, numbers, place.name, begun, longest)
 
-    # One command's worth
+    # One command's messages
 
     def _still(self, source: Source, uidvalidity: int | None) -> Selected | None:
         return self._selection.enter(source.folder) if self._selection.is_still(source.folder, uidvalidity) else None
 
     def _file(self, source: Source, selected: Selected, batch: Sequence[int], unfiled: Unfiled) -> bool:
-        """False where others took some away meanwhile."""
+        """Files one batch. Returns False if others removed some of the messages meanwhile."""
         how = Settlement.KEPT if source in self._stuck else selected.settlement
         if not unfiled.copied and (source, unfiled.to) in self._closed:
             self._keep(source, selected, batch, unfiled)
@@ -187,7 +190,7 @@ class Filer:
     def _conclude(
         self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
     ) -> None:
-        """Believes its eyes: Dovecot and Courier say OK to what they do not do for want of rights."""
+        """Checks that the messages are gone: Dovecot and Courier say OK even if they lack the rights and do nothing."""
         unmarked = f" UNKEYWORD {KEYWORD.decode()}" if how is Settlement.KEYWORD else ""
         left = set(self._connection.client.search(f"UID {uids.compact(batch)}{unmarked}")).intersection(batch)
         if left:
@@ -211,8 +214,8 @@ class Filer:
                 put(place)
 
     def _place(self, to: Destination) -> str:
-        """The destination's name on the server. Made, once a pass, where it is not there: not every server says
-        TRYCREATE. Raises CommandRefused."""
+        """Returns the destination's name on the server. Creates the folder, once a pass, if it is missing: not every
+        server says TRYCREATE. Raises CommandRefused."""
         if to not in self._places:
             client, name = self._connection.client, self._names[to]
             found = folders.find(client, self._hierarchy, name)
@@ -233,7 +236,7 @@ class Filer:
         place, said = self._named(to), self._said(refused)
         quotas = quotas_of(self._connection.client, place)
         full = tuple(quota for quota in quotas if quota.is_full)
-        is_full = bool(full) or "QUOTA" in said.upper()  # [OVERQUOTA] of RFC 5530, or just in the words
+        is_full = bool(full) or "QUOTA" in said.upper()  # [OVERQUOTA] of RFC 5530, or only in the text
         self._note(NoRoom(place, full or quotas, said) if is_full else Refusal(source.folder, place, said))
 
     def _said(self, refused: CommandRefused) -> str:
@@ -246,7 +249,7 @@ class Filer:
                 about=self._connection.account.about,
             )
 
-    # What is kept in mind
+    # What is stored
 
     def _keep(self, source: Source, selected: Selected, batch: Collection[int], as_: Unfiled) -> None:
         self._unfiled.keep(source.label, selected.uidvalidity, batch, as_)
@@ -260,5 +263,5 @@ class Filer:
 
 
 def _is_of_others(refused: CommandRefused) -> bool:
-    """RFC 5530: another connection has expunged some of the messages."""
+    """Checks for RFC 5530's code that another connection has expunged some of the messages."""
     return "[EXPUNGEISSUED]" in str(refused).upper()

@@ -11,15 +11,18 @@ from bounce_watcher.logs import log
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """`delimiter` is None on a server whose names have no levels. `prefix` begins every name of ours but INBOX;
-    `foreign` are the prefixes of the namespaces of other users and of shared folders."""
+    """A server's naming scheme. `delimiter` is None if its names have no levels.
+
+    `prefix` begins every name of ours but INBOX.
+    `foreign` are the prefixes of the namespaces of other users and of shared folders.
+    """
 
     delimiter: str | None
     prefix: str
     foreign: tuple[str, ...] = ()
 
     def name(self, configured: str) -> str:
-        """The server's name for a folder that is written with "/" between its levels."""
+        """Returns the server's name for a folder that is written with "/" between its levels."""
         first, *rest = configured.split("/")
         if first.upper() == "INBOX":  # RFC 3501 section 5.1: in any case
             return (self.delimiter or "-").join(["INBOX", *rest])
@@ -27,14 +30,14 @@ class Hierarchy:
         return name if name.startswith((self.prefix, *self.foreign)) else self.prefix + name
 
     def splits(self, configured: str) -> bool:
-        """Whether a name holds what the server takes for the end of a level, where "/" was to be it."""
+        """Checks whether a name contains the server's delimiter, though "/" is meant to separate its levels."""
         below = configured.removeprefix(self.prefix)
         return self.delimiter not in (None, "/") and self.delimiter in below
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedFolder:
-    """A configured folder's name on the server, and whether there is such a folder."""
+    """A configured folder's name on the server, and whether the folder exists."""
 
     name: str
     exists: bool
@@ -53,8 +56,8 @@ def hierarchy_of(client: IMAPClient) -> Hierarchy:
 
 
 def find(client: IMAPClient, hierarchy: Hierarchy, configured: str) -> ResolvedFolder:
-    """A folder that exists just as it is written is meant; else the one that `Hierarchy.name` tells; if there is none,
-    one outside the personal namespace."""
+    """Resolves a configured folder: to an existing folder with exactly this name, else to the one that `Hierarchy.name`
+    returns, else to one outside the personal namespace."""
     name = hierarchy.name(configured)
     if same(name, "INBOX"):
         return ResolvedFolder(name, True)
@@ -64,12 +67,12 @@ def find(client: IMAPClient, hierarchy: Hierarchy, configured: str) -> ResolvedF
 
 
 def exists(client: IMAPClient, name: str) -> bool:
-    """Whether there is a folder of just this name that can hold mail."""
+    """Checks whether there is a folder with exactly this name that can hold mail."""
     unusable = {b"\\noselect", b"\\nonexistent"}
     try:
         with refusals():
             listed = client.list_folders("", name)
-    except CommandRefused:  # a name that can be none here
+    except CommandRefused:  # a name that is not valid on this server
         return False
     return any(
         same(found, name) and not unusable & {flag.lower() for flag in flags} for flags, _, found in listed
@@ -77,12 +80,12 @@ def exists(client: IMAPClient, name: str) -> bool:
 
 
 def same(one: str, other: str) -> bool:
-    """RFC 3501 section 5.1: INBOX is one in any case, all else is as written."""
+    """Compares two names. INBOX is the same in any case, other names must match exactly (RFC 3501 section 5.1)."""
     return one == other or one.upper() == other.upper() == "INBOX"
 
 
 def create(client: IMAPClient, name: str) -> None:
-    """Makes a folder and subscribes to it; one that is there already is fine. Raises CommandRefused."""
+    """Creates a folder and subscribes to it. It may exist already. Raises CommandRefused."""
     try:
         with refusals():
             client.create_folder(name)
@@ -90,5 +93,5 @@ def create(client: IMAPClient, name: str) -> None:
     except CommandRefused:
         if not exists(client, name):
             raise
-    with contextlib.suppress(CommandRefused), refusals():  # a convenience for a person's mail program
+    with contextlib.suppress(CommandRefused), refusals():  # so that a person's mail program shows it
         client.subscribe_folder(name)

@@ -1,4 +1,4 @@
-"""IDLE (RFC 2177) as a hint that mail has come. Polling never relies on it."""
+"""IDLE (RFC 2177) as a hint that mail has arrived. Polling never relies on it."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.watchdog import Watchdog
 
 RENEW_AFTER = timedelta(minutes=4)
-"""RFC 2177 allows 29 minutes; Microsoft 365 is known to fall silent on long ones, and NAT forgets at five."""
+"""RFC 2177 allows 29 minutes, but Microsoft 365 falls silent on long ones, and NAT drops connections after five."""
 
 TICK = 1.0
-"""Seconds after which a wait looks whether it should stop."""
+"""Seconds after which a wait checks whether it should stop."""
 
 
 def wait_for_mail(
@@ -28,11 +28,11 @@ def wait_for_mail(
     tokens: TokenStore,
     renew_after: timedelta = RENEW_AFTER,
 ) -> bool:
-    """Watches the account's first folder on a connection of its own; calls `on_mail` when mail arrives.
+    """Watches the account's first folder on a separate connection. Calls `on_mail` when mail arrives.
 
-    `on_mail` is also called at the start if the folder holds any. Returns True once `stop` is set, False if the server
-    has no IDLE. Raises TemporaryFailure or PermanentFailure when the connection ends, the caller comes back later;
-    a connection that died in silence is found out within `renew_after` and one more `timeout`.
+    Also calls `on_mail` at the start if the folder has any mail. Returns True once `stop` is set, False if the server
+    has no IDLE. Raises TemporaryFailure or PermanentFailure when the connection ends; the caller tries again later.
+    A connection that dies silently is noticed within `renew_after` and one more `timeout`.
     """
     with Watchdog(renew_after + 2 * account.timeout, account.timeout) as watchdog:
         connection = Connection(account, watchdog, now, tokens)
@@ -60,7 +60,7 @@ def _listen(
     on_mail: Callable[[], None],
     renew_after: timedelta,
 ) -> None:
-    """One IDLE, ended after `renew_after` at the latest; sooner under much chatter, for it counts waits, not time."""
+    """Runs one IDLE for at most `renew_after`. It ends sooner if the server sends much: it counts waits, not time."""
     with connection.conversation("starting IDLE"):
         client.idle()
     for _ in range(max(1, round(renew_after.total_seconds() / TICK))):

@@ -1,4 +1,4 @@
-"""Logging in: by password, or by an OAuth2 access token (RFC 4616, RFC 7628, Google's and Microsoft's XOAUTH2)."""
+"""Logs in by password or by an OAuth2 access token (RFC 4616, RFC 7628, Google's and Microsoft's XOAUTH2)."""
 
 import imaplib
 import re
@@ -15,7 +15,7 @@ from bounce_watcher.intake.imap.oauth2 import AccessToken, TokenStore
 from bounce_watcher.model.about import About
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
-# RFC 5530, and what Gmail and others write without a code: "Too many simultaneous connections. (Failure)".
+# RFC 5530, and texts of Gmail and others without a code: "Too many simultaneous connections. (Failure)".
 _PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]|too many|try again|temporar", re.IGNORECASE)
 
 
@@ -23,7 +23,7 @@ _OF_PASSWORD = re.compile(r"\[(?:AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRE
 
 
 class LoginRefused(PermanentFailure):
-    """A log-in that the server refused. `is_for_password`: it says that user or password are wrong (RFC 5530)."""
+    """A log-in that the server refused. `is_for_password`: the server blames the user or password (RFC 5530)."""
 
     def __init__(self, problem: str, fix: str, *, about: About, is_for_password: bool) -> None:
         super().__init__(problem, fix, about=about)
@@ -33,9 +33,9 @@ class LoginRefused(PermanentFailure):
 def log_in(
     client: IMAPClient, account: ImapAccount, now: datetime, tokens: TokenStore, way: PasswordLogin | None = None
 ) -> None:
-    """Raises PermanentFailure with the fix for a refusal, TemporaryFailure where the server says that it may pass.
+    """Logs in. Raises PermanentFailure with the fix for a refusal, TemporaryFailure if the server says it may pass.
 
-    What imapclient and sockets raise for a broken connection goes through. `way`: None = as `account` says.
+    Exceptions of imapclient and sockets for a broken connection pass through. `way`: None = as `account` says.
     """
     oauth2 = account.oauth2
     if oauth2 is not None:
@@ -45,9 +45,9 @@ def log_in(
 
 
 def other_way(account: ImapAccount, failure: BounceWatcherError) -> PasswordLogin | None:
-    """What to try once after AUTHENTICATE PLAIN failed; None where another way would fail as well.
+    """Returns the way to try once after AUTHENTICATE PLAIN failed; None if another way would fail as well.
 
-    Servers are known that announce AUTH=PLAIN and break at it: they refuse what LOGIN takes, or answer no line of IMAP.
+    Some servers announce AUTH=PLAIN but can't do it: they refuse a password that LOGIN accepts, or send invalid IMAP.
     """
     if account.oauth2 is not None or account.auth is not None:
         return None
@@ -63,7 +63,7 @@ def _by_password(client: IMAPClient, account: ImapAccount, way: PasswordLogin | 
     if way is PasswordLogin.PLAIN or (way is None and offers_plain):
         _attempt(account, "", lambda: client.plain_login(user, password))
     elif offers_login and not (way is PasswordLogin.LOGIN and takes_command):
-        answers = iter([user.encode(), password.encode()])  # no RFC, but all that some offer: it asks for both in turn
+        answers = iter([user.encode(), password.encode()])  # in no RFC, but some offer only this: asks for both in turn
         _attempt(account, "", lambda: client.sasl_login("LOGIN", lambda _: next(answers, None)))
     elif client.has_capability("LOGINDISABLED"):
         raise PermanentFailure(
@@ -114,7 +114,7 @@ def _initial(mechanism: Mechanism, user: str, token: str) -> bytes:
     return f"n,a={escaped},\1auth=Bearer {token}\1\1".encode()
 
 
-# The server explains a refusal in a challenge that wants an answer before it says NO (RFC 7628 section 3.2.3).
+# The server explains a refusal in a challenge that needs an answer before the server says NO (RFC 7628 section 3.2.3).
 _AFTER_ERROR = {Mechanism.XOAUTH2: b"", Mechanism.OAUTHBEARER: b"\1"}
 
 
@@ -122,7 +122,7 @@ def _attempt(account: ImapAccount, token: str, authenticate: Callable[[], object
     try:
         authenticate()
     except LoginError as error:
-        if isinstance(error.__context__, imaplib.IMAP4.abort):  # the connection broke; imapclient calls this the same
+        if isinstance(error.__context__, imaplib.IMAP4.abort):  # the connection broke: imapclient raises the same error
             raise error.__context__ from None
         raise _refusal(account, token, str(error)) from None
 

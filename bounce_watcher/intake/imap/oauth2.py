@@ -1,4 +1,4 @@
-"""Access tokens for IMAP: fetched from the provider, kept until shortly before they expire (RFC 6749)."""
+"""Fetches access tokens for IMAP from the provider and keeps them until shortly before they expire (RFC 6749)."""
 
 import ssl
 import threading
@@ -22,9 +22,9 @@ LEEWAY = timedelta(minutes=2)
 """A token this close to its end is not used: a clock may be wrong and a log-in may be slow."""
 
 DEFAULT_LIFETIME = timedelta(minutes=5)
-"""Where the provider tells no expires_in (RFC 6749 section 5.1 only recommends it)."""
+"""Used if the provider gives no expires_in (RFC 6749 section 5.1 only recommends it)."""
 
-# RFC 6749 section 5.2: these stay as they are until a person changes the configuration or grants access anew.
+# RFC 6749 section 5.2: these last until a person changes the configuration or grants access again.
 _PERMANENT = {
     "invalid_client": "check client_id and client_secret",
     "invalid_grant": "the refresh token has been revoked or has expired: authorise the mailbox anew",
@@ -39,7 +39,7 @@ _PERMANENT = {
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """`is_fresh`: just fetched, so that a refusal of it can't be fixed by fetching another."""
+    """An access token. `is_fresh`: it was just fetched, so fetching another would not help against a refusal."""
 
     value: str
     expires_at: datetime
@@ -47,7 +47,7 @@ class AccessToken:
 
 
 class TokenStore:
-    """The access tokens of all mailboxes, in memory only. Thread-safe; one fetch at a time for an account."""
+    """The access tokens of all mailboxes, in memory only. Thread-safe; at most one fetch at a time for each account."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,7 +56,10 @@ class TokenStore:
         self._refresh_tokens: dict[OAuth2Account, str] = {}
 
     def token(self, account: OAuth2Account, now: datetime, timeout: timedelta) -> AccessToken:
-        """A token good for at least LEEWAY. Raises TemporaryFailure, or PermanentFailure with the fix."""
+        """Returns a token, fetching one if the held one ends within LEEWAY.
+
+        Raises TemporaryFailure, or PermanentFailure with the fix.
+        """
         with self._lock:
             lock = self._locks.setdefault(account, threading.Lock())
         with lock:
@@ -68,7 +71,7 @@ class TokenStore:
             return fetched
 
     def forget(self, account: OAuth2Account, refused: AccessToken) -> None:
-        """The server would not take `refused`: the next `token` fetches another one."""
+        """Drops a token that the server refused: the next `token` fetches another one."""
         with self._lock:
             held = self._tokens.get(account)
             if held is not None and held.value == refused.value:
@@ -120,7 +123,7 @@ def _ask(account: OAuth2Account, rotated: str | None, timeout: timedelta) -> Map
 
 @contextmanager
 def _closed_after(limit: timedelta, http: httpx.Client) -> Iterator[None]:
-    """httpx bounds each read but not their sum: this ends an answer that drips."""
+    """Closes `http` after `limit`. httpx limits each read but not their sum: this ends a slow, dripping answer."""
     timer = threading.Timer(limit.total_seconds(), http.close)
     timer.daemon = True
     timer.start()
@@ -147,9 +150,9 @@ def _oauth2_client(account: OAuth2Account, http: httpx.Client) -> Any:
 
 
 class _Session:
-    """What authlib's protocol client needs of an HTTP library.
+    """The part of an HTTP library that authlib's protocol client needs.
 
-    Its ready-made httpx client turns to httpx2 where that happens to be installed, and then raises errors of that.
+    authlib's own httpx client uses httpx2 if that happens to be installed, and then raises httpx2's errors.
     """
 
     def __init__(self, http: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""What a server lets its user do in a folder, as far as it tells: rights (RFC 4314) and quotas (RFC 9208)."""
+"""What a server lets its user do in a folder, if it reports that: rights (RFC 4314) and quotas (RFC 9208)."""
 
 import contextlib
 from dataclasses import dataclass
@@ -10,32 +10,32 @@ from bounce_watcher.intake.imap.failures import CommandRefused, refusals
 from bounce_watcher.model.obstacles import Quota
 
 REMOVE = frozenset("te")
-"""To mark a message \\Deleted and to expunge it: MOVE wants both as well (RFC 6851 section 5)."""
+"""The rights to mark a message \\Deleted and to expunge it. MOVE needs both as well (RFC 6851 section 5)."""
 MARK = frozenset("w")
 INSERT = frozenset("i")
 CREATE = frozenset("k")
 
 _OBSOLETE = {"d": REMOVE, "c": CREATE}
-"""RFC 4314 section 2.1.1: the letters of RFC 2086. Some servers give them beside the newer ones, where one of these is
-held, and some in place of them."""
+"""RFC 4314 section 2.1.1: the letters of RFC 2086. Some servers give them in addition to the newer letters, if the user
+has one of these; some give them instead."""
 
 _IN_ORDER = "wikte"
-"""RFC 4314 section 2.1, in the order of telling."""
+"""The letters of RFC 4314 section 2.1, in the order in which we report them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """`letters` of RFC 4314; None where the server does not tell."""
+    """A user's rights. `letters` are those of RFC 4314; None if the server does not report them."""
 
     letters: frozenset[str] | None = None
 
     def missing(self, needed: frozenset[str]) -> tuple[str, ...]:
-        """Those of `needed` that the user does not have; none where nobody knows."""
+        """Returns those of `needed` that the user does not have; none if the rights are unknown."""
         return () if self.letters is None else tuple(letter for letter in _IN_ORDER if letter in needed - self.letters)
 
 
 def rights_in(client: IMAPClient, folder: str) -> Rights:
-    """MYRIGHTS where ACL is offered. A server that refuses to tell tells nothing."""
+    """Asks by MYRIGHTS if the server offers ACL. If the server refuses, the rights are unknown."""
     if not client.has_capability("ACL"):
         return Rights()
     with contextlib.suppress(CommandRefused), refusals():
@@ -44,7 +44,7 @@ def rights_in(client: IMAPClient, folder: str) -> Rights:
 
 
 def read_rights(answer: object) -> Rights:
-    """Of an untagged answer such as b'"Bounces/Processed" lrswite'. The name may have come as a literal before it."""
+    """Reads an untagged answer such as b'"Bounces/Processed" lrswite'. The name may come before it as a literal."""
     text = answer.decode("ascii", "replace") if isinstance(answer, bytes) else ""
     letters = frozenset((text.split() or [""])[-1].strip('"').lower())
     for obsolete, newer in _OBSOLETE.items():
@@ -54,13 +54,13 @@ def read_rights(answer: object) -> Rights:
 
 
 def quoted(folder: str) -> bytes:
-    """A folder's name as a command takes it (RFC 3501 sections 5.1.3 and 9)."""
+    """Returns a folder's name encoded and quoted for a command (RFC 3501 sections 5.1.3 and 9)."""
     name: bytes = encode(folder)
     return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 def quotas_of(client: IMAPClient, folder: str) -> tuple[Quota, ...]:
-    """GETQUOTAROOT where QUOTA is offered. A server that refuses to tell tells nothing."""
+    """Asks by GETQUOTAROOT if the server offers QUOTA. Returns nothing if the server refuses."""
     if not client.has_capability("QUOTA"):
         return ()
     try:

@@ -1,4 +1,4 @@
-"""Folders of a connection, selected, with what the server says of each (RFC 3501 section 6.3.1)."""
+"""Selects folders on a connection, and keeps what the server says about each (RFC 3501 section 6.3.1)."""
 
 import imaplib
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ from bounce_watcher.model.obstacles import NoRight
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A folder as SELECT showed it. `generation` is that of the connection: a new one has nothing selected.
+    """A folder as SELECT reported it. `generation` is that of the connection: a new one has nothing selected.
 
-    `settlement` is how mail can leave it, and `obstacle` why not by the best way that the server knows.
+    `settlement` is how mail can leave it. `obstacle` is why the server's best way can't be used, None if it can.
     """
 
     folder: str
@@ -29,14 +29,14 @@ class Selected:
 
 
 class Selection:
-    """At most one folder is selected at a time. Raises TemporaryFailure or PermanentFailure."""
+    """The selected folder of a connection, at most one at a time. Raises TemporaryFailure or PermanentFailure."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._selected: Selected | None = None
 
     def is_still(self, folder: str, uidvalidity: int | None) -> bool:
-        """Selects the folder; False if its UIDs are others than those of `uidvalidity`, or it is gone."""
+        """Selects the folder. Returns False if its UIDVALIDITY is not `uidvalidity` any more, or if it is gone."""
         now = self.enter(folder)
         if now is not None and now.uidvalidity == uidvalidity:
             return True
@@ -45,8 +45,8 @@ class Selection:
         return False
 
     def enter(self, folder: str) -> Selected | None:
-        """The folder, selected; None if there is no such folder."""
-        client = self._connection.client  # made anew, with the next generation, where it was dropped
+        """Selects the folder and returns it; None if there is no such folder."""
+        client = self._connection.client  # reconnects, with the next generation, if the connection was dropped
         here = self._selected
         if here is not None and here.folder == folder and here.generation == self._connection.generation:
             return here
@@ -64,7 +64,7 @@ class Selection:
         return self._selected
 
     def leave(self) -> None:
-        """What was selected is no more: another command has selected something else."""
+        """Forgets the selected folder, because another command selects something else."""
         self._selected = None
 
     def _select(self, folder: str) -> tuple[Mapping[bytes, Any], bool]:
@@ -78,7 +78,7 @@ class Selection:
         client = self._connection.client
         flags = _lower(answer.get(b"FLAGS", ()))
         told = answer.get(b"PERMANENTFLAGS")
-        permanent = _lower(told) if told is not None else flags | {rb"\*"}  # RFC 3501: all can be changed then
+        permanent = _lower(told) if told is not None else flags | {rb"\*"}  # RFC 3501: then all can be changed
         can, its = settlement_of(client), rights.rights_in(client, folder)
         takes_keyword = not (is_read_only or its.missing(rights.MARK)) and bool(permanent & {KEYWORD.lower(), rb"\*"})
         settlement, obstacle = _way_out(can, folder, its, takes_keyword=takes_keyword, is_read_only=is_read_only)

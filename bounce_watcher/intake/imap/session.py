@@ -1,4 +1,4 @@
-"""One pass over one IMAP mailbox: unsettled mail in pages, settled mail filed away. Implements MailboxSession."""
+"""One pass over one IMAP mailbox: reads unsettled mail in pages, files settled mail. Implements MailboxSession."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,18 +23,18 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.obstacles import Obstacle, Short
 
 HOPELESS = 20
-"""So many messages in a row that can't be fetched mean that the server is at fault, not the messages."""
+"""If this many messages in a row can't be fetched, the server is at fault, not the messages."""
 
 
 @contextmanager
 def open_session(
     account: ImapAccount, *, now: Callable[[], datetime], tokens: TokenStore, unfiled: UnfiledMail
 ) -> Iterator["ImapSession"]:
-    """Connects and logs in for one pass, which ends at the latest at `pass_deadline` and two more `timeout`.
+    """Connects and logs in for one pass, which ends at the latest after `pass_deadline` and two more `timeout`.
 
-    `now` gives the time, aware; `tokens` is shared by all mailboxes of a process; `unfiled` outlasts it.
-    Raises TemporaryFailure, or PermanentFailure with the fix; at the end also for a folder that was not there, so
-    that the others of the mailbox are read all the same.
+    `now` returns the time, aware. All mailboxes of a process share `tokens`. `unfiled` outlives the process.
+    Raises TemporaryFailure, or PermanentFailure with the fix. Raises for a missing folder only at the end, so that the
+    mailbox's other folders are read first.
     """
     with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
         connection = Connection(account, watchdog, now, tokens)
@@ -48,7 +48,7 @@ def open_session(
 
 
 class ImapSession:
-    """`unfinished`: the deadline came before the end, or a folder was renumbered under us; poll again at once."""
+    """One pass. `unfinished`: the deadline came before the end, or a folder was renumbered; poll again at once."""
 
     def __init__(
         self, account: ImapAccount, connection: Connection, watchdog: Watchdog, now: Callable[[], datetime],
@@ -83,7 +83,7 @@ class ImapSession:
             yield from self._folder_pages(source, selected)
 
     def settle(self, destinations: Mapping[Destination, Sequence[RawMessage]]) -> None:
-        """See MailboxSession. A message whose folder was renumbered since stays there and is read again."""
+        """See MailboxSession. If the folder was renumbered meanwhile, a message stays there and is read again."""
         for place, messages in destinations.items():
             groups: dict[tuple[str, int | None], list[int]] = {}
             for message in messages:
@@ -96,18 +96,18 @@ class ImapSession:
                     self.unfinished = True
 
     def obstacles(self) -> tuple[Obstacle, ...]:
-        """What kept mail from being filed or read whole so far."""
+        """Returns what has prevented mail from being filed or read whole so far."""
         return tuple(self._obstacles)
 
     def _note(self, obstacle: Obstacle) -> None:
         self._obstacles[obstacle] = None
 
     def waiting(self) -> UnsettledMail:
-        """What this pass has found so far and not filed."""
+        """Returns the mail that this pass has found so far and not filed."""
         return self._backlog.waiting()
 
     def complain(self) -> None:
-        """Raises PermanentFailure if a folder of the account was not there."""
+        """Raises PermanentFailure if a folder of the account was missing."""
         if self._missing:
             names = ", ".join(self._missing)
             raise PermanentFailure(
@@ -118,7 +118,10 @@ class ImapSession:
     # Reading
 
     def _folder_pages(self, source: Source, selected: Selected) -> Iterator[Sequence[RawMessage]]:
-        """Asks for beginnings that together fit into a page, as almost all mail does whole, then for what is longer."""
+        """Asks for beginnings that together fit into a page, then for the rest of longer messages.
+
+        Almost all messages fit into their beginning as a whole.
+        """
         account = self._account
         batch_length = min(account.page_messages, uids.BATCH)
         length = max(1, min(account.max_message_bytes, account.page_bytes // batch_length))
@@ -138,7 +141,7 @@ class ImapSession:
     def _whole(
         self, source: Source, selected: Selected, page: Sequence[uids.FolderEntry], length: int
     ) -> list[RawMessage]:
-        """The page's messages; one that goes while the rest of it is asked for, or that comes short, is left out."""
+        """Returns the page's messages. Leaves out one that disappears before its rest is read, or that comes short."""
         cap = self._account.max_message_bytes
         rests: dict[int, bytes | None] = {entry.uid: b"" for entry in page}
         longer = [entry.uid for entry in page if len(entry.beginning) == length < cap and entry.size != length]
@@ -151,9 +154,9 @@ class ImapSession:
         return [self._message(source, selected, entry, content) for entry, content in whole if content is not None]
 
     def _asked_again(self, selected: Selected, entry: uids.FolderEntry) -> bytes | None:
-        """A message that came short, asked for whole; None where it comes short again.
+        """Asks for a whole message that came short. Returns None if it comes short again.
 
-        Servers are known that give nothing of a part (`BODY[]<0> {0}`) of what they give whole.
+        Some servers return an empty part (`BODY[]<0> {0}`) of a message that they return whole.
         """
         cap = self._account.max_message_bytes
         found = self._fetch(selected, [entry.uid], WHOLE, cap) if entry.size <= cap else {}
@@ -182,7 +185,7 @@ class ImapSession:
         )
 
     def _fetch(self, selected: Selected, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
-        """What of `items` can be had; a message that is gone, or that the server can't give, is left out.
+        """Fetches `items`. Leaves out a message that is gone or that the server can't return.
 
         `items` ask for `length` bytes of each message.
         """
@@ -206,7 +209,10 @@ class ImapSession:
     def _fetch_singly(
         self, selected: Selected, numbers: Sequence[int], items: str, length: int
     ) -> dict[int, Fetched]:
-        """One command each: Dovecot closes the connection at a message that it can't read, with all behind it."""
+        """Fetches each message by its own command.
+
+        At a message that it can't read, Dovecot closes the connection, and all later messages are lost too.
+        """
         found: dict[int, Fetched] = {}
         failed_in_a_row = 0
         for uid in numbers:
@@ -224,7 +230,7 @@ class ImapSession:
         return found
 
     def _is_over(self, selected: Selected) -> bool:
-        """Whether this pass reads no more from the folder: late, or its UIDs mean other messages by now."""
+        """Checks whether this pass must stop reading the folder: it is late, or the UIDs now mean other messages."""
         over = self._watchdog.overdue.is_set() or not self._selection.is_still(
             selected.folder, selected.uidvalidity
         )
@@ -233,5 +239,5 @@ class ImapSession:
 
 
 def _is_short(content: bytes, size: int, cap: int) -> bool:
-    """Whether so much is missing that it is no estimate: Exchange has been seen to guess RFC822.SIZE."""
+    """Checks whether more is missing than a wrong estimate explains: Exchange only estimates RFC822.SIZE at times."""
     return 4 * len(content) < 3 * min(size, cap)

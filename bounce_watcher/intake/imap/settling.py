@@ -1,4 +1,4 @@
-"""How settled mail leaves a folder, by what the server can do. Nothing of anybody else's is ever expunged."""
+"""How settled mail leaves a folder, by the server's capabilities. We never expunge anybody else's messages."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -10,23 +10,23 @@ KEYWORD = b"$BounceSettled"
 
 
 class Settlement(StrEnum):
-    """A crash in mid-way may leave a message in both folders, never in none."""
+    """How mail leaves a folder. A crash may leave a message in both folders, never in none."""
 
     MOVE = "move"        # RFC 6851
     EXPUNGE = "expunge"  # COPY, \Deleted, then UID EXPUNGE of just these (RFC 4315)
     KEYWORD = "keyword"  # COPY, then a keyword: a bare EXPUNGE would take what others marked \Deleted
-    KEPT = "kept"        # COPY, then the ledger keeps in mind that it is settled: nothing in the folder can be changed
+    KEPT = "kept"        # COPY, then the ledger stores that it is settled: nothing in the folder can be changed
 
 
 def settlement_of(client: IMAPClient) -> Settlement:
-    """The best way that the server knows. Whether its user may go it, each folder tells."""
+    """Returns the best way that the server supports. Whether the user may use it depends on each folder."""
     if client.has_capability("MOVE"):
         return Settlement.MOVE
     return Settlement.EXPUNGE if client.has_capability("UIDPLUS") else Settlement.KEYWORD
 
 
 def take_away(client: IMAPClient, how: Settlement, uids: str) -> None:
-    """Of the selected folder those messages `uids` (a sequence set) whose copies lie elsewhere."""
+    """Removes or marks messages `uids` (a sequence set) of the selected folder that have copies elsewhere."""
     _TAKE_AWAY[how](client, uids)
 
 

@@ -1,23 +1,25 @@
-"""Sets of UIDs as IMAP commands want them (RFC 3501 section 9, sequence-set), and pages of them."""
+"""Sets of UIDs in the form of IMAP commands (RFC 3501 section 9, sequence-set), and pages of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 BATCH = 500
-"""UIDs in one command: 20,000 single ones are refused by Dovecot as too long, and more than this is not faster."""
+"""UIDs in one command: Dovecot refuses 20,000 single ones as too long, and more than this is not faster."""
 
 LONGEST_SET = 7_000
-"""Bytes of a sequence set, of the 8,192 that every server takes in a line (RFC 7162 section 4)."""
+"""The most bytes of a sequence set: every server accepts lines of 8,192 (RFC 7162 section 4)."""
 
 SEARCH_WINDOW = 20_000
-"""Messages in one SEARCH: imaplib gives up on a line over 1,000,000 bytes, and one UID takes up to 11."""
+"""Messages in one SEARCH: imaplib fails at a line over 1,000,000 bytes, and one UID takes up to 11."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderEntry:
-    """A message that waits in a folder: `size` in bytes as the server says, `received_at` aware, UTC, `beginning`
-    what has been read of it."""
+    """A message that waits in a folder. `size` is in bytes as the server says, `received_at` is aware, UTC.
+
+    `beginning` is the part that has been read.
+    """
 
     uid: int
     size: int
@@ -26,12 +28,12 @@ class FolderEntry:
 
 
 def compact(uids: Iterable[int]) -> str:
-    """Just these UIDs in the shortest form: {1, 2, 3, 7} is "1:3,7". No UID in a gap is ever covered."""
+    """Returns exactly these UIDs in the shortest form: {1, 2, 3, 7} is "1:3,7". It never covers a UID in a gap."""
     return ",".join(map(_spelled, _runs(uids)))
 
 
 def commands(uids: Iterable[int], longest: int = LONGEST_SET) -> Iterator[list[int]]:
-    """The UIDs in as few parts as the length of a line allows: a server pays for each MOVE by the whole folder."""
+    """Yields the UIDs in as few parts as the line length allows: each MOVE costs a server work on the whole folder."""
     together: list[int] = []
     length = 0
     for run in _runs(uids):
@@ -46,7 +48,7 @@ def commands(uids: Iterable[int], longest: int = LONGEST_SET) -> Iterator[list[i
 
 
 def _runs(uids: Iterable[int]) -> list[list[int]]:
-    """First and last of each unbroken run."""
+    """Returns the first and last UID of each unbroken run."""
     runs: list[list[int]] = []
     for uid in sorted(set(uids)):
         if runs and uid == runs[-1][1] + 1:
@@ -67,9 +69,9 @@ def batches(uids: Sequence[int], length: int = BATCH) -> Iterator[Sequence[int]]
 
 
 def windows(exists: int, length: int = SEARCH_WINDOW) -> Iterator[str]:
-    """Message sequence sets that cover a folder of `exists` messages and those that arrive meanwhile.
+    """Yields message sequence sets that cover a folder of `exists` messages and those that arrive meanwhile.
 
-    Only the last one is open: a number beyond the end, after others expunged, would be refused.
+    Only the last one is open. A server refuses a number beyond the end, which can occur after others expunge messages.
     """
     starts = range(1, exists + 1, length)
     for start in starts[:-1]:
@@ -79,7 +81,7 @@ def windows(exists: int, length: int = SEARCH_WINDOW) -> Iterator[str]:
 
 
 def pages(entries: Iterable[FolderEntry], max_messages: int, max_bytes: int, cap: int) -> Iterator[list[FolderEntry]]:
-    """Cuts entries into pages of at most so many messages and bytes; `cap` is the most that is read of one message.
+    """Cuts entries into pages of limited messages and bytes. `cap` is the most bytes that are read of one message.
 
     A message larger than a page makes a page of its own.
     """

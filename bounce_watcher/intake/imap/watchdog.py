@@ -1,4 +1,4 @@
-"""An end to whatever a server does to us: socket time-outs bound one read, this bounds the whole conversation."""
+"""Limits the time of a whole conversation with a server. Socket time-outs limit only one read."""
 
 import contextlib
 import socket
@@ -9,9 +9,9 @@ from typing import Self
 
 
 class Watchdog:
-    """Sets `overdue` after `soft`; after another `grace` cuts the connection it holds, and any that comes then.
+    """A watchdog that sets `overdue` after `soft`. After another `grace` it cuts the held connection and any later one.
 
-    A blocked or dripping read in another thread ends at once with an error. Both times begin anew with `feed`.
+    A blocked or slow read in another thread then ends at once with an error. `feed` restarts both times.
     Use as a context manager.
     """
 
@@ -42,9 +42,9 @@ class Watchdog:
         self._fed.set()
 
     def hold(self, connection: socket.socket) -> None:
-        """Watches `connection` from now on, in place of the one before.
+        """Watches `connection` from now on, instead of the previous one.
 
-        It holds a duplicate: TLS takes a socket away from its first owner, and the duplicate outlives that.
+        Holds a duplicate, because TLS takes a socket away from its first owner; the duplicate survives that.
         """
         self._replace(connection.dup())
         if self.has_cut:

@@ -1,7 +1,7 @@
-"""imaplib with bounds on what a server may make us hold: a literal, a line, and all that answers one command.
+"""imaplib with limits on what a server may make us hold in memory: a literal, a line, and the answer to one command.
 
-imaplib reads a literal of any length that the server names into memory, and any number of untagged answers. A server
-that says more than it can have been asked for is at fault, or hostile: the connection is given up before memory grows.
+imaplib reads a literal of any length that the server announces into memory, and any number of untagged answers. A
+server that sends more than we can have asked for is faulty or hostile: we give up the connection before memory grows.
 """
 
 import imaplib
@@ -22,10 +22,10 @@ class FloodError(imaplib.IMAP4.abort):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one command may be answered: bytes of one literal (RFC 3501 section 4.3), of all of it, and lines.
+    """Limits for the answer to one command: bytes of one literal (RFC 3501 section 4.3), bytes of all, and lines.
 
-    The defaults are for all but FETCH: literals are names of folders then, and the most lines come of a folder that
-    another program empties (one EXPUNGE a message).
+    The defaults are for all commands but FETCH. Their literals are names of folders, and the most lines come from a
+    folder that another program empties (one EXPUNGE for each message).
     """
 
     literal: int = 64 * KIB
@@ -37,17 +37,17 @@ USUAL = Bounds()
 
 
 def bounds_of_bodies(messages: int, length: int, longest: int) -> Bounds:
-    """For so many bodies of `length` bytes. A server that knows no partial FETCH sends the whole message instead: it is
-    taken up to the `longest` that is read of any."""
+    """Returns the limits for `messages` bodies of `length` bytes. A server without partial FETCH sends a whole message
+    instead: we accept it up to `longest`, the most that we read of any message."""
     return replace(USUAL, literal=longest + KIB, total=messages * length + longest + USUAL.total)
 
 
 _KEPT = frozenset({"CAPABILITY", "READ-ONLY", "READ-WRITE", "PREAUTH", "BYE"})
-"""Untagged answers that imaplib and imapclient look at after the next command began."""
+"""Untagged answers that imaplib and imapclient still read after the start of the next command."""
 
 
 class Wire(imaplib.IMAP4):
-    """Over a socket that `plug` opens, so that a watchdog has it before the greeting comes."""
+    """An IMAP connection over a socket that `plug` opens, so that a watchdog has it before the greeting comes."""
 
     def __init__(self, host: str, port: int, plug: Plug) -> None:
         self._plug = plug
@@ -60,7 +60,7 @@ class Wire(imaplib.IMAP4):
 
     @contextmanager
     def within(self, bounds: Bounds) -> Iterator[None]:
-        """Commands inside may be answered by so much."""
+        """Limits the answers to commands inside by `bounds`."""
         self._bounds = bounds
         try:
             yield
@@ -68,14 +68,14 @@ class Wire(imaplib.IMAP4):
             self._bounds = USUAL
 
     def send(self, data: Any) -> None:
-        """What was left of older answers is forgotten: imaplib would keep it for as long as the connection lasts."""
+        """Sends data. Drops what is left of older answers: imaplib would keep it as long as the connection lasts."""
         self._bytes = self._lines = 0
         for kind in self.untagged_responses.keys() - _KEPT:
             del self.untagged_responses[kind]
         super().send(data)
 
     def read(self, size: int) -> bytes:
-        """A literal. Raises FloodError before anything of one that is too long is read."""
+        """Reads a literal. Raises FloodError for one that is too long, before reading any of it."""
         if size > self._bounds.literal:
             raise FloodError(
                 f"the server announced a literal of {size:,} bytes, where at most {self._bounds.literal:,} were to come"
@@ -84,12 +84,12 @@ class Wire(imaplib.IMAP4):
         return super().read(size)
 
     def readline(self) -> bytes:
-        """Raises FloodError."""
+        """Reads a line. Raises FloodError."""
         try:
             line = super().readline()
         except self.abort:
             raise
-        except self.error as error:  # imaplib's own bound, after which it would go on amid the line
+        except self.error as error:  # imaplib's own limit: it would then go on in the middle of the line
             raise FloodError(f"the server sent a line without an end: {error}") from None
         self._lines += 1
         self._count(len(line))
