@@ -11,7 +11,7 @@ FIRST, LONGEST = timedelta(seconds=5), timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """The circuit breaker of one target. `failures` counts those in a row.
+    """The circuit breaker of one target. `failures` counts failures in a row.
 
     While the circuit is open, nothing is tried until `retry_at`. After that, one batch is tried (half-open). If it goes
     through, the circuit closes. Otherwise it stays open for twice as long, at most `LONGEST`.

@@ -131,7 +131,7 @@ def _by_alert(items: Iterable[OutboxItem]) -> list[_ToldAlert]:
     return list(found.values())
 
 
-# ── the way there ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the channel ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class NotifierChannel:
     """A `Channel` to a notifier. Imports Apprise with the first message: it takes half a second and some memory."""

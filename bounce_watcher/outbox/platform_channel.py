@@ -27,8 +27,9 @@ MOST = 1000
 """The most changes leased at once, unless the calls that may be under way take more. It bounds the memory."""
 
 LONGEST = timedelta(minutes=5)
-"""The longest lease: changes under way when the service died wait no longer than this.
+"""The upper limit of `longest`, and so of a lease but for a few seconds.
 
+Changes that were under way when the service died wait no longer, even if their batch could have taken longer.
 A batch that takes longer loses its lease, and its changes are made once more. On a list that does no harm.
 """
 

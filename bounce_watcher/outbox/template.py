@@ -97,7 +97,7 @@ def unknown_names(found: Template, known: Collection[str]) -> list[str]:
     return sorted(found.names - set(known))
 
 
-# ── what is let in ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what is allowed ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 _LET_IN = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.Concat,
@@ -123,7 +123,7 @@ def _is_one_expression(tree: nodes.Template) -> bool:
             return False
 
 
-# ── how values are written ──────────────────────────────────────────────────────────────────────────────────────────
+# ── how values are escaped ──────────────────────────────────────────────────────────────────────────────────────────
 
 def _in_url(value: object) -> str:
     text = "" if value is None else str(value)

@@ -240,7 +240,7 @@ def _filled(value: object, values: Mapping[str, Scalar], secret: SecretStr | Non
             return value
 
 
-# ── what can't be right ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── faults in the table ─────────────────────────────────────────────────────────────────────────────────────────────
 
 def _look_at_url(url: str) -> None:
     if not url:

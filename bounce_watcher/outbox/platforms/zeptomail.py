@@ -164,7 +164,10 @@ class ZeptoMail(HttpPlatform):
         return (yield self._request(token, method, document, **query))
 
     def _refresh(self) -> Request:
-        """https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html, as the SDK does it."""
+        """Returns the request for a new access token, as the SDK makes it.
+
+        https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html
+        """
         form: dict[str, str | SecretStr] = {
             "grant_type": "refresh_token", "client_id": self.client_id, "client_secret": self.client_secret,
             "refresh_token": self.refresh_token,
