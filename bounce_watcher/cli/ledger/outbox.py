@@ -283,7 +283,7 @@ def show_public_key(
 
     Each belongs to one of the webhook's whsk_… secrets. With a public key a receiver can verify but not sign.
     """
-    from bounce_watcher.outbox.webhook.signature import PRIVATE_MEND, public_key
+    from bounce_watcher.outbox.webhook.signature import PRIVATE_FIX, public_key
     from bounce_watcher.outbox.webhook.target import WebhookTarget
 
     settings = load_settings(config)
@@ -293,7 +293,7 @@ def show_public_key(
     keys = [key for secret in webhook.secrets if (key := public_key(secret))]
     if not keys:
         raise PermanentFailure(f"webhook {target}: its secrets are shared ones (whsec_…), which have no public key: "
-                               f"add a whsk_… one to secret or old_secrets, {PRIVATE_MEND}")
+                               f"add a whsk_… one to secret or old_secrets, {PRIVATE_FIX}")
     for key in keys:
         say(json_line({"target": target, "public_key": key}) if as_json else key)
 

@@ -21,8 +21,8 @@ SHARED, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
 SIGNATURE = "webhook-signature"
 MIN_KEY_BYTES, MAX_KEY_BYTES = 24, 64
 SEED_BYTES = 32
-MEND = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
-PRIVATE_MEND = 'make one with: echo "whsk_$(openssl rand -base64 32)"'
+FIX = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
+PRIVATE_FIX = 'make one with: echo "whsk_$(openssl rand -base64 32)"'
 
 
 def signed_headers(item_id: str, body: str, now: datetime, secrets: Sequence[SecretStr]) -> dict[str, str]:
@@ -59,23 +59,23 @@ def check_secret(text: str) -> str | None:
     if text.startswith(PRIVATE):
         return _private_fault(text)
     if not text.startswith(SHARED):
-        return f"a webhook secret begins with {SHARED}, or for ed25519 with {PRIVATE}: {MEND}"
+        return f"a webhook secret begins with {SHARED}, or for ed25519 with {PRIVATE}: {FIX}"
     key = _decoded(text.removeprefix(SHARED))
     if key is None:
-        return f"what follows {SHARED} is not base64: {MEND}"
+        return f"what follows {SHARED} is not base64: {FIX}"
     if not MIN_KEY_BYTES <= len(key) <= MAX_KEY_BYTES:
-        return f"the key has {len(key)} bytes, must have {MIN_KEY_BYTES} to {MAX_KEY_BYTES}: {MEND}"
+        return f"the key has {len(key)} bytes, must have {MIN_KEY_BYTES} to {MAX_KEY_BYTES}: {FIX}"
     return None
 
 
 def _private_fault(text: str) -> str | None:
     key = _decoded(text.removeprefix(PRIVATE))
     if key is None:
-        return f"what follows {PRIVATE} is not base64: {PRIVATE_MEND}"
+        return f"what follows {PRIVATE} is not base64: {PRIVATE_FIX}"
     if len(key) not in (SEED_BYTES, 2 * SEED_BYTES):
-        return f"the key has {len(key)} bytes, must have {SEED_BYTES}, or 64 with the public half: {PRIVATE_MEND}"
+        return f"the key has {len(key)} bytes, must have {SEED_BYTES}, or 64 with the public half: {PRIVATE_FIX}"
     if key[SEED_BYTES:] not in (b"", _public_bytes(_private_key(text))):
-        return f"the public half of the key is that of another: copy it anew, or {PRIVATE_MEND}"
+        return f"the public half of the key is that of another: copy it anew, or {PRIVATE_FIX}"
     return None
 
 
