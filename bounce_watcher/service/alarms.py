@@ -1,7 +1,7 @@
-"""Troubles that last, as alerts: a mailbox that can't be read or that gets no mail, a target that takes nothing.
+"""Raises alerts for lasting troubles: a mailbox that can't be read or gets no mail, a target that takes nothing.
 
-They are kept in the ledger as those on reports are, so that a restart neither forgets nor repeats one. A ledger that
-can't be used holds none: of that the notifiers are told past it.
+The ledger keeps these alerts like those on reports, so a restart neither forgets nor repeats one. If the ledger itself
+can't be used, it holds no alert: the notifiers are then told directly.
 """
 
 import math
@@ -36,12 +36,15 @@ from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 
 Of = tuple[AlertKind, Subject]
-"""What an alert is: its kind, and what it is about."""
+"""What identifies an alert: its kind and its subject."""
 
 KINDS = (AlertKind.MAILBOX, AlertKind.QUIET, AlertKind.TARGET)
 
 SETTLED = timedelta(hours=2)
-"""A mailbox is read for so long on end before it is called quiet: once a server is back, mail is tried again later."""
+"""How long a mailbox must be read without a break before it is called quiet.
+
+After an outage senders try their mail again later, so a server that is just back may still look quiet.
+"""
 
 _HOUR = timedelta(hours=1)
 
@@ -50,7 +53,7 @@ _HOUR = timedelta(hours=1)
 class Lasting:
     """A trouble that is worth an alert. `quote` is what the other side said, masked.
 
-    `raised_at`: None where it is the same as `since`. `count`, `alarm_from` and `usual` as in `Alert`.
+    `raised_at` is None if it equals `since`. `count`, `alarm_from` and `usual` are as in `Alert`.
     """
 
     of: Of
@@ -65,14 +68,14 @@ class Lasting:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """`sound`: what is known to be well. What is in neither (nothing was tried yet) keeps the alert that it has."""
+    """What a look found. `sound`: known to be well. What is in neither keeps its alert: nothing was tried yet."""
 
     lasting: Mapping[Of, Lasting]
     sound: frozenset[Of]
 
 
 class Alarms:
-    """Looked at each minute. Never raises a BounceWatcherError."""
+    """Checks for lasting troubles each minute. Never raises a BounceWatcherError."""
 
     def __init__(
         self, settings: Settings, ledger: Ledger, state: Callable[[], ServiceState], troubles: Troubles,
@@ -136,7 +139,7 @@ def findings(
     settings: Settings, state: ServiceState, queues: Mapping[str, Queue], paces: Mapping[str, ArrivalRate],
     now: datetime
 ) -> Findings:
-    """Pure. What targets are still to be told, and how mail comes to mailboxes, is as the ledger says."""
+    """Returns what lasts and what is sound. Pure: the ledger's queues and arrival rates are passed in."""
     lasting = [
         *_mailboxes(settings.unread_after, state, now), *_quiet(state, paces, now),
         *_targets(settings, state, queues, now),
@@ -203,7 +206,10 @@ def _targets(
 
 
 def _is_told(name: str, trouble: Trouble | None, queue: Queue, state: ServiceState) -> bool:
-    """A trouble that nothing is left of may be over: nobody tries."""
+    """Checks whether a target takes what it is sent.
+
+    An empty queue counts as well: a trouble with nothing left to send may be over, but nobody tries.
+    """
     taken = state.counted.get(What.TRIES, {}).get((name, Disposition.DELIVERED), 0) > 0
     return not queue.dead and (not queue.due or (trouble is None and taken))
 
@@ -223,7 +229,7 @@ class LedgerAlarm:
         self._told: set[str] = set()
 
     def look(self, trouble: Trouble | None, now: datetime) -> None:
-        """Who could not be told is told with the next look."""
+        """Tells every notifier that does not know yet. One that can't be reached is told at the next look."""
         lasts = trouble is not None and self._limit is not None and now - trouble.since >= self._limit
         if trouble is not None and not lasts:
             return

@@ -1,4 +1,4 @@
-"""Who hears of what: the webhooks and platforms of the config, in shadow mode none of them; and the operator."""
+"""Decides who is told what: the configured webhooks and platforms (none in shadow mode), and the operator."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,27 +12,27 @@ from bounce_watcher.policy.settings import Mode
 
 
 def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]]:
-    """The outbox rows that an occurrence makes under these settings, each under a webhook-id of its own.
+    """Returns a function that makes the outbox items for an occurrence, each with its own webhook-id.
 
-    In shadow mode the operator hears of alerts all the same.
+    In shadow mode the operator is still told of alerts.
     """
     targets = settings.receivers if settings.policy.mode is Mode.ENFORCE else settings.notifiers
 
     def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
         if is_forgotten(occurrence.recipient):
-            return ()  # under that name nobody knows it
+            return ()  # nobody else knows the recipient under its hashed name
         return notices(occurrence, targets, _new_id)
 
     return announce
 
 
 def enforced(settings: Settings) -> Settings:
-    """The same settings, were the mode "enforce"."""
+    """Returns the same settings with the mode "enforce"."""
     return replace(settings, policy=replace(settings.policy, mode=Mode.ENFORCE))
 
 
 def who_hears(settings: Settings) -> str:
-    """What becomes of a change made just now, for the person who made it."""
+    """Tells the person who just made a change what becomes of it."""
     if settings.policy.mode is Mode.SHADOW:
         return "nobody is told, for the mode is shadow"
     return "targets are told with the next poll"

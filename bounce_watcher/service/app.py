@@ -1,4 +1,4 @@
-"""The service: scheduler, signals, watchdog. What the jobs do stands in watching.py."""
+"""The service: scheduler, signals, watchdog. What the jobs do is in watching.py."""
 
 import signal
 import threading
@@ -44,18 +44,17 @@ DELIVER_EVERY = timedelta(seconds=5)
 EXPIRE_EVERY = timedelta(minutes=1)
 PURGE_EVERY = timedelta(hours=1)
 HEARTBEAT = timedelta(seconds=15)
-"""How often the main thread looks up where no watchdog asks for another rhythm."""
+"""How often the main thread checks for work if no watchdog asks for another interval."""
 
 Beside = Callable[[Settings, Ledger, Callable[[], list[str]], Callable[[], ServiceState]], AbstractContextManager[None]]
-"""Something that lives as long as a service does. It is given what tells which mailboxes are stuck, and how all stands.
-"""
+"""Something that lives as long as a service. Its last arguments return the stuck mailboxes and the service's state."""
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-"""Blocked in every thread and waited for in the main one: no handler ever runs between two instructions."""
+"""Signals that every thread blocks and the main one waits for: no handler ever runs between two instructions."""
 
 
 class _Threads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler 3 carries no types
-    """Runs jobs on a pool of ours: APScheduler's own can't be waited for without its locks."""
+    """Runs jobs on our own pool: waiting for APScheduler's own pool takes its locks."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         super().__init__(pool)
@@ -65,7 +64,7 @@ class Service:
     """Everything that runs under one configuration, from `with` to the end of its block."""
 
     def __init__(self, settings: Settings, ledger: Ledger, counts: Counts | None = None) -> None:
-        """`counts` goes on from a service before this one in the same process."""
+        """`counts` continues from an earlier service in the same process."""
         self._started_at = utcnow()
         self._settings = settings
         self._ledger = ledger
@@ -93,7 +92,7 @@ class Service:
             if job.account.idle
         ]
         jobs = len(self._mailboxes) + len(self._deliverers) + 4
-        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="job")  # one each: none waits for another
+        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="job")  # one each: no job waits for another
         self._scheduler = self._new_scheduler()
 
     def _new_scheduler(self) -> Any:
@@ -136,7 +135,7 @@ class Service:
         return run
 
     def _run_at(self, job: str, at: datetime) -> None:
-        """A job that is gone belongs to a service that is stopping."""
+        """Moves a job's next run. Ignores a job that is gone: the service is stopping."""
         try:
             self._scheduler.modify_job(job, next_run_time=at)
         except JobLookupError:
@@ -147,11 +146,12 @@ class Service:
             self._run_at(_target_job(deliverer), utcnow())
 
     def stuck(self) -> list[str]:
-        """Mailboxes that have made no progress for longer than they may: the watchdog must not be fed."""
+        """Returns mailboxes that have made no progress for too long. The watchdog must not be fed while there are any.
+        """
         return self._progress.stuck()
 
     def state(self) -> ServiceState:
-        """How all stands at this moment. For any thread."""
+        """Returns the current state of everything. May be called from any thread."""
         troubles, ages, stuck = self._troubles.open(), self._progress.ages(), set(self.stuck())
         return ServiceState(
             self._started_at, self._settings.policy.mode,
@@ -179,7 +179,7 @@ class Service:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Finishes the pages and the requests in hand."""
+        """Finishes the current pages and requests, then stops."""
         self._stop.set()
         self._scheduler.shutdown(wait=False)
         self._threads.shutdown(wait=True)
@@ -195,10 +195,10 @@ def _target_job(deliverer: Deliverer) -> str:
 
 
 def run(config_path: Path, beside: Beside) -> int:
-    """The service in the foreground until SIGTERM or SIGINT, and `beside` with it. Returns the exit status.
+    """Runs the service in the foreground until SIGTERM or SIGINT, and `beside` with it. Returns the exit status.
 
-    SIGHUP reads the configuration again and keeps the old one if the new one is bad.
-    Raises ConfigError for a bad configuration at start, PermanentFailure for a ledger that a person must fix.
+    SIGHUP reads the configuration again and keeps the old one if the new one is bad. Raises ConfigError for a bad
+    configuration at start, PermanentFailure for a ledger that a person must fix.
     """
     resource_tracker.ensure_running()  # it unblocks SIGTERM and SIGINT in the thread that starts it
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -225,7 +225,7 @@ def _introduce(settings: Settings) -> None:
 
 
 def _open_patiently(settings: Settings) -> Ledger | None:
-    """The ledger, however long its server takes to come up; None when a signal to stop came first."""
+    """Opens the ledger, however long its server takes to come up. Returns None if a signal to stop came first."""
     troubles, failures = Troubles(), 0
     while True:
         try:
@@ -241,7 +241,7 @@ def _open_patiently(settings: Settings) -> Ledger | None:
 
 
 def _serve(service: Service, config_path: Path) -> Settings | None:
-    """Feeds the watchdog until a signal comes. The settings to go on with, or None to stop."""
+    """Feeds the watchdog until a signal comes. Returns the settings to continue with, or None to stop."""
     rhythm = watchdog_interval() or HEARTBEAT
     while True:
         received = _next_signal(rhythm)
@@ -277,6 +277,6 @@ def _reloaded(config_path: Path) -> Settings | None:
 
 
 def _next_signal(wait: timedelta) -> int | None:
-    """The next of SIGNALS within `wait`, or None."""
+    """Returns the next of SIGNALS within `wait`, or None."""
     received = signal.sigtimedwait(SIGNALS, wait.total_seconds())
     return received.si_signo if received else None

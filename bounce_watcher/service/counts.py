@@ -1,4 +1,4 @@
-"""What a service has done since it began, in numbers that only grow."""
+"""Counters of what a service has done since it began. They only grow."""
 
 import threading
 from collections import defaultdict
@@ -17,28 +17,28 @@ Labels = tuple[str, ...]
 
 @unique
 class What(StrEnum):
-    """What is counted, by which labels."""
+    """What is counted, and by which labels."""
 
     MESSAGES = "messages"          # mailbox, kind: read, and not known before
-    FILED = "filed"                # mailbox, place: moved away, known or not
-    VERDICTS = "verdicts"          # type, reason of the events that are new, see `verdict_of`
+    FILED = "filed"                # mailbox, place: moved away, whether known or not
+    VERDICTS = "verdicts"          # type, reason: of new events, see `verdict_of`
     PASSES = "passes"              # mailbox, outcome
-    PASS_SECONDS = "pass_seconds"  # mailbox: all passes together that met no failure
-    TRIES = "tries"                # target, outcome: one a delivery and try
+    PASS_SECONDS = "pass_seconds"  # mailbox: total of all passes without a failure
+    TRIES = "tries"                # target, outcome: one per delivery and try
 
 
 Counted = Mapping[What, Mapping[Labels, float]]
 
 
 class Counts:
-    """Thread-safe. Of a process: it begins at nothing each time, which is what a monitoring system expects."""
+    """Counters of a process. Thread-safe. They start at zero with each process, as monitoring systems expect."""
 
     def __init__(self) -> None:
         self._numbers: dict[What, defaultdict[Labels, float]] = {what: defaultdict(float) for what in What}
         self._lock = threading.Lock()
 
     def expect(self, what: What, labels: Iterable[Labels]) -> None:
-        """These may be counted: until then they stand at zero, so that the first one is seen to be an increase."""
+        """Sets labels that may be counted to zero, so that monitoring sees the first one as an increase."""
         with self._lock:
             for each in labels:
                 self._numbers[what].setdefault(each, 0)
@@ -53,7 +53,7 @@ class Counts:
 
 
 def expect(counts: Counts, settings: Settings) -> None:
-    """Everything that may be counted under these settings."""
+    """Sets everything that may be counted under these settings to zero."""
     mailboxes = [mailbox.name for mailbox in settings.mailboxes]
     counts.expect(What.MESSAGES, product(mailboxes, Kind))
     counts.expect(What.FILED, product(mailboxes, Destination))

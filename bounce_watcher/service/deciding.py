@@ -1,4 +1,4 @@
-"""The policy of a configuration as the ledger takes it."""
+"""Turns a configuration's policy into the form that the ledger takes."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The outbox to its receivers: lease, send, write down what came of it."""
+"""Sends the outbox to its targets: leases items, sends them, and records the results."""
 
 import random
 import threading
@@ -25,25 +25,25 @@ from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import Troubles
 
 BEGUN = timedelta(seconds=5)
-"""What was leased is begun within this, or given back."""
+"""A leased item is begun within this time, or its lease is given back."""
 
 SLACK = timedelta(seconds=10)
 
 UNWRITTEN = 2
-"""For each call that may be under way, so many batches are sent at most before what came of them is written.
+"""How many batches per concurrent call are sent at most before their results are recorded.
 
-What was sent and is not written when the service dies is sent again, so this is small; but more than one, so that no
-call waits for the ledger.
+If the service dies, batches that were sent but not recorded are sent again, so this is small. It is more than one, so
+that no call waits for the ledger.
 """
 
 
 _STOPPING = frozenset({Disposition.RETRY, Disposition.GONE})
-"""After a turn of nothing else there is no use in another one now."""
+"""After a turn with only these results there is no point in another turn now."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What is sent of one lease: nothing is begun after `until`, after `stop`, or once the receiver has failed."""
+    """The sending of one lease. Nothing is begun after `until`, after `stop`, or once the target has failed."""
 
     stop: threading.Event
     until: datetime
@@ -56,9 +56,9 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """A batch and what came of it, nothing where it was not begun; an empty one where a newer state overtook it all.
+    """A batch and its results: no attempts if it was not begun, no items if newer states replaced them all.
 
-    `taken`: what the receiver had taken before.
+    `taken`: how many items the target had taken when the try began.
     """
 
     items: Sequence[OutboxItem]
@@ -71,15 +71,15 @@ class _Try:
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is use in another turn now."""
+        """Checks whether another turn now makes sense."""
         return not self.items or any(attempt.disposition not in _STOPPING for attempt in self.attempts)
 
 
 @dataclass(frozen=True, slots=True)
 class DispatchReport:
-    """One round for one target: items by what their try came to; `retried` are due again.
+    """The result of one round for one target: items by the outcome of their try. `retried` items are due again.
 
-    `disabled`: the receiver said 410 and is left alone from now on, until `outbox retry --target` or a new URL.
+    `disabled`: the target answered 410 and gets nothing more, until `outbox retry --target` or a new URL.
     """
 
     target: str
@@ -94,32 +94,32 @@ class DispatchReport:
 
 
 class Deliverer:
-    """Sends what is due for one target. One round at a time; close it at the end."""
+    """Sends what is due for one target, one round at a time. Close it at the end."""
 
     def __init__(
         self, ledger: Ledger, target: Receiver, troubles: Troubles,
         jitter: Callable[[], float] = random.random, counts: Counts | None = None,
     ) -> None:
-        """Raises PermanentFailure where the target can't be used at all."""
+        """Raises PermanentFailure if the target can't be used at all."""
         self.target = target.name
         self.about = target.about
         self._keeps = target.streams if target.keeps_state else None
         self._ledger = ledger
         self._channel = channel_to(target)
-        # so what is begun last is over by then, and after a crash nothing waits for longer
+        # long enough for whatever begins last to end, short enough that a crash delays nothing for longer
         self._lease = BEGUN + self._channel.longest + SLACK
         self._circuit = Circuit()
         self._jitter = jitter
         self._troubles = troubles
         self._counts = counts or Counts()
-        self._taken = 0  # what the receiver took so far
+        self._taken = 0  # how many items the target has taken so far
         self._threads = ThreadPoolExecutor(self._channel.slots, thread_name_prefix=target.label.replace(" ", "-"))
 
     def round(self, stop: threading.Event) -> DispatchReport:
-        """Sends until nothing is due, `stop` is set, or a whole turn met a receiver that takes nothing.
+        """Sends until nothing is due, `stop` is set, or a whole turn gets nothing through.
 
-        A receiver that fails as a whole is left alone for a while: see `Circuit`. Never raises a BounceWatcherError;
-        what is not concluded is sent again when its lease runs out.
+        A target that fails as a whole is left alone for a while: see `Circuit`. Never raises a BounceWatcherError.
+        Items without a recorded result are sent again when their lease runs out.
         """
         report = DispatchReport(self.target)
         try:
@@ -139,7 +139,7 @@ class Deliverer:
                 self._ledger.outbox.supersede_stale(self.target, utcnow(), self._keeps)
 
     def _turn(self, stop: threading.Event) -> list[_Try]:
-        """What is leased at once, by as many calls at a time as may be; a single call while the circuit is open."""
+        """Sends one lease, with as many calls at a time as are allowed: a single one while the circuit is open."""
         turn = _Turn(stop, utcnow() + BEGUN)
         with self._troubles.guard(LEDGER, by_kind=True):
             items = self._ledger.outbox.lease(self.target, utcnow(), self._lease, self._channel.room, self._keeps)
@@ -162,7 +162,7 @@ class Deliverer:
                 self._ledger.outbox.give_back(items)
 
     def _judged(self, attempts: Sequence[Attempt]) -> Circuit:
-        """Who says how long to be left alone means it, whatever was taken before."""
+        """Returns the circuit after these attempts. Obeys a target that asks for a wait, whatever it took before."""
         waits = [attempt.leave_alone for attempt in attempts if attempt.leave_alone is not None]
         asked = max(waits, default=None)
         none_taken = not any(attempt.disposition is Disposition.DELIVERED for attempt in attempts)
@@ -170,16 +170,16 @@ class Deliverer:
         return self._circuit.after(failed=failed, now=utcnow(), asked=asked, jitter=self._jitter())
 
     def _send(self, turn: _Turn, items: Sequence[OutboxItem]) -> _Try:
-        """One try, unless the turn is over: then none. Runs in a thread of its own.
+        """Makes one try, or none if the turn is over. Runs in its own thread.
 
-        What a newer state has overtaken while it waited here is not sent.
+        Does not send items that a newer state has replaced while they waited here.
         """
         if turn.is_over:
             return _Try(items, ())
         try:
             items = self._ledger.outbox.still_wanted(items, self._keeps)
         except BounceWatcherError:
-            return _Try(items, ())  # which is told of where the rest is written or given back
+            return _Try(items, ())  # the failure is reported where the other items are written or given back
         if not items:
             return _Try((), ())
         taken = self._taken
@@ -192,9 +192,9 @@ class Deliverer:
         return _Try(items, attempts, taken)
 
     def _write(self, tries: Sequence[_Try]) -> None:
-        """A failing receiver is logged once, by its answer, not once an item.
+        """Records results. Logs a failing target once for its answer, not once for each item.
 
-        A try that fails after another that began no earlier was taken tells of a trouble that is over.
+        A failed try raises no trouble if the target has taken something since that try began: the trouble is over.
         """
         outcomes = [outcome for each in tries for outcome in each.outcomes]
         if outcomes:
@@ -233,9 +233,9 @@ def _through(
     threads: ThreadPoolExecutor, send: Callable[[Sequence[OutboxItem]], _Try], batches: Sequence[Sequence[OutboxItem]],
     at_once: int,
 ) -> Generator[list[_Try], None, None]:
-    """Sends all in their order and yields what has ended, as soon as anything has.
+    """Sends all batches in order and yields finished tries as soon as there are any.
 
-    `at_once` are sent at most, or wait for it, or are not yielded yet. Close it: it waits for what is under way.
+    At most `at_once` batches are sent, wait to be sent, or are not yielded yet. Close it: it waits for running calls.
     """
     waiting, ended = deque(batches), SimpleQueue[Future[_Try]]()
     calls = set[Future[_Try]]()
@@ -257,7 +257,7 @@ def _through(
 def deliver_all(
     settings: Settings, ledger: Ledger, troubles: Troubles, stop: threading.Event
 ) -> tuple[DispatchReport, ...]:
-    """One round for every target, side by side: a slow one holds up only its own."""
+    """Makes one round for every target, in parallel: a slow target delays only its own items."""
     if not settings.receivers:
         return ()
     with ExitStack() as stack, ThreadPoolExecutor(len(settings.receivers)) as threads:
@@ -266,7 +266,7 @@ def deliver_all(
             stack.callback(each.close)
         try:
             return tuple(threads.map(lambda each: each.round(stop), deliverers))
-        except BaseException:  # Ctrl-C: the requests in hand, no more
+        except BaseException:  # on Ctrl-C only the current requests are finished
             stop.set()
             raise
 

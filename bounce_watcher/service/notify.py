@@ -1,4 +1,4 @@
-"""sd_notify: what systemd is told of a service's state (sd_notify(3), sd_watchdog_enabled(3))."""
+"""sd_notify: reports the service's state to systemd (sd_notify(3), sd_watchdog_enabled(3))."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 
 def notify(*lines: str) -> None:
-    """Sends the lines ("READY=1", "STATUS=…") to the service manager; does nothing where none asked for them."""
+    """Sends the lines ("READY=1", "STATUS=…") to the service manager. Does nothing if there is none."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -16,17 +16,17 @@ def notify(*lines: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
         try:
             channel.sendto("\n".join(lines).encode(), address)
-        except OSError:  # a manager that went away is no reason to stop watching
+        except OSError:  # a manager that is gone is no reason to stop watching
             return
 
 
 def reloading() -> None:
-    """RELOADING=1 wants the time at which the reload began, in microseconds of the monotonic clock."""
+    """Sends RELOADING=1 with the time at which the reload began, in microseconds of the monotonic clock."""
     notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def watchdog_interval() -> timedelta | None:
-    """How often to send WATCHDOG=1: half of what the manager allows. None where it watches not, or not us."""
+    """Returns how often to send WATCHDOG=1: half of what the manager allows. None if it does not watch this process."""
     limit = os.environ.get("WATCHDOG_USEC", "")
     owner = os.environ.get("WATCHDOG_PID", "")
     if not limit.isdecimal() or int(limit) == 0 or (owner and owner != str(os.getpid())):

@@ -1,11 +1,11 @@
-"""The ledger behind a configuration, with its schema brought up to date."""
+"""Opens the ledger of a configuration and brings its schema up to date."""
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """Connects, applies pending migrations and makes the webhooks known. The caller closes it.
+    """Connects, applies pending migrations and registers the webhooks. The caller closes the ledger.
 
     Raises TemporaryFailure while the server is away, PermanentFailure for what a person must fix.
     """
@@ -19,7 +19,7 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 def open_to_look(settings: Settings) -> Ledger:
-    """As `open_ledger`, for those who only look: the webhooks do not change by it."""
+    """Opens the ledger like `open_ledger`, for callers that only read: it does not change the registered webhooks."""
     ledger = Ledger.connect(settings.database_url.get_secret_value())
     try:
         ledger.upgrade()

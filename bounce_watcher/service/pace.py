@@ -1,4 +1,4 @@
-"""Who is not to be bothered too often."""
+"""Limits how often something is done."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from bounce_watcher.service.clock import utcnow
 
 
 class Cooldown:
-    """Lets something succeed at most once in `every`; what fails may be tried again at once. For one thread."""
+    """Lets something succeed at most once in `every`. A failure may be tried again at once. For one thread."""
 
     def __init__(self, every: timedelta, now: Callable[[], datetime] = utcnow) -> None:
         self._every = every
@@ -16,7 +16,7 @@ class Cooldown:
 
     @property
     def allows(self) -> bool:
-        """A clock that was set back holds nothing up."""
+        """Checks whether the time has passed. A clock that was set back delays nothing."""
         return self._last is None or not timedelta(0) <= self._now() - self._last < self._every
 
     def succeeded(self) -> None:

@@ -1,4 +1,4 @@
-"""One pass over a mailbox: read, write down, settle; and `poll`, one pass over all of them and over the outbox."""
+"""One pass over a mailbox: read, record, settle; and `poll`, one pass over all mailboxes and the outbox."""
 
 import contextlib
 import threading
@@ -30,9 +30,9 @@ from bounce_watcher.words.obstacles import told
 
 @dataclass(frozen=True, slots=True)
 class PassReport:
-    """One pass over one mailbox. `unfinished`: its deadline came before its end. `failure`: why it broke off.
+    """The result of one pass. `unfinished`: its deadline came before its end. `failure`: why it broke off.
 
-    `obstacles`: what kept mail that was read from being filed, or a message from being read whole.
+    `obstacles`: what kept mail from being filed, or a message from being read whole.
     """
 
     mailbox: str
@@ -49,13 +49,15 @@ class PollReport:
 
     @property
     def ok(self) -> bool:
-        """Every mailbox was read to its end, and its mail filed. A webhook that was not taken is tried again and is no
-        failure."""
+        """Checks whether every mailbox was read to its end and its mail filed.
+
+        A webhook that was not taken is no failure: it is tried again.
+        """
         return all(each.failure is None and not each.obstacles for each in self.passes)
 
 
 class Poller:
-    """Makes passes, for all mailboxes of a process. Thread-safe; `stop` ends every pass after the pages in hand."""
+    """Makes passes for all mailboxes of a process. Thread-safe. `stop` ends every pass after its current pages."""
 
     def __init__(
         self, recorder: Recorder, unfiled: UnfiledMail, troubles: Troubles, stop: threading.Event,
@@ -71,12 +73,16 @@ class Poller:
         self._read: dict[str, datetime] = {}
 
     def read_until(self, accounts: Sequence[ImapAccount], now: datetime) -> datetime | None:
-        """Until when all of these have been read to their end; `now` where there are none, None where one never was."""
+        """Returns the time until which all accounts have been read to their end.
+
+        That is `now` if there are no accounts, and None if one of them was never read to its end.
+        """
         read = [self._read.get(account.name) for account in accounts]
         return None if None in read else min([now, *(at for at in read if at)])
 
     def run(self, account: ImapAccount, on_page: Callable[[PassTotals], None] = lambda _: None) -> PassReport:
-        """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
+        """Makes one pass. Never raises a BounceWatcherError: the report says what went wrong, and the log does so once.
+        """
         total, begun = PassTotals(), utcnow()
 
         def settle(places: Destinations, totals: PassTotals) -> None:
@@ -118,7 +124,7 @@ class Poller:
 
 
 def filing_of(mailbox: str) -> About:
-    """What troubles with filing a mailbox's mail are about: it is read all the same."""
+    """Names the subject of troubles with filing a mailbox's mail. They do not stop the mailbox from being read."""
     return About(AboutKind.FILING, mailbox)
 
 
@@ -133,7 +139,7 @@ def _log_page(account: ImapAccount, totals: PassTotals) -> None:
 def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda _: None) -> PollReport:
     """Drains every mailbox, each in its own thread, then sends what is due. Raises what `open_ledger` raises.
 
-    `on_page` is called, in any of these threads, with what each page came to.
+    `on_page` is called with the totals of each page, in any of these threads.
     """
     stop, troubles = threading.Event(), Troubles()
     ledger = open_ledger(settings)
@@ -152,7 +158,7 @@ def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda
 
 
 def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals], None]) -> tuple[PassReport, ...]:
-    """Every mailbox to its end. Whatever breaks in (Ctrl-C) lets each one finish the pages in hand, no more."""
+    """Reads every mailbox to its end. On an interruption (Ctrl-C) each one only finishes its current pages."""
     if not settings.mailboxes:
         return ()
 
@@ -166,6 +172,6 @@ def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals]
     with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:
         try:
             return tuple(threads.map(drain, settings.mailboxes))
-        except BaseException:  # leaving the block waits for the threads
+        except BaseException:  # leaving the `with` block waits for the threads
             poller.stop.set()
             raise

@@ -1,4 +1,4 @@
-"""Which parts of the service have moved lately: what the watchdog is fed on."""
+"""Tracks which parts of the service have made progress lately, to decide whether to feed the watchdog."""
 
 import threading
 import time
@@ -6,7 +6,8 @@ from datetime import timedelta
 
 
 class Progress:
-    """Thread-safe. Times are seconds of the monotonic clock, so a clock that is set does not bark."""
+    """When each part last made progress. Thread-safe. Uses the monotonic clock, so setting the clock raises no alarm.
+    """
 
     def __init__(self) -> None:
         self._patience: dict[str, float] = {}
@@ -14,7 +15,7 @@ class Progress:
         self._lock = threading.Lock()
 
     def expect(self, name: str, patience: timedelta) -> None:
-        """From now on `name` must move at least once in `patience`."""
+        """Requires that `name` makes progress at least once in `patience` from now on."""
         with self._lock:
             self._patience[name] = patience.total_seconds()
             self._last[name] = time.monotonic()
@@ -24,13 +25,13 @@ class Progress:
             self._last[name] = time.monotonic()
 
     def ages(self) -> dict[str, float]:
-        """Since when each has not moved, in seconds."""
+        """Returns for how many seconds each part has made no progress."""
         now = time.monotonic()
         with self._lock:
             return {name: now - last for name, last in self._last.items()}
 
     def stuck(self) -> list[str]:
-        """Names that have not moved for longer than they may."""
+        """Returns the parts that have made no progress for longer than they may."""
         now = time.monotonic()
         with self._lock:
             return [name for name, last in self._last.items() if now - last > self._patience[name]]

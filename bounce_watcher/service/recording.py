@@ -1,4 +1,4 @@
-"""Pages of messages into the ledger: analysed in other processes, judged and written here, one transaction a page."""
+"""Records pages of messages in the ledger: other processes analyse them, this one writes, one transaction per page."""
 
 import threading
 from collections import deque
@@ -24,17 +24,17 @@ from bounce_watcher.service.trouble import ReportedFailure, Troubles
 from bounce_watcher.words import grounds as words
 
 SETTLE_PAGES = 4
-"""Pages whose mail is filed together. A crash before that makes no more than these come again, to no effect."""
+"""How many pages have their mail filed together. After a crash at most these are read again, without effect."""
 
 Destinations = Mapping[Destination, Sequence[RawMessage]]
 
 
 @dataclass(frozen=True, slots=True)
 class PassTotals:
-    """What a run of pages came to. `messages` were read; the rest is what they added to the ledger.
+    """The totals of several pages. `messages` were read; the other numbers are what they added to the ledger.
 
-    `doubted` of the messages contradict the token that they came with: forged or mixed up, and gone to review.
-    `opt_outs` wait there as well, until a person has dealt with them.
+    `doubted` messages contradict the token that they carry (forged or mixed up) and went to review. `opt_outs` are in
+    review as well, until a person has dealt with them.
     """
 
     messages: int = 0
@@ -56,7 +56,7 @@ class PassTotals:
 
 
 class Recorder:
-    """Writes pages down. Shared by all mailboxes; thread-safe as far as the ledger and the analyser are."""
+    """Records pages. All mailboxes share it; it is as thread-safe as the ledger and the analyser are."""
 
     def __init__(
         self, settings: Settings, ledger: Ledger, analyser: Analyser, troubles: Troubles, counts: Counts | None = None
@@ -76,11 +76,11 @@ class Recorder:
         settle: Callable[[Destinations, PassTotals], None],
         stop: threading.Event,
     ) -> PassTotals:
-        """Takes pages until there are none or `stop` is set; calls `settle` for some at a time once they are committed.
+        """Takes pages until there are none or `stop` is set. Calls `settle` for several at once after commit.
 
-        `pages` and `settle` run in the caller's thread, so they may share a connection; meanwhile a thread of its own
-        writes pages in their order, and processes analyse those behind them. What was fetched when `stop` came is
-        finished. Raises ReportedFailure, TemporaryFailure or PermanentFailure; pages not settled by then come again.
+        `pages` and `settle` run in the caller's thread, so they may share a connection. Meanwhile a separate thread
+        writes the pages in order, and processes analyse the next ones. What was fetched before `stop` is finished.
+        Raises ReportedFailure, TemporaryFailure or PermanentFailure; pages not settled by then are read again.
         """
         under_way, settling = deque[Future[_Written]](), _Settling(settle)
         with ThreadPoolExecutor(1, thread_name_prefix="ledger") as writer:
@@ -97,10 +97,10 @@ class Recorder:
         return settling.total
 
     def expire(self, now: datetime, read_until: datetime | None = None) -> int:
-        """Releases what is suppressed no longer than until `now`, and tells the platforms. Alerts and waits end too.
+        """Releases suppressions that end by `now`, and tells the platforms. Ends alerts and waits too.
 
-        `read_until` is until when all mailboxes have been read, None = nobody knows. What is unread may hold the alarm
-        that a suppression waits for; but a mailbox may never be back, so for that it waits once as long and no longer.
+        `read_until` is the time until which all mailboxes have been read, None if unknown. Unread mail may hold the
+        alarm that a suppression waits for. But a mailbox may never come back, so this at most doubles the wait.
         """
         wait = self._policy.guard.wait
         with self._troubles.guard(LEDGER, by_kind=True):
@@ -121,7 +121,7 @@ class Recorder:
         return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())), doubted))
 
     def _count(self, page: Sequence[RawMessage], outcome: PageOutcome) -> None:
-        """A page is of one mailbox, or of files."""
+        """Counts a page, which comes from one mailbox or from files."""
         mailbox = page[0].mailbox or "" if page else ""
         for kind, number in outcome.kinds.items():
             self._counts.add(What.MESSAGES, mailbox, kind, number=number)
@@ -131,14 +131,14 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A page that is committed, and where its mail goes now."""
+    """A committed page, and where its mail is to be filed."""
 
     places: Destinations
     totals: PassTotals
 
 
 class _Settling:
-    """Committed pages whose mail is filed some at a time: a server's price for moving mail is by the command."""
+    """Committed pages whose mail is filed several at a time: the cost of moving mail is per command."""
 
     def __init__(self, settle: Callable[[Destinations, PassTotals], None]) -> None:
         self.total = PassTotals()
@@ -164,7 +164,7 @@ class _Settling:
 
 
 def _until_it_fails(write: Callable[[Ticket], _Written]) -> Callable[[Ticket], _Written]:
-    """Pages are written in their order: behind one that could not be, none is."""
+    """Wraps `write` so that pages are written in order: after one page fails, none behind it is written."""
     failed = threading.Event()
 
     def guarded(ticket: Ticket) -> _Written:
@@ -204,13 +204,16 @@ def _destinations(
 
 
 def _destination(each: Analysed, named: Set[str]) -> Destination:
-    """A report that names nobody needs no person where the ledger knew whom it is about; an opt-out always does."""
+    """Returns where a message is filed.
+
+    A report that names nobody needs no person if the ledger knew whom it is about. An opt-out always needs one.
+    """
     is_named = each.record is not None and each.record.digest in named and not each.record.opt_outs
     return Destination.PROCESSED if is_named else each.destination
 
 
 def _doubt(each: Analysed) -> Doubt | None:
-    """Why a report is forged or mixed up. Names no address."""
+    """Returns why a report is forged or mixed up, or None. Names no address."""
     events = each.record.events if each.record else ()
     return next((event.doubt for event in events if event.doubt), None)
 

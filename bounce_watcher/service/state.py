@@ -1,4 +1,4 @@
-"""How a running service stands just now, for whoever shows it."""
+"""The current state of a running service, for those who display it."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -15,18 +15,18 @@ from bounce_watcher.service.counts import Counted
 from bounce_watcher.service.trouble import Trouble
 
 _BREAK = timedelta(hours=1)
-"""So long after a pass was due, mail may have met a server that was away, and comes late."""
+"""If a pass is late by more than this, the server may have been away, and its mail comes late."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxState:
-    """One mailbox. Times are aware; None = not yet since the service began, or no such.
+    """The state of one mailbox. Times are aware. None means not since the service began, or that there is none.
 
-    `folder` names all that are watched, with commas. `last_read_at`: the end of the last pass that met no failure,
-    `pass_seconds` what it took. `waiting` messages are unsettled, as the latest pass found them; the oldest came at
-    `oldest_waiting_at`, the newest seen at `newest_at`. `read` counts messages since the service began.
-    `moved_at`: its last sign of life; `stopped`: that is longer ago than it may be, and the watchdog starves.
-    `read_since`: the first pass that met no failure, since the service began or since a long time without one.
+    `folder` names all watched folders, separated by commas. `last_read_at` is the end of the last pass without a
+    failure, `pass_seconds` how long it took. `waiting` is the number of unsettled messages that the latest pass found;
+    the oldest came at `oldest_waiting_at`, the newest seen at `newest_at`. `read` counts messages since the service
+    began. `moved_at` is its last sign of life; `stopped` means that this is too long ago and the watchdog is not fed.
+    `read_since` is the first pass without a failure, since the service began or since a long time without one.
     """
 
     name: str
@@ -49,9 +49,9 @@ class MailboxState:
         return self.last_read_at is not None and self.trouble is None and not self.stopped
 
     def is_quiet(self, pace: ArrivalRate) -> bool:
-        """Whether its latest pass found that no mail has come for longer than is usual: of later nobody knows.
+        """Checks whether, as of its latest pass, no mail has come for longer than usual. Nothing is known of later.
 
-        What lies in one that is not read, or not to its end, is not known either.
+        False for a mailbox that is not read, or not to its end, as nobody knows what it holds.
         """
         read_at = self.last_read_at if self.is_read and not self.waiting else None
         return read_at is not None and pace.is_quiet(read_at)
@@ -59,9 +59,9 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """`troubles` by what they are about, those of mailboxes among them.
+    """The state of the service. `troubles` are keyed by subject and include those of mailboxes.
 
-    `counted` is of the process, which may be older than the service.
+    `counted` covers the process, which may be older than the service.
     """
 
     started_at: datetime
@@ -72,7 +72,7 @@ class ServiceState:
 
 
 class MailboxStates:
-    """Keeps what the passes over mailboxes tell. Thread-safe."""
+    """Keeps what passes over mailboxes report. Thread-safe."""
 
     def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
         self._now = now
@@ -84,7 +84,7 @@ class MailboxStates:
             return self._of(account)
 
     def waits(self, account: ImapAccount, waiting: UnsettledMail, read: int = 0) -> None:
-        """A pass has found so much waiting, and has read that many messages more."""
+        """Notes how many messages a pass has found waiting, and how many more it has read."""
         with self._lock:
             before = self._of(account)
             self._known[account.name] = replace(
@@ -93,7 +93,7 @@ class MailboxStates:
             )
 
     def passed(self, account: ImapAccount, begun: datetime) -> float:
-        """A pass that began then has ended now, without a failure. Returns the seconds that it took."""
+        """Notes that a pass that began at `begun` has now ended without a failure. Returns how many seconds it took."""
         now = self._now()
         took = max(0.0, (now - begun).total_seconds())
         with self._lock:
@@ -110,7 +110,7 @@ class MailboxStates:
         return self._known.get(account.name, fresh)
 
     def _oldest(self, before: MailboxState, waiting: UnsettledMail) -> datetime | None:
-        """Where nothing can be read of what waits, it has waited since it was first found."""
+        """Returns since when the oldest message waits: if no date can be read, since waiting mail was first found."""
         if not waiting.messages:
             return None
         return waiting.oldest_at or before.oldest_waiting_at or self._now()

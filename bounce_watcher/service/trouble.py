@@ -1,4 +1,4 @@
-"""What is wrong just now, said once when it begins and once when it ends."""
+"""Tracks current troubles, and logs each once when it begins and once when it ends."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,19 +13,19 @@ from bounce_watcher.service.clock import utcnow
 
 
 class ReportedFailure(TemporaryFailure):
-    """A failure that a nearer `Troubles.guard` has logged already: outer guards pass it on in silence."""
+    """A failure that an inner `Troubles.guard` has already logged. Outer guards pass it on silently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong, as it was last told, and since when it has been wrong without a break (aware)."""
+    """What is wrong, as last reported, and since when without a break (aware)."""
 
     text: str
     since: datetime
 
 
 class Troubles:
-    """The open troubles by what they are about. Thread-safe."""
+    """The open troubles by subject. Thread-safe."""
 
     def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
         self._now = now
@@ -34,9 +34,9 @@ class Troubles:
         self._lock = threading.Lock()
 
     def raised(self, about: About, text: str, alike: str | None = None) -> None:
-        """Logs a warning when the trouble is new or another than before.
+        """Logs a warning if the trouble is new or different from before.
 
-        `alike` is what makes it the same, where `text` also holds what differs each time; else all of `text`.
+        `alike` identifies the trouble if `text` also holds what differs each time; by default `text` does.
         """
         with self._lock:
             known = self._alike.get(about)
@@ -61,9 +61,10 @@ class Troubles:
     def guard(self, about: About, *, by_kind: bool = False) -> Iterator[None]:
         """Raises a trouble for a failure inside and clears it on success.
 
-        `by_kind`: failures of one class are the same trouble: a database that goes down says another thing each time.
+        With `by_kind`, failures of one class are the same trouble: a database that goes down gives another message each
+        time.
 
-        Raises ReportedFailure in place of any BounceWatcherError, so that it is logged under its nearest name only.
+        Raises ReportedFailure in place of any BounceWatcherError, so that it is logged only under its nearest name.
         """
         try:
             yield

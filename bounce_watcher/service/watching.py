@@ -1,4 +1,4 @@
-"""The jobs of a running service, one small object each: a mailbox watched, a webhook fed, the house kept."""
+"""The jobs of a running service, one small object each: watching a mailbox, housekeeping."""
 
 import random
 import threading
@@ -22,11 +22,11 @@ from bounce_watcher.service.recording import PassTotals, Recorder
 from bounce_watcher.service.trouble import Troubles
 
 RunAt = Callable[[str, datetime], None]
-"""Asks the scheduler to run the job of that name at that time, at once if it is past."""
+"""Asks the scheduler to run the named job at that time, or at once if the time is past."""
 
 
 class MailboxJob:
-    """Polls one mailbox. A failed pass is tried again with back-off, an unfinished or hinted one at once."""
+    """Polls one mailbox. Repeats a failed pass with back-off, and an unfinished or hinted one at once."""
 
     def __init__(
         self,
@@ -69,12 +69,12 @@ class MailboxJob:
             self._run_at(self.name, utcnow())
 
     def hint(self) -> None:
-        """New mail is there: poll now, or right after the pass under way."""
+        """Notes that there is new mail: polls now, or right after the current pass."""
         self._hinted.set()
         self._run_at(self.name, utcnow())
 
     def listen(self) -> None:
-        """Waits with IDLE until the service stops. Only a hint: whatever fails here, the polls go on."""
+        """Waits with IDLE until the service stops. This only gives hints: polling goes on whatever fails here."""
         failures = 0
         while not self._poller.stop.is_set():
             try:
@@ -90,13 +90,13 @@ class MailboxJob:
 
 
 def _patience(account: ImapAccount) -> timedelta:
-    """How long a healthy mailbox may show no progress: the wait, a hung pass up to its end, and some slack."""
+    """Returns how long a healthy mailbox may show no progress: the wait, a pass up to its deadline, and some slack."""
     longest_wait = max(account.poll_every, timedelta(seconds=reconnect_delay(99, 1.0)))
     return longest_wait + account.pass_deadline + 4 * account.timeout + timedelta(minutes=2)
 
 
 def warn_of_files(left: Files | None) -> None:
-    """Logs where the files of the database may still hold what was erased."""
+    """Logs a warning if the database files may still hold erased data."""
     if left in (None, Files.CLEAN):
         return
     log.warning(
@@ -106,7 +106,7 @@ def warn_of_files(left: Files | None) -> None:
 
 
 class Housekeeping:
-    """Ends what has expired each minute; drops each hour what is past its retention."""
+    """Ends what has expired each minute. Drops what is past its retention each hour."""
 
     def __init__(
         self, settings: Settings, ledger: Ledger, recorder: Recorder, poller: Poller, troubles: Troubles
@@ -134,7 +134,7 @@ class Housekeeping:
             log.info("suppressions expired", action="suppressions_expired", released=released)
 
     def finish_forgetting(self) -> None:
-        """Ends what `forget` left to be done: notices that were still due, files that others were using."""
+        """Finishes what `forget` left open: notices that were still due, and files that were in use."""
         try:
             with self._troubles.guard(LEDGER, by_kind=True):
                 left = self._ledger.privacy.finish_forgetting()
@@ -154,7 +154,7 @@ class Housekeeping:
         self._drop("sessions", timedelta(0), self._ledger.sessions.sweep)
 
     def _trim(self) -> None:
-        """Told aloud: mail goes before its time."""
+        """Drops the oldest raw mail beyond the quota. Warns, as that mail goes before its time."""
         if self._raw_quota is None:
             return
         try:
