@@ -1,1 +1,1 @@
-"""Mail analysed in processes that are shut in, and judged in the service."""
+"""Analyses mail in confined processes, and judges it in the service."""

@@ -1,4 +1,4 @@
-"""Analysis in worker processes: both cores on a backlog; a message that hangs or kills its worker is singled out."""
+"""Analyses mail in worker processes: all cores on a backlog. Isolates a message that hangs or kills its worker."""
 
 import os
 import threading
@@ -29,7 +29,7 @@ MESSAGE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A page under way."""
+    """A page that is being analysed."""
 
     page: Sequence[RawMessage]
     future: "Future[list[Analysed]]"
@@ -38,8 +38,8 @@ class Ticket:
 class Analyser:
     """Processes that analyse pages. Thread-safe: all mailboxes share one.
 
-    `rules` are an operator's own. `workers` 0 means one per core. `depth` is how many pages are worth having under way
-    at once. `work` is what a worker does with a page; `limits` are the seconds that a page, and a message tried alone,
+    `rules` are the operator's own rules. `workers` 0 means one per core. `depth` is how many pages are worth analysing
+    at once. `work` is what a worker does with a page. `limits` are the seconds that a page, and a message tried alone,
     may take.
     """
 
@@ -67,14 +67,14 @@ class Analyser:
         return Ticket(page, self._threads.submit(self._analyse, page))
 
     def result(self, ticket: Ticket) -> list[Analysed]:
-        """The page's analyses in its order. A page that broke or hung its worker is gone through one by one.
+        """Returns the page's analyses in order. If the page breaks or hangs its worker, each message is tried alone.
 
-        Raises TemporaryFailure where the system gives no process to analyse in.
+        Raises TemporaryFailure if the system gives no process to analyse in.
         """
         return ticket.future.result()
 
     def protections(self) -> Protections:
-        """What a process that analyses can't do here. Raises TemporaryFailure."""
+        """Returns what an analysing process can't do here. Raises TemporaryFailure."""
         worker = self._new_worker()
         self._give_back(worker)
         return worker.protections
@@ -91,7 +91,7 @@ class Analyser:
         return found
 
     def _one_by_one(self, page: Sequence[RawMessage]) -> list[Analysed]:
-        """In fresh processes: what breaks one of these is the message, and nothing that was before."""
+        """Analyses each message alone, after a failure in a fresh process: so only the message can be to blame."""
         found: list[Analysed] = []
         worker: Worker | None = None
         for raw in page:
@@ -131,7 +131,7 @@ class Analyser:
             raise TemporaryFailure("the analysis was stopped")
 
     def close(self) -> None:
-        """At once: what is under way comes to nothing."""
+        """Stops at once. Analyses under way give no result."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         with self._lock:

@@ -1,4 +1,4 @@
-"""DKIM keys of our own domains, out of the DNS (RFC 6376 section 3.6.2), for those who analyse mail."""
+"""Looks up the DKIM keys of our own domains in the DNS (RFC 6376 section 3.6.2) for analysing processes."""
 
 import time
 from collections import OrderedDict
@@ -10,20 +10,23 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.errors import TemporaryFailure
 
 KEPT_SECONDS = 3600.0
-"""How long an answer holds, "there is no such key" too."""
+"""How long an answer is kept, including "there is no such key"."""
 
 MAX_KEPT = 1000
 
 PAUSE_SECONDS = 60.0
 QUESTIONS = 30
-"""Questions within a pause's time. Each mail may name a selector of its own, and make us ask for it: who sends many
-such mails costs us no more than that. A resolver that fails is left in peace for one pause."""
+"""How many questions are asked within PAUSE_SECONDS.
+
+A mail may name a selector of its own and so make us ask for it. This limits what a sender of many such mails costs us.
+A resolver that fails is not asked again until the pause ends.
+"""
 
 
 class KeyLookup:
-    """Answers `KeyOf`. One in each process, which has one thread. What cannot be asked now counts as absent.
+    """Answers `KeyOf`. One in each process, which has one thread. A key that can't be asked for now counts as absent.
 
-    `ask` gives a name's TXT record, None where there is none, and raises TemporaryFailure where that is not known.
+    `ask` returns a name's TXT record, None if there is none, and raises TemporaryFailure if that is unknown.
     """
 
     def __init__(self, ask: KeyOf, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,7 +60,7 @@ class KeyLookup:
 
 
 def key_lookup(settings: AttributionSettings) -> KeyOf:
-    """Nothing is asked unless domains of ours are named."""
+    """Returns a lookup that asks nothing unless we have own domains and `dkim_dns` is set."""
     if not (settings.dkim_dns and settings.own_domains):
         return no_key
     from bounce_watcher.service.analysis.resolver import txt_record  # noqa: PLC0415 - 100 ms that nobody else shall wait for

@@ -1,8 +1,8 @@
-"""The process that workers are copies of: it has read the rules, and never held a secret, a thread or a connection.
+"""The process that forks the workers. It has read the rules, and never held a secret, a thread or a connection.
 
-It is a program of its own, started with an empty environment, so that its memory begins with nothing of the service's.
-The service asks it over a socket, eight bytes at a time: 0 and a socket for a new worker, answered by the worker's
-process id (0 where none could be made), or a process id, for the end of that worker. Ends when the service does.
+It is a program of its own, started with an empty environment, so its memory begins with nothing from the service. The
+service sends requests over a socket, eight bytes each. A 0 with a socket asks for a new worker; the answer is the
+worker's process id, or 0 if none could be made. A process id asks to end that worker. It ends when the service does.
 """
 
 import gc
@@ -23,13 +23,13 @@ NEW = 0
 
 def main(control_descriptor: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # Ctrl-C and systemd's SIGTERM are the service's to handle
+        signal.signal(number, signal.SIG_IGN)  # the service handles Ctrl-C and systemd's SIGTERM
     load_builtin()
-    gc.freeze()  # what is never collected stays shared with the copies
+    gc.freeze()  # keeps memory that is never collected shared with the workers
     control = socket.socket(fileno=control_descriptor)
     with suppress(OSError):
         _answer(control)
-    os._exit(0)  # Linux ends the workers then, others end by themselves when their connection does
+    os._exit(0)  # on Linux this ends the workers; elsewhere each ends when its connection does
 
 
 def _answer(control: socket.socket) -> None:
@@ -68,7 +68,10 @@ def _become_worker(control: socket.socket, descriptor: int) -> NoReturn:
 
 
 def _end(process: int) -> int:
-    """Only here is its number known to be still its own: nobody else has waited for it."""
+    """Kills a worker and waits for it.
+
+    Only this process can be sure that the id still belongs to the worker: nobody else has waited for it.
+    """
     with suppress(ProcessLookupError, ChildProcessError):
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)

@@ -1,4 +1,4 @@
-"""From an analysed message to what is written down and where the mail goes. Pure but for its callers."""
+"""Turns an analysed message into what is recorded and where the mail is filed. Pure, except for its callers."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -27,21 +27,21 @@ from bounce_watcher.policy.language import language
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
 _TELLING = 4
-"""Characters of a subject that do not vary: with fewer it says nothing."""
+"""The least number of constant characters for a subject to be telling."""
 
 
 def event_id(message_digest: str, recipient: str) -> str:
-    """The same mail read again names the same event, whatever its UID. 32 hex digits."""
+    """Names an event: the same mail read again gives the same id, whatever its UID. 32 hex digits."""
     return hashlib.sha256(f"{message_digest}\0{address_key(recipient)}".encode()).hexdigest()[:32]
 
 
 def message_record(
     raw: RawMessage, analysis: Analysis, packed: bytes | None, message: ParsedMessage | None = None
 ) -> MessageRecord:
-    """What the ledger keeps of one message. Only the kinds that report on recipients make events.
+    """Returns what the ledger keeps of one message. Only the kinds that report on recipients make events.
 
-    A complaint that names nobody makes one without a recipient: the ledger may know whom that Message-ID went to.
-    `message` is `raw` as it was parsed for the analysis; with None it is parsed here where its words are asked for.
+    A complaint that names nobody makes an event without a recipient: the ledger may know who got that Message-ID.
+    `message` is `raw` as parsed for the analysis. If None, it is parsed here when its text is needed.
     """
     events: tuple[BounceEvent, ...] = ()
     says_nothing = not (analysis.recipients or _asks(analysis)) and destination(analysis) is Destination.REVIEW
@@ -67,7 +67,10 @@ def message_record(
 
 
 def language_of(events: Sequence[BounceEvent], unread: Unread | None) -> str | None:
-    """Of what nobody understood. Asked here, as this runs in a process that mail may break: CLD2 is C++."""
+    """Returns the language of text that nobody understood.
+
+    This runs here because CLD2 is C++, which hostile mail may break, and this process may be broken.
+    """
     if unread is not None:
         return language(unread.wording)
     lost = next((event for event in events if event.type is EventType.UNDETERMINED), None)
@@ -75,14 +78,14 @@ def language_of(events: Sequence[BounceEvent], unread: Unread | None) -> str | N
 
 
 def _asks(analysis: Analysis) -> AskedBy | None:
-    """By which way a message asks for no more mail; None where it does not."""
+    """Returns how a message asks for no more mail, None if it does not."""
     if analysis.kind is Kind.UNSUBSCRIBE:
         return AskedBy.MAIL
     return AskedBy.FEEDBACK_REPORT if analysis.feedback_type in OPT_OUT_FEEDBACK else None
 
 
 def _opt_outs(raw: RawMessage, analysis: Analysis) -> Iterator[OptOut]:
-    """One for each recipient that a feedback report names; one of a mail, or of a report that names nobody."""
+    """Yields one opt-out for each recipient that a feedback report names, else one for the whole mail or report."""
     by = _asks(analysis)
     if by is None:
         return
@@ -95,7 +98,10 @@ def _opt_outs(raw: RawMessage, analysis: Analysis) -> Iterator[OptOut]:
 
 
 def _unread(message: ParsedMessage, analysis: Analysis) -> Unread:
-    """A mail system's mail goes by all it says, other mail by its subject, which answers to one mailing share."""
+    """Describes an unrecognised mail by its masked wording.
+
+    A mail system's mail is grouped by all its text, other mail by its subject, as answers to one mailing share it.
+    """
     subject = message.headers.get("subject") or ""
     words = masking.wording(subject, "")
     looks_so = looks_like_failure_notice(message) or may_be_failure_notice(message)
@@ -108,7 +114,7 @@ def _unread(message: ParsedMessage, analysis: Analysis) -> Unread:
 
 
 def nobody(analysis: Analysis) -> RecipientVerdict:
-    """Stands for the recipient of a complaint that names none."""
+    """Returns a placeholder for the recipient of a complaint that names none."""
     finding = Finding(RecipientReport(), Provenance("message-id", "", ""), Evidence.PROSE)
     return RecipientVerdict(finding, Attribution("", Evidence.PROSE, doubt=analysis.authenticity.failure), None)
 
@@ -147,24 +153,24 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
 
 
 def destination(analysis: Analysis) -> Destination:
-    """Where the mail is filed: what nobody understood, and what asks for no more mail, goes where a person looks."""
+    """Returns where the mail is filed. What nobody understood, and what asks for no more mail, goes to review."""
     if analysis.kind is Kind.OTHER or analysis.unreadable or _names_nobody(analysis) or _asks(analysis):
         return Destination.REVIEW
     if len(analysis.recipients) >= MAX_RECIPIENTS:
-        return Destination.REVIEW  # it may name more than were read
+        return Destination.REVIEW  # it may name more recipients than were read
     if any(_needs_review(each) for each in analysis.recipients):
         return Destination.REVIEW
     return Destination.PROCESSED
 
 
 def _names_nobody(analysis: Analysis) -> bool:
-    """A report that should tell of a recipient and does not. Feedback that is no complaint need not, if it is genuine.
+    """Checks whether a report lacks the recipient that it should name. Genuine feedback that is no complaint need not.
     """
     must_name = analysis.feedback_type in {None, ABUSE} or analysis.authenticity.failure is not None
     return analysis.kind in EVENT_KINDS and must_name and not analysis.recipients
 
 
 def _needs_review(each: RecipientVerdict) -> bool:
-    """A failure whose words tell nothing, or a report that is forged or mixed up."""
+    """Checks for a failure whose words tell nothing, or a report that is forged or mixed up."""
     undetermined = each.bounce_type is BounceType.UNDETERMINED and each.finding.report.action is Action.FAILED
     return undetermined or each.attribution.doubt is not None

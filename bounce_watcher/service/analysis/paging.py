@@ -1,4 +1,4 @@
-"""Messages in pages, as they are analysed and written down."""
+"""Splits messages into pages, as they are analysed and recorded."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,7 +9,7 @@ PAGE_BYTES = 16 * 1024 * 1024
 
 
 def pages(messages: Iterable[RawMessage]) -> Iterator[Sequence[RawMessage]]:
-    """Messages in pages bounded in number and bytes; a page holds at least one."""
+    """Yields pages, bounded in messages and bytes. A page holds at least one message."""
     page: list[RawMessage] = []
     size = 0
     for raw in messages:

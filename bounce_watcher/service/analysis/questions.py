@@ -1,7 +1,7 @@
-"""What a process that analyses mail must ask for, as it has neither our token keys nor a network, and who answers.
+"""What an analysing process must ask the service, as it has neither our token keys nor a network.
 
-A message on the connection begins with its kind, one byte. The worker sends READY once, then, for each page that it is
-given, any number of questions, each of which is answered, and DONE.
+A message on the connection begins with its kind, one byte. The worker sends READY once. Then, for each page that it is
+given, it sends any number of questions, each of which is answered, and DONE.
 """
 
 import re
@@ -21,18 +21,21 @@ READY, DONE, ARE_OURS, DKIM_KEY = b"r", b"d", b"t", b"k"
 MAX_NAME = 1024
 MAX_CLAIMS = 4000
 MAX_CLAIM = 1024
-"""Characters of a DKIM key's name; claims in one question; bytes that one is about. What is longer is none of ours."""
+"""Limits: characters of a DKIM key's name, claims per question, and bytes of what one claim is about.
+
+What is longer is not ours.
+"""
 
 _NO, _YES = b"0", b"1"
 _WITHIN, _BETWEEN = b" ", b"\n"
 _WRITTEN = re.compile(r"[a-z2-7]{1,64}")
 
 Claim = tuple[bytes, str]
-"""What is signed, and the signature that was read beside it."""
+"""What is signed, and the signature found with it."""
 
 
 class Answers:
-    """The side that has keys and network. Thread-safe. It believes nothing of what it is asked by."""
+    """The side that has keys and network. Thread-safe. It trusts nothing that it is asked."""
 
     def __init__(self, settings: AttributionSettings, key_of: KeyOf) -> None:
         self._keys = settings.token_keys
@@ -41,7 +44,7 @@ class Answers:
         self._lock = threading.Lock()
 
     def __call__(self, message: bytes) -> bytes:
-        """Raises ValueError where it is no question."""
+        """Answers a question. Raises ValueError if it is no question."""
         kind, asked = message[:1], message[1:]
         if kind == ARE_OURS and len(asked) <= MAX_CLAIMS * MAX_CLAIM * 3:
             return b"".join(map(self._is_ours, asked.split(_BETWEEN)[:MAX_CLAIMS]))
@@ -54,7 +57,7 @@ class Answers:
         return _YES if fits(self._keys, bytes.fromhex(data), written) else _NO
 
     def _dkim_key(self, name: str) -> bytes:
-        """Keys of our own domains alone are looked up: a name is a message to whoever answers for it."""
+        """Looks up keys of our own domains only: a DNS query is itself a message to whoever runs the domain."""
         if name.partition("._domainkey.")[2] not in self._domains:
             return _NO
         with self._lock:
@@ -63,14 +66,14 @@ class Answers:
 
 
 class Questions:
-    """The side that has neither: a `KeyHolder`, and `dkim_key` as the pipeline asks it."""
+    """The side without keys and network: a `KeyHolder`, and `dkim_key` as the pipeline calls it."""
 
     def __init__(self, connection: "Connection[bytes, bytes]") -> None:
         self._connection = connection
         self._known: dict[Claim, bool] = {}
 
     def ask_ahead(self, contents: Iterable[bytes]) -> None:
-        """Asks at once for what mail shows: a question a mail would wait for the service's threads each time."""
+        """Asks at once about all mail of a page: one question per mail would wait for the service each time."""
         seen = dict.fromkeys(claim for content in contents for claim in islice(claims(content), MAX_CLAIMS))
         self._known = self._asked([claim for claim in seen if len(claim[0]) <= MAX_CLAIM][:MAX_CLAIMS])
 
@@ -101,11 +104,11 @@ class Questions:
 
 
 def without_secrets(settings: AttributionSettings) -> AttributionSettings:
-    """What a process that analyses is given."""
+    """Returns the settings that an analysing process is given: without token keys."""
     return replace(settings, token_keys=())
 
 
 def asking(settings: AttributionSettings, questions: Questions, *, has_keys: bool) -> tuple[AttributionSettings, KeyOf]:
-    """What the pipeline is given there: as if the keys were at hand. `settings` are those `without_secrets`."""
+    """Returns what the pipeline is given there, as if the keys were at hand. `settings` are those `without_secrets`."""
     looks_up = settings.dkim_dns and settings.own_domains
     return replace(settings, key_holder=questions if has_keys else None), questions.dkim_key if looks_up else no_key

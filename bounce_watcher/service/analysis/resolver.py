@@ -1,4 +1,4 @@
-"""Questions to the DNS, by the system's resolvers."""
+"""Asks the DNS through the system's resolvers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ ANSWER_SECONDS = 2.0
 
 
 def txt_record(name: str, resolver: Callable[[], Resolver] = Resolver) -> str | None:
-    """The first TXT record of `name` that is not too long for a DKIM key; None where there is none.
+    """Returns the first TXT record of `name` that is not too long for a DKIM key, None if there is none.
 
-    `resolver` is asked each time, so that a change of the system's settings is heeded. Raises TemporaryFailure where
-    none answers. A name that cannot stand in the DNS has no record: who makes one up must not look like an outage.
+    `resolver` is made anew for each question, so a change of the system's settings takes effect. Raises
+    TemporaryFailure if no resolver answers. A name that can't exist in the DNS has no record: a made-up one must not
+    look like an outage.
     """
     texts = (b"".join(record.strings).decode("utf-8", "replace") for record in _records(name, "TXT", resolver))
     return next((text for text in texts if len(text) <= MAX_RECORD), None)
@@ -27,14 +28,14 @@ def txt_record(name: str, resolver: Callable[[], Resolver] = Resolver) -> str | 
 
 @dataclass(frozen=True, slots=True)
 class ServiceHost:
-    """Where an SRV record says that a service is (RFC 2782)."""
+    """A host and port that an SRV record names for a service (RFC 2782)."""
 
     host: str
     port: int
 
 
 def service_records(name: str, resolver: Callable[[], Resolver] = Resolver) -> list[ServiceHost]:
-    """The SRV records of `name`, the preferred first. None of a service that "." says is not there.
+    """Returns the SRV records of `name`, the preferred first. Empty if "." says that there is no such service.
 
     Raises TemporaryFailure as `txt_record` does.
     """
@@ -44,7 +45,7 @@ def service_records(name: str, resolver: Callable[[], Resolver] = Resolver) -> l
 
 
 def mail_exchangers(domain: str, resolver: Callable[[], Resolver] = Resolver) -> list[str]:
-    """The hosts of a domain's MX records, the preferred first. Raises TemporaryFailure as `txt_record` does."""
+    """Returns the hosts of a domain's MX records, the preferred first. Raises TemporaryFailure as `txt_record` does."""
     records = sorted(_records(domain, "MX", resolver), key=lambda record: record.preference)
     return [host for record in records if (host := record.exchange.to_text(omit_final_dot=True)) != "."]
 

@@ -1,6 +1,6 @@
-"""What runs in a process that analyses mail: shut in (`sandbox`), without keys and network (`questions`).
+"""What runs in an analysing process: confined (`sandbox`), without keys and network (`questions`).
 
-It imports nothing else: the first one of them waits for that.
+It imports nothing else, as the first worker waits for the imports.
 """
 
 import gc
@@ -29,12 +29,12 @@ from bounce_watcher.service.analysis.sandbox import confine
 from bounce_watcher.service.clock import utcnow
 
 GRACE_SECONDS = 5.0
-"""A worker that its service can't end any more ends so long after its time by itself."""
+"""How long after its time limit a worker ends by itself, if its service can no longer end it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """What is to be written of one message and where it goes, or the error that our analysis broke with."""
+    """What to record of one message and where to file it, or the error that broke our analysis."""
 
     record: MessageRecord | None
     destination: Destination = Destination.QUARANTINE
@@ -42,13 +42,12 @@ class Analysed:
 
 
 Work = Callable[[Sequence[RawMessage]], list[Analysed]]
-"""What a worker process does with a page, in its order. A function of a module: it is pickled."""
+"""What a worker process does with a page, in order. A module-level function, as it is pickled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker is given first. `settings` hold no keys; `has_keys` says whether there are any to be asked about.
-    """
+    """What a worker is given first. `settings` hold no keys; `has_keys` says whether there are keys to ask about."""
 
     settings: AttributionSettings
     has_keys: bool
@@ -57,11 +56,11 @@ class Setup:
 
 
 _toolkit: Toolkit | None = None
-"""Each worker's own, built once when it starts."""
+"""Each worker's own toolkit, built once when it starts."""
 
 
 def serve(connection: "Connection[bytes, bytes]") -> None:
-    """A worker's whole life, until the service is gone."""
+    """Runs a worker until the service is gone."""
     with suppress(EOFError, OSError):
         setup: Setup = _received(connection)
         questions = Questions(connection)
@@ -77,28 +76,28 @@ def serve(connection: "Connection[bytes, bytes]") -> None:
 
 
 def _received(connection: "Connection[bytes, bytes]") -> Any:
-    """What the service sends is believed."""
+    """Receives a pickle from the service, which is trusted."""
     return pickle.loads(connection.recv_bytes())  # noqa: S301
 
 
 def start(setup: Setup, questions: Questions) -> None:
     global _toolkit  # noqa: PLW0603 - what `work` is given is a page and no more
-    gc.set_threshold(50_000)  # a page makes about as many objects, and all of them go without a collection
+    gc.set_threshold(50_000)  # a page makes about as many objects, so it is done without a collection
     settings, key_of = asking(setup.settings, questions, has_keys=setup.has_keys)
     _toolkit = Toolkit(load_rules(setup.rules), settings, key_of)
 
 
 def _as_json(page: list[Analysed]) -> bytes:
-    """As text, which the service checks: a worker that a mail has taken over can't make it do anything by that.
+    """Writes the page as text, which the service checks: a worker that hostile mail has taken over can't abuse it.
 
-    A pickle could. pydantic writes the same, and would double the time that a worker needs to start.
+    A pickle could be abused. pydantic writes the same, and would double a worker's start time.
     """
     return json.dumps(page, default=_plain, separators=(",", ":")).encode("ascii")
 
 
 def _plain(value: Any) -> object:
     match value:
-        case date():  # and datetime, which is one
+        case date():  # includes datetime
             return value.isoformat()
         case bytes():
             return urlsafe_b64encode(value).decode("ascii")
@@ -113,12 +112,13 @@ def analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
 
 
 def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
-    """A forged Date or a server's wrong clock must not put a bounce, and its webhook, into the future."""
+    """Bounds the arrival time to now: a forged Date or wrong clock must not put a bounce or webhook into the future."""
     return raw if raw.received_at <= now else replace(raw, received_at=now)
 
 
 def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
-    """`pipeline.analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
+    """Analyses one message. An exception is a bug of ours and must not stop the mail behind it, so it becomes an error.
+    """
     try:
         message = parse(raw.content)
         analysis = analyse_parsed(message, toolkit, raw.received_at, raw.mailbox)
@@ -128,6 +128,6 @@ def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
 
 
 def _described(bug: Exception) -> str:
-    """Kind and place of an exception; its words may quote the mail, which must not get into a log."""
+    """Names the kind and place of an exception. Its text may quote the mail, which must not be logged."""
     where = traceback.extract_tb(bug.__traceback__)[-1]
     return f"{type(bug).__name__} in {where.name}, {where.filename.rpartition('/')[2]} line {where.lineno}"

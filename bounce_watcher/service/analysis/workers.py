@@ -1,4 +1,4 @@
-"""Processes that analyse mail, as the service sees them: how one is had, given a page, and ended."""
+"""The service's side of the worker processes: starting one, giving it a page, and ending it."""
 
 import os
 import pickle
@@ -20,10 +20,10 @@ from bounce_watcher.service.analysis.sandbox import Protections
 from bounce_watcher.service.analysis.worker import Analysed, Setup
 
 START_SECONDS = 60.0
-"""How long a new worker may take: the first one of all waits until the rules are read, some half a second."""
+"""How long a new worker may take to start. The first one waits until the rules are read, about half a second."""
 
 MAX_ANSWER = 512 * 1024 * 1024
-"""Bytes of what a worker says at once. A page holds 16 MiB, or one mail, and comes back compressed."""
+"""The most bytes that a worker may answer. A page holds 16 MiB, or one mail, and comes back compressed."""
 
 _PROGRAM = """
 import sys
@@ -33,19 +33,19 @@ main(int(sys.argv[1]))
 """
 
 _HANDED_OVER = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "TZ")
-"""All that workers are given of the environment: it may hold passwords (`*_env`) and where secrets lie."""
+"""The only environment variables that workers get: others may hold passwords (`*_env`) or tell where secrets are."""
 
 _READY: TypeAdapter[Protections] = TypeAdapter(Protections)
 _DONE = TypeAdapter(list[Analysed], config=ConfigDict(strict=True, val_json_bytes="base64"))
-"""What workers say is text, and checked: who speaks may be a mail that has taken over its worker."""
+"""Checks a worker's answers, which are text: a mail may have taken over the worker."""
 
 
 class BrokenOff(Exception):
-    """A worker died, took too long, or said what no worker of ours says. `why` is a noun phrase."""
+    """A worker died, took too long, or answered what no worker of ours answers. The message is a noun phrase."""
 
 
 class ForkServer:
-    """Makes workers. One for all of a process, started when it is first needed, and anew if it should die."""
+    """Makes workers. One per process, started when it is first needed, and again if it dies."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,12 +53,12 @@ class ForkServer:
         self._control = socket.socket()
 
     def start(self) -> None:
-        """So that it reads the rules while its caller does something else."""
+        """Starts the server early, so that it reads the rules while the caller does something else."""
         with self._lock:
             self._ensure_running()
 
     def new(self) -> "tuple[int, Connection[bytes, bytes]]":
-        """A worker's process id, and the connection to it. Raises OSError."""
+        """Makes a worker. Returns its process id and the connection to it. Raises OSError."""
         ours, theirs = socket.socketpair()
         with ours, theirs, self._lock:
             self._ensure_running()
@@ -69,7 +69,7 @@ class ForkServer:
             return process, Connection(ours.detach())
 
     def end(self, process: int) -> None:
-        """Ends a worker at once. One of a server that died ended with it."""
+        """Ends a worker at once. A worker of a server that died ended with it."""
         with self._lock, suppress(OSError):
             self._control.sendall(NUMBER.pack(process))
             self._answer()
@@ -102,7 +102,7 @@ def start_server() -> None:
 
 
 class Worker:
-    """One process, for one thread. Raises TemporaryFailure where it can't be had."""
+    """One analysing process, for one thread. Raises TemporaryFailure if it can't be started."""
 
     def __init__(self, setup: Setup, answers: Answers) -> None:
         self._answers = answers
@@ -110,7 +110,7 @@ class Worker:
             try:
                 self.process, self._connection = _server.new()
                 break
-            except OSError as failure:  # the server died, and another takes its place
+            except OSError as failure:  # the server died: the next attempt starts another
                 if attempt == 2:
                     raise TemporaryFailure(f"no process to analyse mail in can be had: {failure}") from failure
         try:
@@ -120,7 +120,7 @@ class Worker:
             raise TemporaryFailure(f"a process to analyse mail in does not start: {failure}") from failure
 
     def analyse(self, page: Sequence[RawMessage], seconds: float) -> list[Analysed]:
-        """Raises BrokenOff: the worker is of no more use then."""
+        """Analyses a page. Raises BrokenOff: the worker is then useless."""
         try:
             found = _DONE.validate_json(self._told(pickle.dumps((page, seconds)), seconds, DONE))
         except ValueError as failure:
@@ -130,7 +130,7 @@ class Worker:
         return found
 
     def _told(self, message: bytes, seconds: float, kind: bytes) -> bytes:
-        """What the worker says to it in the end. Its questions are answered meanwhile."""
+        """Sends a message and returns the worker's final answer. Answers its questions meanwhile."""
         late = threading.Event()
 
         def time_out() -> None:
@@ -150,7 +150,7 @@ class Worker:
         return answer[1:]
 
     def end(self) -> None:
-        """At once: it holds nothing that is not in the mailbox. Whoever waits for it hears of it. For any thread."""
+        """Ends the worker at once: the mailbox still has all its mail. A waiting caller fails. For any thread."""
         _server.end(self.process)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""How a process that reads hostile mail is shut in: `confine`. What it may still do is read the program's own code.
+"""Confines a process that reads hostile mail: `confine`. It may still read the program's own code.
 
-Three layers, each for what the others can't do: `limits` (POSIX) bounds memory and forbids to write files, `landlock`
-(Linux 5.13) takes the file system away, `seccomp` (Linux 4.14) all system calls but those of a process that computes.
-None needs rights, so they hold in a container and under a systemd unit too. Where the kernel has one of them not, or
-forbids it, the others hold: what came of it is tried out, not assumed.
+Three layers cover each other's gaps: `limits` (POSIX) bounds memory and forbids writing files, `landlock` (Linux 5.13)
+takes the file system away, `seccomp` (Linux 4.14) all system calls except those needed to compute. None needs
+privileges, so they work in a container and under a systemd unit too. If the kernel lacks or forbids one of them, the
+others hold: the result is tested, not assumed.
 """
 
 import os
@@ -21,7 +21,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Protections:
-    """What a confined process found that it can't do. `memory` is how many bytes it may take, None = no bound."""
+    """What a confined process found that it can't do. `memory` is how many bytes it may take, None = no limit."""
 
     no_network: bool
     no_files: bool
@@ -29,7 +29,8 @@ class Protections:
     memory: int | None
 
     def described(self) -> tuple[str, str]:
-        """What is in force, and what is not, as two lists in words; the first has what needs no kernel's help."""
+        """Returns what is in force, and what is not, as two lists in words. "no secrets" needs no help from the kernel.
+        """
         memory = f"a bound of memory ({self.memory // MIB} MB)" if self.memory else "a bound of memory"
         known = {
             "no network": self.no_network, "no files": self.no_files, "no other processes": self.no_processes,
@@ -40,7 +41,7 @@ class Protections:
 
 
 def confine() -> Protections:
-    """Gives up all that is not needed to compute, for good. To be called by a process with one thread."""
+    """Gives up all that is not needed to compute, for good. Call it in a process with one thread."""
     memory = limits.apply()
     limits.give_up_privileges()
     landlock.allow_only_reading(code_folders())

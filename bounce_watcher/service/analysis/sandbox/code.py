@@ -1,4 +1,4 @@
-"""Where the program's own code lies: all that a confined process may still read, for modules imported late."""
+"""Locates the program's own code: all that a confined process may still read, for modules imported late."""
 
 import sys
 import sysconfig
@@ -14,7 +14,7 @@ _OF_LIBRARIES = (
 
 
 def code_folders() -> list[Path]:
-    """Python's library, folders of installed packages, this package, shared libraries. Only what exists.
+    """Returns Python's library, folders of installed packages, this package and shared libraries, if they exist.
 
     Nothing else of `sys.path`: a source tree may hold a configuration, and secrets beside it.
     """

@@ -1,6 +1,6 @@
-"""Landlock (Linux 5.13): a process gives up the file system, and TCP, signals and sockets of others where it can.
+"""Landlock (Linux 5.13): a process gives up the file system and, where possible, TCP, signals and others' sockets.
 
-By hand, as no library for it is kept up to a standard to rest security on: `landlock` had its last release, a
+This is written by hand, as no library is maintained well enough to base security on: `landlock` had its last release, a
 pre-release, in May 2025, and `py-landlock` and `landlockpy` are new and by single authors. It is three system calls.
 Source: linux/landlock.h and https://docs.kernel.org/userspace-api/landlock.html.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from bounce_watcher.service.analysis.sandbox.kernel import syscall
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-"""The same on every architecture."""
+"""Numbers that are the same on every architecture."""
 
 _ASK_VERSION = 1
 _PATH_BENEATH = 1
@@ -23,11 +23,11 @@ _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _FILES = ((1, (1 << 13) - 1), (2, 1 << 13), (3, 1 << 14), (5, 1 << 15))
 _TCP = ((4, 0b11),)      # bind and connect
 _SCOPES = ((6, 0b11),)   # abstract Unix sockets and signals
-"""Rights that may be given up, and since which version."""
+"""Rights that may be given up, each with the first version that knows it."""
 
 
 def version() -> int:
-    """The version of Landlock's interface that the kernel has; 0 where there is none, or it may not be used."""
+    """Returns the kernel's Landlock version; 0 if there is none, or it may not be used."""
     if sys.platform != "linux":
         return 0
     try:
@@ -37,9 +37,9 @@ def version() -> int:
 
 
 def allow_only_reading(paths: Iterable[Path]) -> bool:
-    """This thread may from now on read below `paths`, and nothing else of the file system. False where it can't be had.
+    """Limits this thread to reading below `paths`, for good. Returns False if that is impossible.
 
-    Files that are open stay so. The process must have given up new privileges.
+    Files that are already open stay usable. The process must have given up new privileges.
     """
     abi = version()
     if not abi:

@@ -1,4 +1,4 @@
-"""Limits by setrlimit(2), and privileges that are given up for good."""
+"""Sets limits by setrlimit(2), and gives up privileges for good."""
 
 import resource
 import signal
@@ -9,13 +9,13 @@ from pathlib import Path
 from bounce_watcher.service.analysis.sandbox import kernel
 
 MEMORY = 1024 * 1024 * 1024
-"""Bytes beyond what a process has when it starts. The worst mail that we know takes 140 MB."""
+"""How many more bytes a process may take than it has at its start. The worst mail that we know takes 140 MB."""
 
 OPEN_FILES = 64
 
 _LIMITS = {
     "RLIMIT_CORE": 0,    # a core file would hold mail
-    "RLIMIT_FSIZE": 0,   # no file grows; pipes and sockets are none
+    "RLIMIT_FSIZE": 0,   # no file grows; pipes and sockets are no files
     "RLIMIT_NPROC": 0,   # no thread and no process; binds all but root
     "RLIMIT_NOFILE": OPEN_FILES,
     "RLIMIT_MEMLOCK": 0,
@@ -24,9 +24,9 @@ _LIMITS = {
 
 
 def apply() -> int | None:
-    """Sets what the system knows of these. How many bytes of memory the process may take; None = no bound.
+    """Sets the limits that the system knows. Returns how many bytes of memory the process may take, None = no limit.
 
-    Address space is bounded on Linux alone: elsewhere nothing tells what the process has already.
+    Limits address space only on Linux: elsewhere nothing says how much the process already has.
     """
     for name, limit in _LIMITS.items():
         _set(name, limit)
@@ -53,7 +53,7 @@ def _address_space() -> int | None:
 
 
 def give_up_privileges() -> None:
-    """No program gives more rights, the parent's death is this process's, and who runs out of memory dies first."""
+    """Stops programs from adding rights, ends with the parent, and makes this process die first if memory runs out."""
     if sys.platform != "linux":
         return
     with suppress(OSError):
