@@ -1,7 +1,7 @@
-"""A decision on many at once: all that an incident holds or led to, or all that a list of recipients shows.
+"""A decision on many recipients: all that an incident holds or led to, or all that a list of recipients shows.
 
-It goes batch by batch, each a transaction with what it adds to the row in the log. One that broke off is begun anew,
-and does the rest.
+It runs batch by batch. Each batch is a transaction together with what it adds to the row in the log. An interrupted run
+can be started again, and does the rest.
 """
 
 import hashlib
@@ -23,13 +23,15 @@ from bounce_watcher.service.operations.operation import NoticeCounter, Notices, 
 T = TypeVar("T")
 
 MOST_PREVIEWED = 20_000
-"""Recipients that an outline names; more take too long for a page."""
+"""How many recipients an outline names at most: more take too long for a page."""
 
 
 @dataclass(slots=True)
 class BulkOutline(Generic[T]):
-    """Who would change and who would not, and what would be told. `seen` is a digest of all of it; `more`: there are
-    more than the `most` that an outline names."""
+    """Who would change, who would not, and who would be notified. `seen` is a digest of all of it.
+
+    `more`: there are more recipients than the `most` that an outline names.
+    """
 
     notices: Notices
     changed: list[T] = field(default_factory=list)
@@ -41,12 +43,12 @@ class BulkOutline(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
-    """What becomes of each recipient in a stream is a `T`. `subject` names the whole in the log."""
+    """A decision on many recipients. A `T` is the result for one recipient in a stream."""
 
     @property
     @abstractmethod
     def subject(self) -> str:
-        """What the log names."""
+        """What the log calls the whole operation."""
 
     @abstractmethod
     def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[T]:
@@ -54,14 +56,14 @@ class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
 
     @abstractmethod
     def changes(self, each: T) -> bool:
-        """Whether anything becomes of it."""
+        """Checks whether the recipient changes."""
 
     @abstractmethod
     def seen(self, each: T) -> Sequence[object]:
-        """What of it a person must have been shown."""
+        """Returns what a person must have been shown of it."""
 
     def preview(self, by: Actor) -> BulkOutline[T]:
-        """Of `MOST_PREVIEWED` at most. Raises TookTooLong."""
+        """Rehearses it for `MOST_PREVIEWED` at most. Raises TookTooLong."""
         counter = NoticeCounter(self.settings, self.ledger)
         changed, spared, more, seen = list[T](), list[T](), False, hashlib.sha256()
         for place, each in enumerate(self.run(self._request(by, counter), dry_run=True)):
@@ -72,11 +74,11 @@ class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
         return BulkOutline(counter.notices, changed, spared, seen.hexdigest(), more, MOST_PREVIEWED)
 
     def rehearse(self, by: Actor) -> Iterator[T]:
-        """What becomes of any number. Changes nothing."""
+        """Yields what would become of each, however many. Changes nothing."""
         return self.run(self._request(by, announcer(self.settings)), dry_run=True)
 
     def carry_out(self, by: Actor, step: Callable[[], None] | None = None) -> Iterator[T]:
-        """Does it as its outcomes are drawn. `step` is called before each batch: what it raises ends it there."""
+        """Carries it out as its results are consumed. Calls `step` before each batch; an exception from it ends it."""
         return self.run(self._request(by, announcer(self.settings), step), dry_run=False)
 
     def _request(self, by: Actor, announce: Announce, step: Callable[[], None] | None = None) -> BulkRequest:
@@ -85,7 +87,7 @@ class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
 
 @dataclass(frozen=True, slots=True)
 class RulingOperation(BulkOperation[Ruled]):
-    """One that leaves some as they are, each for a reason."""
+    """A bulk decision that leaves some recipients unchanged, each for a reason."""
 
     def changes(self, each: Ruled) -> bool:
         return each.left is None
@@ -96,7 +98,7 @@ class RulingOperation(BulkOperation[Ruled]):
 
 @dataclass(frozen=True, slots=True)
 class RuleHeld(RulingOperation):
-    """All that the alert of that id holds back, released or put in force."""
+    """Releases, or puts in force, all that the alert with that id holds."""
 
     alert: str
     ruling: Ruling
@@ -111,9 +113,9 @@ class RuleHeld(RulingOperation):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseListed(RulingOperation):
-    """All suppressions that a list of recipients shows under a filter, told in the log as `listed`.
+    """Releases all suppressions that a list of recipients shows under a filter. The log calls it `listed`.
 
-    Whom a person should think of twice is left out, unless `included`.
+    Skips recipients that need a second thought, unless `included` has the reason to skip them.
     """
 
     shown: Query
@@ -132,9 +134,9 @@ class ReleaseListed(RulingOperation):
 
 @dataclass(frozen=True, slots=True)
 class UndoIncident(BulkOperation[UndoOutcome]):
-    """What an incident led to: its reports count no more, and what rested on them alone is released.
+    """Undoes an incident: its reports no longer count, and what rested on them alone is released.
 
-    `named` is how the log calls it: the id of an alert, or what was chosen in words.
+    `named` is what the log calls it: the id of an alert, or a description of what was chosen.
     """
 
     incident: Incident

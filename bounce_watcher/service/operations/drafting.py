@@ -1,7 +1,7 @@
-"""A rule for what was not recognised: drafted out of a group, tried on all that is stored, and saved. Trying changes
-nothing.
+"""Drafts a rule for unrecognised mail from a group, tries it on all that is stored, and saves it.
 
-It goes through the rules' own code: the files' check, the rules as a whole, and a rehearsal of `reclassify`.
+Trying changes nothing. It uses the rules' own code: the check of the files, the rules as a whole, and a rehearsal of
+`reclassify`.
 """
 
 import json
@@ -35,10 +35,10 @@ from bounce_watcher.service.operations.reclassifying import judged
 
 SPAN = timedelta(days=90)
 WITHIN = 3.0
-"""Seconds that a page's trial may look through stored reports."""
+"""How many seconds a page's trial may look through stored reports."""
 OF_GROUP, REHEARSED, KEPT_READ, SHOWN = 500, 300, 20, 20
-"""Of a group's reports, those tried; of all that would read otherwise, those whose recipients are decided on anew; kept
-mails read as a whole; and pairs shown."""
+"""Limits of a trial: reports of the group that are tried; reports that would read differently and whose recipients are
+decided again; kept mails that are read as a whole; pairs that are shown."""
 LONGEST_WORDS, MOST_PARTS = 300, 10
 _LONGEST_EXAMPLE = 1000
 _SAMPLES = 50
@@ -49,8 +49,10 @@ _TAKEN = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 
 @dataclass(frozen=True, slots=True)
 class RuleDraft:
-    """A rule as a person writes it. `words` are plain, `*` stands for what varies; `code` and `remote` are lists with
-    commas or spaces between, and ask for nothing where they are empty."""
+    """A rule as a person writes it. `words` is plain text in which `*` stands for what varies.
+
+    `code` and `remote` are lists separated by commas or spaces; an empty one matches anything.
+    """
 
     id: str
     reason: str
@@ -67,9 +69,9 @@ def suggested(
     group: ReviewGroup, samples: Sequence[BounceEvent], reason: str = "", *, words: str | None = None, code: str = "",
     remote: str = "", name: str | None = None,
 ) -> RuleDraft:
-    """A draft, with what a group and its samples tell in place of what is not given.
+    """Drafts a rule, and fills in what is not given from a group and its samples.
 
-    Reports without a server's reply are told by their code and the server, and then no reason may be hard.
+    Reports without a server's reply are matched by their code and the server. Then no reason may be hard.
     """
     if words is None and holds_no_reply(samples):
         words, code, remote = "", code or next(iter(group.codes), ""), remote or _shared_remote(samples)
@@ -80,7 +82,7 @@ def suggested(
 
 
 def holds_no_reply(samples: Sequence[BounceEvent]) -> bool:
-    """Whether there is nothing in them whose words a rule could look for."""
+    """Checks whether the samples hold no words that a rule could look for."""
     return bool(samples) and not any(each.diagnostic for each in samples)
 
 
@@ -91,7 +93,7 @@ def _shared_remote(samples: Sequence[BounceEvent]) -> str:
 
 
 def toml_of(draft: RuleDraft, samples: Sequence[BounceEvent], at: datetime) -> str:
-    """The rule as its file holds it, proved by the first of `samples` that says its words."""
+    """Returns the rule as its file holds it, with the first of `samples` that contains its words as an example."""
     codes = _listed(draft.code)
     keys: dict[str, object] = {
         "id": draft.id, "reason": draft.reason, "text": list(draft.texts),
@@ -108,7 +110,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _toml(value: object) -> str:
-    """A basic string, or an array of them, in characters that can be seen; JSON's escapes are TOML's.
+    """Writes a basic string, or an array of them, in visible characters. JSON's escapes are also TOML's.
 
     https://toml.io/en/v1.0.0#string
     """
@@ -125,7 +127,7 @@ def _examples(draft: RuleDraft, samples: Sequence[BounceEvent]) -> list[str]:
 
 
 def _example(event: BounceEvent) -> str:
-    """What was said, without whose address it was, and with the numbers that the report alone told."""
+    """Returns the reply without addresses, preceded by code and status if only the report has them."""
     text = masking.ADDRESS.sub("<user@example.org>", one_line(event.diagnostic or ""))[:_LONGEST_EXAMPLE]
     reply = read_reply(text)
     if reply.code is None and event.code is not None:
@@ -135,7 +137,7 @@ def _example(event: BounceEvent) -> str:
 
 
 def _numbers(event: BounceEvent) -> str:
-    """A reply of nothing but numbers, for a report that holds none."""
+    """Returns a reply of numbers only, for a report that holds none."""
     status = event.status or "5.0.0"
     return f"{event.code or f'{status[0]}50'} {status}"
 
@@ -144,7 +146,7 @@ def _numbers(event: BounceEvent) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ChangedReading:
-    """A report that a rule of today reads otherwise than the draft would."""
+    """A report that today's rules read differently from the draft."""
 
     event: BounceEvent
     before: Verdict
@@ -153,9 +155,9 @@ class ChangedReading:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """Had the rule been on: who would be suppressed and is not, how many of them took mail since, who would be free.
+    """What would differ with the rule: `suppressed` in addition, how many of these `took_mail` since, and `released`.
 
-    Decided for the newest `decided` reports of `of` that would read otherwise.
+    Decided for the newest `decided` of the `of` reports that would read differently.
     """
 
     suppressed: int = 0
@@ -167,11 +169,12 @@ class Consequence:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of a draft. With `problems` it was not tried: it is no rule.
+    """The result of trying a draft. With `problems` it was not tried: it is no valid rule.
 
-    `matched` of the `tried` newest reports of the group, `kept_matched` of its `kept` newest mails read as a whole.
-    `others` are the reports of other groups, by group; `taken` those that rules of today read otherwise, by rule and
-    reason before. `passing` of the matched ones carry a code that says that it may pass, though the reason is hard.
+    It matched `matched` of the `tried` newest reports of the group, and `kept_matched` of its `kept` newest mails,
+    which are read as a whole. `others` counts reports of other groups, by group. `taken` counts reports that today's
+    rules read differently, by their former rule and reason. `passing` of the matched ones carry a code that says the
+    failure may pass, though the reason is hard.
     """
 
     toml: str
@@ -192,7 +195,7 @@ class Trial:
 
     @property
     def seen(self) -> str:
-        """A digest of what whoever saves it must have seen."""
+        """A digest of what a person must have seen before saving the rule."""
         return digest((self.toml, *sorted(f"{rule} {reason}" for rule, reason in self.taken)))
 
 
@@ -204,7 +207,7 @@ def tried(
     settings: Settings, ledger: Ledger, group: ReviewGroup, draft: RuleDraft, now: datetime, *, within: float = WITHIN,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Trial:
-    """Runs a draft over what was reported in the last 90 days, the newest first, for `within` seconds."""
+    """Tries a draft on the reports of the last 90 days, newest first, for `within` seconds."""
     started = monotonic()
     samples = samples_of(ledger, group.gid)
     toml = toml_of(draft, samples, now)
@@ -259,12 +262,12 @@ def _nowhere_said(draft: RuleDraft, samples: Sequence[BounceEvent]) -> tuple[str
 
 
 def _without_place(problem: RuleProblem, draft: RuleDraft) -> str:
-    """What is wrong with the draft itself stands in no file yet."""
+    """Words a problem. One with the draft itself has no place in a file yet."""
     return problem.text if problem.id == draft.id else str(problem)
 
 
 class _Found:
-    """Goes through reports and tells apart what the draft would make of them."""
+    """Goes through reports and sorts them by what the draft would change."""
 
     def __init__(self, draft: RuleDraft, gid: str, today: Ruleset, then: Ruleset) -> None:
         self._id, self._gid, self._today, self._then = draft.id, gid, today, then
@@ -307,7 +310,7 @@ def _may_pass(verdict: Verdict) -> bool:
 
 
 def _kept(ledger: Ledger, events: Sequence[BounceEvent]) -> Iterator[bytes]:
-    """The newest mails of a group that are kept as they came."""
+    """Yields the newest mails of a group that are kept in their original form."""
     for message in list(dict.fromkeys(event.message_digest for event in events))[:KEPT_READ]:
         raw = ledger.lists.message(message)
         if raw is not None:
@@ -339,7 +342,7 @@ def _begins(before: State, after: State) -> bool:
 
 
 def _took_mail(ledger: Ledger, address: str, stream: str, since: datetime) -> bool:
-    """Whether it took mail after the first report that the draft would count, as far as anybody told."""
+    """Checks whether the recipient is reported to have taken mail after the first report that the draft would count."""
     told = (each.delivered_at for each in ledger.lists.recipients(address) if each.stream == stream)
     if any(at is not None and at > since for at in told):
         return True
@@ -351,7 +354,7 @@ def _took_mail(ledger: Ledger, address: str, stream: str, since: datetime) -> bo
 
 @dataclass(frozen=True, slots=True)
 class SaveRule(Operation[Trial, None]):
-    """A draft for a group into the operator's file of rules. It applies once the rules are read again."""
+    """Saves a draft for a group to the operator's rule file. It applies once the rules are read again."""
 
     group: ReviewGroup
     draft: RuleDraft

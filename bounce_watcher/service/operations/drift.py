@@ -1,4 +1,4 @@
-"""The list that a platform keeps, read to its end and held against the ledger; and what fixes the difference."""
+"""Compares a platform's own list with the ledger, and fixes the difference."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,17 +22,18 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 40))
-"""How long after each failed try a page of the list is asked for again: a long list meets limits of calls."""
+"""How long to wait after each failed try before asking for a page again: a long list meets rate limits."""
 
 IDLE_PAGES, IDLE_SHARE = 100, 4
-"""Pages that bring nothing new: so many, and so many times those that did, before a list is held to have no end.
+"""How many pages may bring nothing new before a list counts as endless.
 
-A list that is made up of several may well repeat one in the other.
+The limit is IDLE_PAGES, plus IDLE_SHARE times the pages that did bring something. A list that combines several lists
+may well repeat entries.
 """
 
 
 class Drift:
-    """A platform's list beside the ledger: `read` it first. `skipped` counts entries that are no addresses."""
+    """A platform's list beside the ledger. Call `read` first. `skipped` counts entries that are no addresses."""
 
     def __init__(self, settings: Settings, ledger: Ledger, platform: Platform, lists: ListComparison) -> None:
         self._settings, self._ledger, self._platform, self._lists = settings, ledger, platform, lists
@@ -50,10 +51,10 @@ class Drift:
         return self._lists.differences()
 
     def read(self, advance: Callable[[int], None]) -> None:
-        """Reads both lists, once. `advance` is told how many entries more were read there.
+        """Reads both lists, once. Calls `advance` with how many more entries were read on the platform.
 
-        Raises PermanentFailure where the list there can't be read or does not end, TemporaryFailure where the platform
-        does not answer, though it was asked some times.
+        Raises PermanentFailure if the platform's list can't be read or does not end, TemporaryFailure if the platform
+        does not answer after several tries.
         """
         with closing(connect(self._platform)) as session:
             for page in _pages(session, self._platform, self._take):
@@ -61,14 +62,14 @@ class Drift:
         self._lists.read_here()
 
     def _take(self, page: ListPage) -> int:
-        """Lists hold whole domains and hashes too: those are nobody whom we could name."""
+        """Takes a page and returns how many addresses were new. Skips whole domains and hashes, which name nobody."""
         named = [(parse_entry(each.address), each) for each in page.entries]
         found = [FoundEntry(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
         self.skipped += len(page.entries) - len(found)
         return self._lists.take(found)
 
     def fix_there(self) -> int:
-        """Tells the platform through the outbox. Returns of how many."""
+        """Tells the platform through the outbox. Returns for how many recipients."""
         announce = announcer(self._settings)
 
         def to_it_alone(occurrence: Occurrence) -> Sequence[OutboxItem]:
@@ -78,7 +79,7 @@ class Drift:
         return sum(self._lists.fix_there(batch, to_it_alone, utcnow()) for batch in _batched(wanted))
 
     def fix_here(self, stream: str) -> int:
-        """Suppresses in `stream` who stands on the platform's own account there. Everybody but it is told.
+        """Suppresses in `stream` those that the platform itself suppresses. Tells every target except the platform.
 
         Returns how many. These suppressions rest on no bounce and never count as one.
         """
@@ -106,7 +107,7 @@ class Drift:
 
 @contextmanager
 def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Drift]:
-    """Raises PermanentFailure where the platform has no list that can be read."""
+    """Opens a list comparison. Raises PermanentFailure if the platform has no list that can be read."""
     if not platform.lists:
         raise PermanentFailure(
             f"a {platform.kind} lets nobody read its list: see what it was told with "
@@ -117,7 +118,7 @@ def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Dr
 
 
 def _pages(session: Session, platform: Platform, take: Callable[[ListPage], int]) -> Iterator[ListPage]:
-    """Page after page. `take` is given each and returns how many of its addresses were new."""
+    """Yields page after page. `take` is called with each and returns how many of its addresses were new."""
     seen: set[str] = set()
     cursor: str | None = None
     busy = idle = 0

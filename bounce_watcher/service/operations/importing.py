@@ -1,4 +1,4 @@
-"""Mail from files into the ledger, as if polled."""
+"""Records mail from files in the ledger, as if it was polled."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,10 +22,10 @@ def import_messages(
     dry_run: bool,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportReport:
-    """Records messages in their order. `progress` is told how many more are done.
+    """Records messages in order. Calls `progress` with how many more are done.
 
-    A dry run analyses and counts what would be written if the ledger were empty; it opens no database.
-    Raises TemporaryFailure or PermanentFailure; what was committed by then stays, and the same import may be repeated.
+    A dry run analyses and counts what would be written if the ledger were empty; it opens no database. Raises
+    TemporaryFailure or PermanentFailure. What is committed by then stays, and the same import may be repeated.
     """
     with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
         if dry_run:

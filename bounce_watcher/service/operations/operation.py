@@ -1,8 +1,8 @@
-"""What a person asks for, by whichever way: shown first, then done.
+"""What a person asks for, in whichever way: it is shown first, then done.
 
-An operation is a value: what is to be done, and to what. `preview` says what it would come to and changes nothing;
-`carry_out` does it in bounded transactions, with its row in the log of actions in the same ones. Commands, pages and
-the API make the operation, call it, and put into words what it gives back.
+An operation is a value: what is to be done, and to what. `preview` returns what would happen and changes nothing.
+`carry_out` does it in bounded transactions, each of which includes its row in the log of actions. Commands, pages and
+the API make the operation, call it, and put its result into words.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True, slots=True)
 class Operation(ABC, Generic[Shown, Done]):
-    """On the ledger, under these settings. `Shown` is its outline, `Done` what came of it."""
+    """Something to do to the ledger under these settings. `Shown` is its outline, `Done` its result."""
 
     settings: Settings
     ledger: Ledger
 
     @abstractmethod
     def preview(self, by: Actor) -> Shown:
-        """What it would come to if `by` did it now. Changes nothing."""
+        """Returns what would happen if `by` did it now. Changes nothing."""
 
     @abstractmethod
     def carry_out(self, by: Actor) -> Done:
@@ -39,14 +39,17 @@ class Operation(ABC, Generic[Shown, Done]):
 
 
 def digest(shown: Iterable[object]) -> str:
-    """Of what an outline shows, in its order: whoever carries it out by another digest was shown something else."""
+    """Returns a digest of what an outline shows, in order. A different digest means that the person saw something else.
+    """
     return hashlib.sha256("\x00".join(map(str, shown)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """What an operation would tell: how many, by type and target. `paused` are those of the targets that are sent
-    nothing just now; in watch-only mode (`is_shadow`) none is."""
+    """How many notices an operation would send, by type and target.
+
+    `paused` names those targets that get nothing at present. In watch-only mode (`is_shadow`) none gets anything.
+    """
 
     told: Mapping[tuple[NoticeType, str], int]
     paused: Sequence[str] = ()
@@ -54,7 +57,7 @@ class Notices:
 
 
 class NoticeCounter:
-    """Announces as the service would, and counts what each target would be told."""
+    """Announces as the service would, and counts the notices for each target."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -68,7 +71,8 @@ class NoticeCounter:
         return items
 
     def hear(self, kind: NoticeType, address: str, standing: Iterable[Suppression]) -> None:
-        """As if these of the address were told so, under that name; of what is only held back nobody is."""
+        """Counts notices of this kind for these suppressions of the address. Skips held ones: nobody was told of them.
+        """
         for each in standing:
             if each.state is State.SUPPRESSED:
                 self(Occurrence(kind, each.since, address, each.stream, 1, {}))

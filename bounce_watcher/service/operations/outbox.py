@@ -1,4 +1,4 @@
-"""What a person does about what targets are told: send again, discard, pause a target and resume it, try it."""
+"""What a person does about the outbox: send again, discard, pause a target, resume it, try it."""
 
 from abc import abstractmethod
 from collections import Counter, defaultdict
@@ -21,10 +21,11 @@ from bounce_watcher.service.operations.operation import Operation, digest
 
 @dataclass(frozen=True, slots=True)
 class ItemOutline:
-    """Items that would change, and how many by state and by target: of a whole target `at_most` so many, as only some
-    were looked at. `replaced` are chosen too and become superseded instead, as a newer state stands behind them.
+    """Items that would change, with their numbers by state and by target.
 
-    Of the targets `paused` are sent nothing just now, `disabled` wanted no more and are used again by a retry.
+    For a whole target the numbers may be upper bounds (`at_most`), as only some items were looked at. `replaced` items
+    are chosen too, but become superseded instead, as a newer state follows them. Of the targets, `paused` ones get
+    nothing at present; `disabled` ones wanted nothing more and are used again after a retry.
     """
 
     items: Sequence[OutboxItem]
@@ -43,15 +44,15 @@ class ItemOutline:
 
 @dataclass(frozen=True, slots=True)
 class ItemOperation(Operation[ItemOutline, int]):
-    """On items of the outbox: on `items` as they were looked up, else on those of `ids`, of `target`, or of both.
+    """An operation on items of the outbox: on `items` if given, else on those of `ids`, of `target`, or of both.
 
-    `named` is what the log calls several that were picked out.
+    `named` is what the log calls several items that were picked.
     """
 
     states: ClassVar[tuple[OutboxState, ...]]
-    """Those out of which a person may do so."""
+    """The states from which a person may do this."""
     usual: ClassVar[tuple[OutboxState, ...]]
-    """Those that are meant where nobody says."""
+    """The states that are meant if none is named."""
 
     ids: Sequence[str] = ()
     target: str | None = None
@@ -60,14 +61,14 @@ class ItemOperation(Operation[ItemOutline, int]):
 
     @abstractmethod
     def parted(self, found: Sequence[OutboxItem]) -> tuple[Sequence[OutboxItem], Sequence[OutboxItem]]:
-        """Of these what would change, and what a newer state has replaced."""
+        """Splits items into those that would change and those that a newer state has replaced."""
 
     @abstractmethod
     def matching(self, by: Actor) -> Iterator[OutboxItem]:
-        """All that would change, any number, in the order of writing."""
+        """Yields all items that would change, however many, in the order of writing."""
 
     def preview(self, by: Actor) -> ItemOutline:
-        """Of a whole target some of what it was given up for stand for all. Raises TookTooLong."""
+        """Outlines it. For a whole target some of its dead letters stand for all. Raises TookTooLong."""
         deliveries = self.ledger.outbox.deliveries
         found = self.items or deliveries.dead(self.target or "")
         items, replaced = self.parted(found)
@@ -92,23 +93,23 @@ class ItemOperation(Operation[ItemOutline, int]):
     def _targets(
         self, items: Sequence[OutboxItem], replaced: Sequence[OutboxItem], count: int
     ) -> Mapping[str, int]:
-        """How many of each target; 0 for those that just what is `replaced` is for."""
+        """Returns how many items change for each target; 0 for a target with `replaced` items only."""
         if self.target is not None:
             return {self.target: count}
         numbers = Counter(item.target for item in items)
         return {target: numbers[target] for target in sorted({item.target for item in (*items, *replaced)})}
 
     def paused(self) -> Mapping[str, Pause]:
-        """Targets of what is chosen that are sent nothing just now."""
+        """Returns those chosen targets that get nothing at present."""
         return self.ledger.outbox.deliveries.paused(self.ids, self.target)
 
 
 @dataclass(frozen=True, slots=True)
 class Retry(ItemOperation):
-    """Makes items due at once, their tries counted anew; their targets are used again, whatever they answered before.
+    """Makes items due at once and counts their tries from zero. Their targets are used again, whatever they answered.
 
-    A target that a person paused stays so. Of those not looked up just what is in `state`, and happened `since` then
-    (aware); of `everything` where neither ids nor a target are named.
+    A target that a person paused stays paused. Without `items`, only those in `state` that happened after `since`
+    (aware) are chosen. `everything` is needed if neither ids nor a target are named.
     """
 
     states = (OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED)
@@ -128,7 +129,7 @@ class Retry(ItemOperation):
         return (item for item in self.ledger.lists.outbox(wanted) if not self.ids or item.id in self.ids)
 
     def carry_out(self, by: Actor) -> int:
-        """Returns how many are due now. Raises ValueError where nothing is chosen."""
+        """Returns how many items are now due. Raises ValueError if nothing is chosen."""
         if not self.items:
             return self.ledger.outbox.retry(
                 by, ids=self.ids, target=self.target, everything=self.everything, state=self.state, since=self.since
@@ -141,7 +142,7 @@ class Retry(ItemOperation):
 
 @dataclass(frozen=True, slots=True)
 class Discard(ItemOperation):
-    """Gives up on items that are due or dead: they are never sent."""
+    """Discards items that are due or dead: they are never sent."""
 
     states = (OutboxState.DEAD, OutboxState.DUE)
     usual = states
@@ -157,7 +158,7 @@ class Discard(ItemOperation):
         return (item for item in found if not self.ids or item.id in self.ids)
 
     def carry_out(self, by: Actor) -> int:
-        """Returns how many. Raises ValueError where nothing is chosen."""
+        """Returns how many items were discarded. Raises ValueError if nothing is chosen."""
         ids = [item.id for item in self.items] or self.ids
         return self.ledger.outbox.discard(by, ids=ids, target=self.target, subject=self.named)
 
@@ -166,7 +167,7 @@ class Discard(ItemOperation):
 
 @dataclass(frozen=True, slots=True)
 class TargetOutline:
-    """A target as it stands: what waits for it, since when it is `paused`, whether the configuration names it."""
+    """The state of a target: what waits for it, since when it is `paused`, whether the configuration names it."""
 
     queue: Queue
     paused: Pause | None
@@ -176,7 +177,7 @@ class TargetOutline:
 
 @dataclass(frozen=True, slots=True)
 class TargetOperation(Operation[TargetOutline, bool]):
-    """On the webhook, platform or notifier of that name. False where it stands so already."""
+    """An operation on the webhook, platform or notifier of that name. Returns False if nothing changed."""
 
     target: str
 
@@ -189,7 +190,7 @@ class TargetOperation(Operation[TargetOutline, bool]):
 
 @dataclass(frozen=True, slots=True)
 class PauseTarget(TargetOperation):
-    """Nothing more is sent to it until it is resumed; what waits counts as no failure."""
+    """Pauses a target: it gets nothing until it is resumed. Waiting items do not count as failures."""
 
     def carry_out(self, by: Actor) -> bool:
         return self.ledger.outbox.pause(self.target, by)
@@ -197,15 +198,17 @@ class PauseTarget(TargetOperation):
 
 @dataclass(frozen=True, slots=True)
 class ResumeTarget(TargetOperation):
-    """What waits is sent from now on, in order."""
+    """Resumes a target: waiting items are sent from now on, in order."""
 
     def carry_out(self, by: Actor) -> bool:
         return self.ledger.outbox.resume(self.target, by)
 
 
 def tried(receiver: Receiver, now: datetime) -> Attempt:
-    """Tries a target once, with what harms nobody; nothing goes into the outbox. Raises PermanentFailure where it can't
-    be called at all, as its extra is missing."""
+    """Tries a target once in a harmless way, without using the outbox.
+
+    Raises PermanentFailure if it can't be called at all because its extra is missing.
+    """
     channel = channel_to(receiver)
     try:
         return channel.test(now)

@@ -1,4 +1,4 @@
-"""Work that falls into parts which know nothing of one another, by all cores."""
+"""Runs work that falls into independent parts on all cores."""
 
 import gc
 import multiprocessing
@@ -13,13 +13,13 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 _OBJECTS = 200_000
-"""Some pages, which all go without a collection: the search for rings takes a fifth of the time."""
+"""Roughly the objects of several pages, which need no collection: the cycle search would take a fifth of the time."""
 
 
 def by_processes(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-    """What `work` makes of each part, in order; `work`, parts and results are pickled.
+    """Yields the result of `work` for each part, in order. `work`, parts and results are pickled.
 
-    A few parts ahead, so that memory stays bounded however many there are. Raises what `work` raises.
+    Works only a few parts ahead, so that memory stays bounded however many there are. Raises what `work` raises.
     """
     ahead = (os.cpu_count() or 1) + 1
     under_way: deque[Future[Result]] = deque()
@@ -36,5 +36,5 @@ def by_processes(work: Callable[[Part], Result], parts: Iterable[Part]) -> Itera
 
 
 def _start() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     gc.set_threshold(_OBJECTS)

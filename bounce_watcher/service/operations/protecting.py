@@ -1,4 +1,4 @@
-"""Whom no rule may suppress: who protects an address, and how a person begins and ends it."""
+"""Protects addresses from all rules: finds who protects one, and lets a person begin and end it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ CONFIGURATION = "configuration"
 
 @dataclass(frozen=True, slots=True)
 class Protector:
-    """What protects an address. `name` is the address or "@" and its domain, `by` a person or the configuration.
+    """What protects an address. `name` is the address or "@" and its domain, `by` is a person or the configuration.
 
-    `at` and `because` are not told by the configuration.
+    `at` and `because` are None if the configuration protects it.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Protector:
 
 
 def name_of(text: str) -> str:
-    """An address, or "@" and a domain, as it is compared. Raises ValueError, in words, for anything else."""
+    """Normalises an address, or "@" and a domain, for comparison. Raises ValueError, in words, for anything else."""
     return str(text_of(ValueKind.PROTECTED, text.strip()))
 
 
 def protector(settings: Settings, ledger: Ledger, address: str) -> Protector | None:
-    """Who protects an address; a person before the configuration, as there is a reason then."""
+    """Returns who protects an address, None if nobody. A person comes before the configuration and gives a reason."""
     found = ledger.lists.protection(address)
     if found is not None:
         return Protector(found.name, found.actor, found.at, found.because)
@@ -56,7 +56,7 @@ def protector(settings: Settings, ledger: Ledger, address: str) -> Protector | N
 
 @dataclass(frozen=True, slots=True)
 class ProtectOutline:
-    """Who protects it now by hand, and the suppressions that stand; `notices` are those of their release."""
+    """Who protects it by hand now, and its suppressions. `notices` are those of their release."""
 
     before: Protection | None
     standing: Sequence[Suppression]
@@ -66,9 +66,9 @@ class ProtectOutline:
 
 @dataclass(frozen=True, slots=True)
 class Protect(Operation[ProtectOutline, None]):
-    """From now on no rule suppresses an address, or those of a domain ("@" and its name), as `name_of` gives it.
+    """Protects an address, or a domain ("@" and its name), as `name_of` returns it: no rule suppresses it from now on.
 
-    What stands against an address stays, unless `release` says otherwise of the address `of`.
+    Existing suppressions stay, unless `release` is set, which releases those of the address `of`.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Protect(Operation[ProtectOutline, None]):
         return ProtectOutline(before, standing, counter.notices, seen)
 
     def carry_out(self, by: Actor) -> None:
-        """Raises ValueError, in words, for an address that was forgotten."""
+        """Protects it. Raises ValueError, in words, for an address that was forgotten."""
         self.ledger.suppressions.protect(self.name, by)
         if self.release and self.of:
             Release(self.settings, self.ledger, self.of).carry_out(by)
@@ -93,7 +93,7 @@ class Protect(Operation[ProtectOutline, None]):
 
 @dataclass(frozen=True, slots=True)
 class UnprotectOutline:
-    """What a person protects now; None where nobody does."""
+    """What a person protects now, None if nobody does."""
 
     before: Protection | None
     seen: str
@@ -101,7 +101,7 @@ class UnprotectOutline:
 
 @dataclass(frozen=True, slots=True)
 class Unprotect(Operation[UnprotectOutline, bool]):
-    """Ends what a person protects under that very name. What the configuration protects stays so."""
+    """Ends a protection by hand under exactly that name. What the configuration protects stays protected."""
 
     name: str
 
@@ -112,5 +112,5 @@ class Unprotect(Operation[UnprotectOutline, bool]):
         return UnprotectOutline(found, digest(("unprotect", found)))
 
     def carry_out(self, by: Actor) -> bool:
-        """False where nobody protected it by hand."""
+        """Returns False if nobody protected it by hand."""
         return self.ledger.suppressions.unprotect(self.name, by)

@@ -16,7 +16,7 @@ from bounce_watcher.service.operations.operation import NoticeCounter, Notices, 
 
 @dataclass(frozen=True, slots=True)
 class StandingOutline:
-    """The suppressions that stand against an address now, pending ones too; what would be told, and a digest."""
+    """The current suppressions of an address, including pending ones, the notices that would be sent, and a digest."""
 
     standing: Sequence[Suppression]
     notices: Notices
@@ -24,14 +24,14 @@ class StandingOutline:
 
 
 def outlined(standing: Sequence[Suppression], notices: Notices, *also: object) -> StandingOutline:
-    """`also`: what else a person must have seen."""
+    """Makes an outline. `also` is what else a person must have seen."""
     stands = ((each.stream, each.state, each.since, each.until, each.grounds) for each in standing)
     return StandingOutline(standing, notices, digest((*also, *stands)))
 
 
 @dataclass(frozen=True, slots=True)
 class Release(Operation[StandingOutline, int]):
-    """Lifts the suppressions of an address, in all streams where `stream` is None. Earlier bounces no longer count."""
+    """Releases an address, in all streams if `stream` is None. Earlier bounces no longer count."""
 
     address: str
     stream: str | None = None
@@ -43,14 +43,16 @@ class Release(Operation[StandingOutline, int]):
         return outlined(standing, counter.notices)
 
     def carry_out(self, by: Actor) -> int:
-        """Returns in how many streams; 0 where nothing was suppressed."""
+        """Returns in how many streams it was released; 0 if nothing was suppressed."""
         return self.ledger.suppressions.release(self.address, self.stream, by, announce=announcer(self.settings))
 
 
 @dataclass(frozen=True, slots=True)
 class Suppress(Operation[StandingOutline, Suppression]):
-    """Suppresses an address by hand in a stream, `until` then (aware), else for good. One that stands already and lasts
-    longer stays."""
+    """Suppresses an address by hand in a stream, `until` then (aware) or for good.
+
+    An existing suppression that lasts longer stays.
+    """
 
     address: str
     stream: str
@@ -65,7 +67,7 @@ class Suppress(Operation[StandingOutline, Suppression]):
         return outlined(standing, counter.notices)
 
     def carry_out(self, by: Actor) -> Suppression:
-        """Returns what stands in the stream now."""
+        """Returns the suppression in the stream afterwards."""
         announce = announcer(self.settings)
         self.ledger.suppressions.suppress(self.address, self.stream, by, announce=announce, until=self.until)
         found = self.ledger.lists.suppressions(SuppressionFilter(self.address, self.stream))
@@ -74,7 +76,7 @@ class Suppress(Operation[StandingOutline, Suppression]):
 
 @dataclass(frozen=True, slots=True)
 class ForgetOutline:
-    """What would be erased, told at once: but for what names the address only in its text."""
+    """What would be erased, found quickly: without mails and texts that name the address only in their words."""
 
     erased: Erased
     seen: str
@@ -82,7 +84,7 @@ class ForgetOutline:
 
 @dataclass(frozen=True, slots=True)
 class Forget(Operation[ForgetOutline, Erased]):
-    """Erases what is stored about an address; where it is suppressed, it stays so under a keyed hash."""
+    """Erases what is stored about an address. If it is suppressed, it stays so under a keyed hash."""
 
     address: str
 
@@ -90,13 +92,14 @@ class Forget(Operation[ForgetOutline, Erased]):
         return ForgetOutline(self.ledger.privacy.outline(self.address), digest(("forget", address_key(self.address))))
 
     def rehearse(self, by: Actor, advance: Callable[[int], None] = lambda _: None) -> Erased:
-        """What would be erased, with all texts looked through. `advance` is told of how many more mails."""
+        """Returns what would be erased, after a search of all texts. Calls `advance` with how many more mails are done.
+        """
         return self.ledger.privacy.forget(self.address, by, dry_run=True, advance=advance)
 
     def carry_out(self, by: Actor, advance: Callable[[int], None] = lambda _: None) -> Erased:
-        """Erases it from rows; see `clean_files`. What `advance` raises ends it between two pages."""
+        """Erases it from rows; see `clean_files`. An exception from `advance` stops it between two pages."""
         return self.ledger.privacy.forget(self.address, by, advance=advance)
 
     def clean_files(self) -> Files:
-        """Takes off the files of the database what they hold of erased rows."""
+        """Removes what the database files still hold of erased rows."""
         return self.ledger.privacy.clean_files()

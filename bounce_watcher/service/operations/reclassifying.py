@@ -1,7 +1,7 @@
-"""Stored mail through today's rules: what reads otherwise now, corrected with all that it led to.
+"""Classifies stored mail by today's rules, and corrects what reads differently, with all its consequences.
 
-Messages whose raw content is kept are analysed as when they came. Of others only the diagnostic is left, without the
-words around it and the command that was refused: there a verdict may become milder by a rule, and never harder.
+Messages with kept raw content are analysed as when they came. Of others only the diagnostic is left, without the words
+around it and the command that was refused: there a rule may make a verdict milder, but never harder.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation, digest
 
 ONE_WITHIN = 20.0
-"""Seconds that one message may take while a person waits for it."""
+"""How many seconds one message may take while a person waits for it."""
 
 _SEVERITY = (BounceType.UNDETERMINED, BounceType.BLOCK, BounceType.SOFT, BounceType.HARD)
 _BY_PROOF = frozenset({Evidence.TOKEN, Evidence.SIGNATURE})
@@ -37,10 +37,9 @@ _NOT_BY_RULES = ("status.", "code.", "expired", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class ReclassifiedEvent:
-    """One event that reads otherwise: `before` is None where the report was not understood to speak of anybody.
+    """One event that reads differently. `before` is None if the report was not understood to name anybody.
 
-    `was` and `state` are where the recipient stood and stands now; None in both where that is not told (a rehearsal
-    of an event that is new).
+    `was` and `state` are the recipient's state before and now. Both are None if unknown (a rehearsal of a new event).
     """
 
     before: BounceEvent | None
@@ -53,9 +52,9 @@ def reclassify(
     settings: Settings, ledger: Ledger, since: datetime | None, *, dry_run: bool,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Iterator[ReclassifiedEvent]:
-    """What changes, page after page in the order of time, each committed when its first change is given.
+    """Yields what changes, page after page in order of time. A page is committed when its first change is yielded.
 
-    What was corrected is not found again, so a run that broke off may be begun anew, or from the last time given.
+    What was corrected is not found again, so an interrupted run may start anew, or at the last time that it yielded.
     Raises TemporaryFailure or PermanentFailure.
     """
     write = _Writer(settings, ledger, dry_run)
@@ -72,7 +71,7 @@ def reclassify(
 
 @dataclass(frozen=True, slots=True)
 class RereadOutline:
-    """What would change in one message; `found` is None where its mail is kept no longer."""
+    """What would change in one message. `found` is None if its mail is no longer kept."""
 
     found: Sequence[ReclassifiedEvent] | None
     notices: Notices
@@ -81,9 +80,9 @@ class RereadOutline:
 
 @dataclass(frozen=True, slots=True)
 class RereadMail(Operation[RereadOutline, None]):
-    """One message through today's rules: what changes, as `reclassify` finds and writes it.
+    """Reads one message again by today's rules. Finds and writes changes as `reclassify` does.
 
-    Raises PermanentFailure where the mail breaks or stalls the analysis, and TemporaryFailure.
+    Raises PermanentFailure if the mail breaks or stalls the analysis, and TemporaryFailure.
     """
 
     event: BounceEvent
@@ -154,23 +153,24 @@ def _compared(
         today = _today(kept, analysed.record)
         revisions += _revisions(kept, today)
         fresh = _fresh(kept, analysed.record, today, settings)
-        if fresh or analysed.record.opt_outs:  # the ledger enters those of a message once
+        if fresh or analysed.record.opt_outs:  # the ledger enters a message's opt-outs only once
             asked = _asked(kept, analysed.record, settings)
             new.append(replace(analysed.record, digest=kept.digest, events=fresh, opt_outs=asked))
     return revisions, new
 
 
 def _proof_is_gone(kept: Kept, record: MessageRecord) -> bool:
-    """Whether a key is missing by which an event once was proven: that tells of the keys, not of the report."""
+    """Checks whether the key that once proved an event is missing: that says something of the keys, not of the report.
+    """
     now = {event.id for event in record.events}
     return any(event.evidence in _BY_PROOF and event.id not in now for event in kept.events)
 
 
 def _today(kept: Kept, record: MessageRecord) -> dict[str, BounceEvent]:
-    """What each kept event reads as today, by its id; those are missing that are seen no longer.
+    """Returns what each kept event reads as today, by its id. Events that are no longer found are left out.
 
-    Whose a report is was settled when it came. So a complaint that names nobody by the headers of today, and one that
-    named nobody when the ledger knew whom it was about, are about the recipients that they have.
+    Whose report it is was settled when it came. A complaint may name nobody by today's headers, or may have named
+    nobody when the ledger knew whom it was about: it keeps the recipient that it has.
     """
     by_id = {event.id: event for event in record.events}
     by_recipient = {address_key(event.recipient): event for event in record.events}
@@ -198,7 +198,7 @@ def _fresh(
 
 
 def _asked(kept: Kept, record: MessageRecord, settings: Settings) -> tuple[OptOut, ...]:
-    """The opt-outs of a message, in its mailbox's stream where it names none itself."""
+    """Returns a message's opt-outs, in its mailbox's stream if they name none."""
     stream = _stream(kept, settings) or DEFAULT_STREAM
     return tuple(
         replace(each, stream=stream) if each.stream == DEFAULT_STREAM else each for each in record.opt_outs
@@ -206,14 +206,14 @@ def _asked(kept: Kept, record: MessageRecord, settings: Settings) -> tuple[OptOu
 
 
 def _stream(kept: Kept, settings: Settings) -> str | None:
-    """That of the message's other events, else its mailbox's."""
+    """Returns the stream of the message's other events, else its mailbox's. None if there is neither."""
     if kept.events:
         return kept.events[0].stream
     return next((account.stream for account in settings.mailboxes if account.name == kept.raw.mailbox), None)
 
 
 def judged(event: BounceEvent, ruleset: Ruleset) -> Verdict:
-    """What a stored report means by these rules, as far as its words and numbers tell."""
+    """Returns what a stored report means by these rules, as far as its words and numbers tell."""
     report = RecipientReport(
         original_recipient=ProseAddress(event.recipient), final_recipient=ProseAddress(event.final_recipient or ""),
         action=event.action or Action.FAILED, status=EnhancedStatus.find(event.status or ""),

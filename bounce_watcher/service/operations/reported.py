@@ -1,7 +1,7 @@
-"""What a platform reports, row by row, into the ledger: mail that it sent, and mail that was taken.
+"""Records what a platform reports, row by row: mail that it sent, and mail that was delivered.
 
-A row is a mapping of names to values, of a CSV or of JSON. A bad one is told to the caller and the others are kept;
-what is told twice changes nothing. No message quotes a value, which may be an address.
+A row maps names to values, from a CSV or from JSON. A bad row is reported to the caller and the others are kept. A
+repeated row changes nothing. No message quotes a value, which may be an address.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,33 +27,33 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import judge
 
 AT_ONCE = 5000
-"""Rows that one transaction writes."""
+"""How many rows one transaction writes."""
 
 LONGEST_NAME = 200
-"""Of a stream or a sending, in characters."""
+"""The longest name of a stream or a sending, in characters."""
 SLACK = timedelta(days=1)
 """How far another machine's clock may be ahead of ours."""
 
 Row = Mapping[str, object]
 Place = int
 Rows = Iterable[tuple[Place, Row | ValueError]]
-"""Each row with its place; a ValueError in place of what is no row at all."""
+"""Each row with its place, or a ValueError if it is no row at all."""
 Refuse = Callable[[Place, str], None]
-"""Hears of each bad row: its place, what is wrong, and the fix."""
+"""Called for each bad row with its place, what is wrong, and how to fix it."""
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """How rows are read: `stream` is that of rows that name none, None where they must; `now` is aware."""
+    """How rows are read. `stream` is for rows that name none; if None, they must name one. `now` is aware."""
 
     stream: str | None
     now: datetime
 
 
 def usual_stream(settings: Settings) -> str | None:
-    """The stream of all mailboxes, where they have but one."""
+    """Returns the stream of all mailboxes, None if they have several."""
     streams = {mailbox.stream for mailbox in settings.mailboxes} or {DEFAULT_STREAM}
     return next(iter(streams)) if len(streams) == 1 else None
 
@@ -61,9 +61,9 @@ def usual_stream(settings: Settings) -> str | None:
 # ── one row ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def sent_row(row: Row, reading: RowOptions) -> SentMail | SentCount:
-    """A mail (`message_id`, `recipient`) or a figure (`day`, `domain`, `count`), each with `stream`, `sending`.
+    """Reads a mail (`message_id`, `recipient`) or a count (`day`, `domain`, `count`), each with `stream`, `sending`.
 
-    `campaign` is another name for `sending`. Raises ValueError with what is wrong and the fix.
+    `campaign` is another name for `sending`. Raises ValueError with what is wrong and how to fix it.
     """
     sending = _name(row, "sending") or _name(row, "campaign")
     if _is_absent(row.get("message_id")) and not _is_absent(row.get("count")):
@@ -72,7 +72,7 @@ def sent_row(row: Row, reading: RowOptions) -> SentMail | SentCount:
 
 
 def delivery_row(row: Row, reading: RowOptions) -> Delivery:
-    """`recipient`, `stream`, `at`. Raises ValueError with what is wrong and the fix."""
+    """Reads `recipient`, `stream`, `at`. Raises ValueError with what is wrong and how to fix it."""
     return Delivery(_recipient(row), _stream(row, reading), _moment(row, reading))
 
 
@@ -149,7 +149,7 @@ def _day(row: Row) -> date:
 
 
 def _moment(row: Row, reading: RowOptions) -> datetime:
-    """Now where the row tells none; in UTC where it tells no zone."""
+    """Returns the row's time: now if it has none, in UTC if it has no zone."""
     if _is_absent(row.get("at")):
         return reading.now
     text = _text(row, "at", "2026-11-24T06:00:00Z")
@@ -173,9 +173,9 @@ def take_sent(
     refuse: Refuse,
     progress: Callable[[int], None] = lambda _: None,
 ) -> SentOutcome:
-    """Writes mails and figures, some thousand a transaction. Without a ledger it only reads them, and calls all new.
+    """Writes mails and counts, some thousand per transaction. Without a ledger only reads them, and counts all as new.
 
-    Raises TemporaryFailure or PermanentFailure; what was written by then stays, and the same rows may come again.
+    Raises TemporaryFailure or PermanentFailure. What is written by then stays, and the same rows may come again.
     """
     total, judged = SentOutcome(), judge(settings)
     for part in _parts(_read(rows, lambda row: sent_row(row, reading), refuse)):
@@ -195,7 +195,7 @@ def take_deliveries(
     refuse: Refuse,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[int, DeliveredOutcome]:
-    """Enters deliveries; how many there were, and what they changed. As `take_sent` otherwise."""
+    """Enters deliveries. Returns how many there were, and what they changed. Otherwise like `take_sent`."""
     announce = announcer(settings)
     taken, total = 0, DeliveredOutcome()
     for part in _parts(_read(rows, lambda row: delivery_row(row, reading), refuse)):

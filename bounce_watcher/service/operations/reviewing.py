@@ -1,4 +1,4 @@
-"""What a person does about what waits for one: a wording set aside or reopened, opt-outs dealt with."""
+"""What a person does in review: set a wording aside, reopen it, and mark opt-outs as done."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bounce_watcher.service.operations.operation import Operation, digest
 
 @dataclass(frozen=True, slots=True)
 class GroupOutline:
-    """The group as it stands."""
+    """The current state of a group."""
 
     group: ReviewGroup
     seen: str
@@ -19,7 +19,7 @@ class GroupOutline:
 
 @dataclass(frozen=True, slots=True)
 class GroupOperation(Operation[GroupOutline, bool]):
-    """On what was not recognised and has one wording. False where there is no such group any more."""
+    """An operation on unrecognised mail with one wording. Returns False if the group no longer exists."""
 
     group: ReviewGroup
 
@@ -29,7 +29,7 @@ class GroupOperation(Operation[GroupOutline, bool]):
 
 @dataclass(frozen=True, slots=True)
 class SetAside(GroupOperation):
-    """Its mails wait for nobody until more than `a_day` come on one day; None = for good."""
+    """Sets a group aside until more than `a_day` mails come on one day; None = for good."""
 
     a_day: int | None = None
 
@@ -39,7 +39,7 @@ class SetAside(GroupOperation):
 
 @dataclass(frozen=True, slots=True)
 class Reopen(GroupOperation):
-    """It waits for a person again."""
+    """Returns a group to review."""
 
     def carry_out(self, by: Actor) -> bool:
         return self.ledger.review.take_up(self.group.gid, by)
@@ -47,7 +47,7 @@ class Reopen(GroupOperation):
 
 @dataclass(frozen=True, slots=True)
 class OptOutOutline:
-    """The opt-outs as they stand."""
+    """The current state of opt-outs."""
 
     chosen: Sequence[KeptOptOut]
     seen: str
@@ -55,7 +55,7 @@ class OptOutOutline:
 
 @dataclass(frozen=True, slots=True)
 class SettleOptOuts(Operation[OptOutOutline, int]):
-    """Marks opt-outs as dealt with, or reopens them. Nobody is suppressed by it, and nothing is sent."""
+    """Marks opt-outs as done, or reopens them. It suppresses nobody and sends nothing."""
 
     chosen: Sequence[KeptOptOut]
     is_done: bool = True
@@ -64,7 +64,7 @@ class SettleOptOuts(Operation[OptOutOutline, int]):
         return OptOutOutline(self.chosen, digest((each.id, each.done_at) for each in self.chosen))
 
     def carry_out(self, by: Actor) -> int:
-        """Returns how many were changed. The log names the address where there is but one."""
+        """Returns how many changed. The log names the address if there is only one."""
         asked = [each.asked.recipient or each.asked.sender for each in self.chosen]
         recipient = asked[0] if len(asked) == 1 else None
         return self.ledger.review.settle_opt_outs(

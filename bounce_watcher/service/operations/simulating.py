@@ -1,4 +1,4 @@
-"""The stored history under another policy, by all cores: recipients know nothing of one another."""
+"""Replays the stored history under another policy, on all cores: recipients are independent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations.processes import by_processes
 
 _STRETCH = 20_000
-"""Events that a process goes through before it tells what came of them: a second or two."""
+"""How many events a process replays before it returns the result: a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPart:
-    """`events` gone through, and all recipients among them who are suppressed or would be."""
+    """How many `events` were replayed, and all their recipients that are or would be suppressed."""
 
     events: int
     found: list[Simulated]
 
 
 def simulate(settings: Settings, now: datetime) -> Iterator[SimulatedPart]:
-    """In the order of addresses. A long history is worth starting processes for, a short one is not."""
+    """Yields results in the order of addresses. Starts processes only for a long history."""
     url = settings.database_url.get_secret_value()
     work = partial(_go_through, url, decider(settings), now)
     with Ledger.connect(url) as ledger:
