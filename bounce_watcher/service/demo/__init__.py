@@ -1,7 +1,7 @@
-"""The main job on one machine: an embedded IMAP server with sample bounces, the real service, a webhook receiver.
+"""Demonstrates the main job on one machine: an embedded IMAP server with bounces, the real service, a webhook receiver.
 
-stage.py sets it up, samples.py is the mail in it, letters.py writes reports as mail servers do, outcome.py holds what
-came of it against what must come.
+stage.py sets it up, samples.py holds the mail, letters.py writes reports as mail servers do, outcome.py compares the
+result with what is expected.
 """
 
 from bounce_watcher.service.demo.outcome import DemoOutcome, outcome

@@ -1,4 +1,4 @@
-"""An IMAP server inside this process: pymap, in memory, on loopback."""
+"""Runs an IMAP server inside this process: pymap, in memory, on loopback."""
 
 import asyncio
 import threading
@@ -14,10 +14,10 @@ from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
 from pysasl.hashing import BuiltinHash
 
-USER, PASSWORD = "bounces", "demo"  # no secret: a hash that takes a quarter of a second would protect nothing
+USER, PASSWORD = "bounces", "demo"  # no secret: a slow password hash (a quarter of a second) would protect nothing
 START_SECONDS = 15.0
 
-# What pymap's own command line would have parsed.
+# the arguments that pymap's own command line would parse
 _ARGUMENTS = {
     "host": "127.0.0.1", "port": 0, "debug": False, "cert": None, "key": None, "tls": False, "proxy_protocol": None,
     "passlib_cfg": None, "demo_data": False, "demo_user": USER, "demo_password": PASSWORD,
@@ -26,7 +26,7 @@ _ARGUMENTS = {
 
 @contextmanager
 def running_imap_server() -> Iterator[int]:
-    """The port of a server that runs until the end of the block, and forgets everything then."""
+    """Yields the port of a server that runs until the end of the block. It then forgets everything."""
     server = _Server()
     thread = threading.Thread(target=server.run, name="demo imap", daemon=True)
     thread.start()
@@ -76,7 +76,7 @@ class _Server:
         await self._hang_up()
 
     async def _hang_up(self) -> None:
-        """Ends the conversations that are left."""
+        """Cancels the remaining connections."""
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
@@ -101,7 +101,7 @@ def deliver(port: int, mail: Iterable[tuple[bytes, datetime]]) -> None:
 
 
 def contents(port: int, folder: str) -> list[bytes]:
-    """Every message of a folder; none where there is no such folder."""
+    """Returns every message of a folder; empty if there is no such folder."""
     with logged_in(port) as client:
         if not client.folder_exists(folder):
             return []

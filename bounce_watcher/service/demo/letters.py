@@ -1,6 +1,6 @@
-"""Reports as mail servers write them, after the formats' documentation. All names are invented.
+"""Writes reports as mail servers do, after the formats' documentation. All names are invented.
 
-Texts are written flush left with LF, and turned to CRLF at the end: that is how they travel.
+Texts are written flush left with LF, and converted to CRLF at the end, as mail is transferred.
 """
 
 import base64
@@ -14,9 +14,9 @@ OUT, FROM = "out.example.com", "Example News <news@example.com>"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a report speaks of: the newsletter `number` to `recipient`, and the server's `reply` to it.
+    """What a report is about: the newsletter `number` to `recipient`, and the server's `reply` to it.
 
-    `to` is the return path that the report is sent to; `at` when it came.
+    `to` is the return path that the report is sent to; `at` is when it came.
     """
 
     number: int
@@ -56,7 +56,7 @@ def finished(text: str) -> bytes:
 
 
 def _head(letter: Letter, by: str, sender: str, subject: str) -> str:
-    """The header that every report has on arrival, without an end."""
+    """Returns the header that every report has on arrival, without its end."""
     return dedent(f"""\
         Return-Path: <>
         Delivered-To: {letter.to}
@@ -73,7 +73,7 @@ def _head(letter: Letter, by: str, sender: str, subject: str) -> str:
 
 
 def _original(letter: Letter) -> str:
-    """The returned header of the newsletter that failed."""
+    """Returns the header of the failed newsletter, as reports include it."""
     return dedent(f"""\
         Date: {letter.sent}
         From: {FROM}
@@ -85,7 +85,7 @@ def _original(letter: Letter) -> str:
 
 
 def _report(letter: Letter, head: str, words: str, status: str, kind: str = "delivery-status") -> bytes:
-    """The three parts of RFC 6522: for people, for machines, and what came back."""
+    """Returns the three parts of RFC 6522: text for people, fields for machines, and the returned header."""
     boundary = f"b{letter.number:06d}"
     return finished(
         f'{head}Content-Type: multipart/report; report-type={kind}; boundary="{boundary}"\n\n'
@@ -121,7 +121,7 @@ def postfix(letter: Letter, action: str = "failed", stage: str = "RCPT TO") -> b
 
 
 def exim(letter: Letter) -> bytes:
-    """Status says 5.0.0 whatever happened; what happened stands in Diagnostic-Code."""
+    """Writes status 5.0.0 for every failure: the true reason is in Diagnostic-Code."""
     by = "relay.example.net"
     words = f"""\
 This message was created automatically by mail delivery software.
@@ -175,7 +175,7 @@ def exchange(letter: Letter) -> bytes:
 
 
 def gmail(letter: Letter) -> bytes:
-    """A mailbox provider's own report, after it took the mail: the status part rides in base64."""
+    """Writes a mailbox provider's own report, sent after it took the mail: the status part is in base64."""
     by = "mail-sor-f41.google.example"
     status = dedent(f"""\
         Reporting-MTA: dns; googlemail.example
@@ -204,7 +204,7 @@ def gmail(letter: Letter) -> bytes:
 
 
 def qmail(letter: Letter) -> bytes:
-    """No status part at all: a form of words that programs have read since 1997 (QSBMF)."""
+    """Writes a report without a status part, in wording that programs have read since 1997 (QSBMF)."""
     head = _head(letter, f"mail.{letter.domain}", f"MAILER-DAEMON@mail.{letter.domain}", "failure notice")
     return finished(
         f"{head}\nHi. This is the qmail-send program at mail.{letter.domain}.\n"
@@ -235,7 +235,7 @@ def complaint(letter: Letter, feedback_type: str = "abuse") -> bytes:
 
 
 def receipt(letter: Letter) -> bytes:
-    """An MDN (RFC 8098): somebody's program says that the mail was shown."""
+    """Writes an MDN (RFC 8098): a mail program says that the mail was shown."""
     return _report(
         letter,
         _head(letter, letter.mx, letter.recipient, "Read: What is new this week"),
@@ -267,5 +267,5 @@ def person(letter: Letter) -> bytes:
 
 
 def noise(letter: Letter) -> bytes:
-    """Bytes that are no mail, as a broken program may leave them in a mailbox."""
+    """Returns bytes that are no mail, as a broken program may leave them in a mailbox."""
     return bytes(range(256)) * 8 + letter.recipient.encode()

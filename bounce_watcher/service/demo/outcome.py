@@ -1,4 +1,4 @@
-"""What came of the demo, read back from the mailbox, the ledger and the receiver, and whether it is what must come."""
+"""Reads the demo's result from the mailbox, the ledger and the receiver, and checks whether it is as expected."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from bounce_watcher.service.opening import open_ledger
 
 @dataclass(frozen=True, slots=True)
 class JudgedMessage:
-    """One message: what it is, the events that it made, and the folder where it lies now."""
+    """One message: its kind, the events that it made, and the folder where it is now."""
 
     sample: Sample
     kind: Kind
@@ -30,7 +30,7 @@ class JudgedMessage:
 
 @dataclass(frozen=True, slots=True)
 class DemoOutcome:
-    """`standing`: the recipients against whom something counts. `problems`: what is not as it must be, a line each."""
+    """The result. `standing`: recipients with events that count. `problems`: what is not as expected, one line each."""
 
     judged: tuple[JudgedMessage, ...]
     suppressions: tuple[Suppression, ...]
@@ -49,7 +49,7 @@ def outcome(stage: Stage) -> DemoOutcome:
 
 
 def _standing(judged: tuple[JudgedMessage, ...], ledger: Ledger) -> Iterator[RecipientRecord]:
-    """The recipients of whom something counts or counted, the suppressed first."""
+    """Yields the recipients with events that count or counted, the suppressed ones first."""
     addresses = sorted({event.recipient for each in judged for event in each.events})
     records = [record for address in addresses for record in ledger.lists.recipients(address)]
     for state in (State.SUPPRESSED, State.PENDING, State.RELEASED, State.WATCHING):
@@ -69,7 +69,7 @@ def _judged(stage: Stage, ledger: Ledger) -> Iterator[JudgedMessage]:
 
 
 def _folders(stage: Stage) -> dict[str, str]:
-    """Where each message lies, by its digest."""
+    """Returns the folder of each message, by its digest."""
     account = stage.settings.mailboxes[0]
     names = (*account.folders, account.processed_folder, account.review_folder, account.quarantine_folder)
     return {message_digest(content): name for name in names for content in contents(stage.imap_port, name)}
@@ -99,7 +99,7 @@ def _missing_hooks(hooks: tuple[Hook, ...]) -> Iterator[str]:
 
 
 def expected_hooks() -> list[tuple[str, str]]:
-    """Type and recipient of each webhook that must arrive."""
+    """Returns type and recipient of each expected webhook."""
     suppressed = [(NoticeType.SUPPRESSED.value, recipient) for recipient in SUPPRESSED]
     released = [(NoticeType.RELEASED.value, recipient) for recipient in sorted(RELEASED)]
     complained = [

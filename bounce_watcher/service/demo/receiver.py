@@ -1,4 +1,4 @@
-"""A platform's side of a webhook: checks the signature with the `standardwebhooks` package and keeps what came."""
+"""The receiving side of a webhook: checks the signature with the `standardwebhooks` package, and keeps what arrives."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One webhook as it arrived. `verified`: its signature is good. `data` is empty where the body is no JSON."""
+    """One webhook as it arrived. `verified`: its signature is valid. `data` is empty if the body is no JSON."""
 
     id: str
     verified: bool
@@ -21,7 +21,7 @@ class Hook:
 
 
 class Receiver:
-    """`on_arrival` is called with each webhook, in the server's thread."""
+    """A webhook receiver. Calls `on_arrival` with each webhook, in the server's thread."""
 
     def __init__(self, secret: str) -> None:
         self.on_arrival: Callable[[Hook], None] = lambda _: None
@@ -31,7 +31,7 @@ class Receiver:
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
-        """In the order of their arrival."""
+        """The webhooks in order of arrival."""
         with self._lock:
             return tuple(self._hooks)
 
@@ -66,12 +66,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """The demo tells what arrived itself."""
+        """Logs nothing: the demo itself shows what arrived."""
 
 
 @contextmanager
 def listening(receiver: Receiver) -> Iterator[str]:
-    """The URL under which a receiver takes webhooks until the end of the block."""
+    """Yields the URL at which the receiver takes webhooks until the end of the block."""
     handler = type("Handler", (_Handler,), {"receiver": receiver})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo receiver", daemon=True)

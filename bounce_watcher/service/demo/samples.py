@@ -1,4 +1,4 @@
-"""The mail of the demo: sixty days in a return-path mailbox, and what must follow from it."""
+"""The demo's mail: sixty days of a return-path mailbox, and what must follow from it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ Writer = Callable[[Letter], bytes]
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """One report: how many days ago it came, of whom, in whose words.
+    """One report: how many days ago it came, about whom, and in which words.
 
-    `signed`: whether it comes to the return path that was made for the recipient, as a genuine report does;
-    `stolen_from`: somebody else's return path in its place.
+    `signed`: whether it goes to the return path that was made for the recipient, as a genuine report does.
+    `stolen_from`: it goes to that other recipient's return path instead.
     """
 
     days_ago: float
@@ -45,7 +45,7 @@ class DemoReport:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One message as it lies in INBOX."""
+    """One message as it is in INBOX."""
 
     content: bytes
     at: datetime
@@ -129,14 +129,14 @@ SUPPRESSED = {
     "jonas@full.example": "mailbox_full",
     "tilda@provider.example": "complaint",
 }
-"""Who must end suppressed, and why. Of each a webhook must have come."""
+"""Who must end up suppressed, and why. A webhook must arrive for each."""
 
 RELEASED = frozenset({"ludwig@full.example"})
-"""Whose suppression ran out: of these a webhook must have come too."""
+"""Whose suppression has expired. A webhook must arrive for each of these too."""
 
 
 def samples(attribution: AttributionSettings, now: datetime) -> list[Sample]:
-    """All messages in the order of their arrival. `attribution` signs their return paths."""
+    """Returns all messages in order of arrival. `attribution` signs their return paths."""
     return sorted(_written(attribution, now), key=lambda sample: sample.at)
 
 

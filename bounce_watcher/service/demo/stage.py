@@ -1,4 +1,4 @@
-"""Everything that the demo needs, set up in a temporary folder and on loopback, and taken down again."""
+"""Sets up everything that the demo needs, in a temporary folder and on loopback, and takes it down again."""
 
 import base64
 import secrets
@@ -55,9 +55,9 @@ level = "warning"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The demo, set up: `mail` lies in INBOX, nothing has been read.
+    """The demo, ready to run: `mail` is in INBOX, nothing has been read.
 
-    `dashboard` is where the pages will be, `token` the way in.
+    `dashboard` is where the pages will be, `token` opens them.
     """
 
     config: Path
@@ -72,7 +72,7 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Servers, configuration and mail, until the end of the block."""
+    """Runs servers with configuration and mail until the end of the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bounce-watcher-demo-")))
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -94,13 +94,13 @@ def stage() -> Iterator[Stage]:
 
 
 def _free_port() -> int:
-    """One that nobody has now; the service says so should somebody take it before it does."""
+    """Returns a port that is free now. If somebody takes it before the service does, the service reports that."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def _write(path: Path, text: str) -> None:
-    """Readable for its owner alone: it holds secrets."""
+    """Writes a file that only its owner can read, as it holds secrets."""
     path.touch(mode=0o600, exist_ok=False)
     path.write_text(text, encoding="utf-8")
