@@ -1,1 +1,2 @@
-"""What `init` and `doctor` do: a mailbox found and tried, a configuration written, everything named in one examined."""
+"""The work of `init` and `doctor`: finds and tries a mailbox, writes a configuration, checks everything that one names.
+"""

@@ -1,4 +1,4 @@
-"""What the doctor finds, one thing at a time."""
+"""The doctor's findings, one thing at a time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from bounce_watcher.model.errors import BounceWatcherError
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `fix` is what to do: needed where not `ok`, advice where it is."""
+    """One thing that was checked. `fix` is what to do: required if not `ok`, advice if it is."""
 
     name: str
     ok: bool
@@ -31,4 +31,4 @@ FIXES: Mapping[AboutKind, str] = {
     AboutKind.PLATFORM: "check the keys of its table, and that it is up and reachable from here",
     AboutKind.NOTIFIER: "check its url, and that the mail server or chat is up and reachable from here",
 }
-"""For failures that tell none of their own."""
+"""For failures that carry no fix of their own."""

@@ -1,7 +1,7 @@
-"""Where the mailbox of an address may be read: by its provider, the DNS, and the names that servers usually have.
+"""Finds servers for an address's mailbox: by its provider, the DNS, and the usual server names.
 
-RFC 6186: a domain tells its IMAP servers by SRV records. What the DNS says is not signed: a server that is neither a
-known provider's nor below the address's own domain must be confirmed by a person before it gets a password (section 6).
+RFC 6186: a domain names its IMAP servers in SRV records. DNS answers are not signed, so a person must confirm a server
+before it gets a password (section 6), unless it is a known provider's or below the address's own domain.
 """
 
 import ssl
@@ -34,14 +34,14 @@ T = TypeVar("T")
 USUAL_PORTS: Mapping[Security, int] = {Security.TLS: IMAPS_PORT, Security.STARTTLS: 143, Security.NONE: 143}
 USUAL_NAMES = ("imap", "mail")
 ANSWER_WITHIN = timedelta(seconds=8)
-"""For one try to connect: many are made, and a person waits."""
+"""How long one try to connect may take: there are many, and a person waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerCandidate:
-    """A server that may hold the mailbox. `port` and `security` are None where they are to be found out.
+    """A server that may hold the mailbox. `port` and `security` are None if they must be found out.
 
-    `because` says how it was found. It `is_sure` where nobody who changes the DNS can have made it up.
+    `because` says how it was found. `is_sure` means that nobody can have made it up by changing the DNS.
     """
 
     host: str
@@ -53,7 +53,7 @@ class ServerCandidate:
 
 
 def places(domain: str, resolver: Callable[[], Resolver] = Resolver) -> list[ServerCandidate]:
-    """Where the mailboxes of a domain may be, the most likely first. Never fails: a DNS that is away tells nothing."""
+    """Returns where the mailboxes of a domain may be, likeliest first. Never fails: a DNS that is away adds nothing."""
     if is_loopback(domain):
         return [ServerCandidate(domain, "this machine itself")]
     if own := provider_of_domain(domain):
@@ -97,7 +97,7 @@ def _is_below(host: str, domain: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """A server that speaks IMAP there, and what it said that it can do before a log-in."""
+    """A server that speaks IMAP, and the abilities that it showed before a log-in."""
 
     place: ServerCandidate
     port: int
@@ -106,16 +106,17 @@ class Greeting:
 
     @property
     def access(self) -> frozenset[LoginWith]:
-        """What it takes for a log-in."""
+        """The kinds of log-in that it accepts."""
         by_password = {"AUTH=PLAIN", "AUTH=LOGIN"} & self.abilities or "LOGINDISABLED" not in self.abilities
         by_token = {"AUTH=XOAUTH2", "AUTH=OAUTHBEARER"} & self.abilities
         return frozenset({*([LoginWith.PASSWORD] if by_password else ()), *([LoginWith.OAUTH2] if by_token else ())})
 
 
 def ways(place: ServerCandidate) -> Iterator[tuple[int, Security]]:
-    """The ports and kinds of encryption to try, the safest first.
+    """Yields the ports and kinds of encryption to try, the safest first.
 
-    Within this machine itself nobody listens in: no encryption goes before STARTTLS there, and is no way elsewhere.
+    Nobody can listen in on traffic within this machine: there, no encryption goes before STARTTLS. Elsewhere it is not
+    tried.
     """
     here = is_loopback(place.host)
     for security in (Security.TLS, *((Security.NONE,) if here else ()), Security.STARTTLS):
@@ -124,7 +125,7 @@ def ways(place: ServerCandidate) -> Iterator[tuple[int, Security]]:
 
 
 class Untrusted(PermanentFailure):
-    """A server whose certificate nobody vouches for; `account` is the way to it."""
+    """The server's certificate is not trusted. `account` is how to reach it."""
 
     def __init__(self, failure: PermanentFailure, account: ImapAccount) -> None:
         super().__init__(failure.problem, failure.fix, about=failure.about)
@@ -132,10 +133,10 @@ class Untrusted(PermanentFailure):
 
 
 def greet(place: ServerCandidate, ca_file: str | None = None) -> Greeting:
-    """The first way to the server on which it speaks IMAP.
+    """Returns the first way to the server on which it speaks IMAP.
 
-    Raises Untrusted at once, as no other way would be safer; PermanentFailure or TemporaryFailure by the first way that
-    tells most.
+    Raises Untrusted at once, as no other way would be safer. Otherwise raises the PermanentFailure or TemporaryFailure
+    of the first way that says most.
     """
     failures: list[BounceWatcherError] = []
     for port, security in ways(place):
@@ -155,7 +156,7 @@ def greet(place: ServerCandidate, ca_file: str | None = None) -> Greeting:
 
 
 def first_to_greet(candidates: list[ServerCandidate]) -> Greeting | None:
-    """Of several places the first in their order that answers; all are tried at once. None where none does."""
+    """Returns the first of several places, in their order, that answers; None if none does. Tries all at once."""
     def tried(place: ServerCandidate) -> Greeting | None:
         try:
             return greet(place)

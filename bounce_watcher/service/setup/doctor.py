@@ -1,7 +1,7 @@
-"""Whether everything that a configuration names can be reached and used, and what to do where not.
+"""Checks whether everything that a configuration names can be reached and used, and says what to do if not.
 
-Looks only: no folder is made, no table changed, no webhook sent. Of mail it puts one of its own into each folder that
-settled mail goes to, and takes it out again, where the server lets it take out just that one.
+Only looks: it makes no folder, changes no table, sends no webhook. The one exception is a mail that it puts into each
+folder for settled mail and takes out again, if the server can take out just that one.
 """
 
 import os
@@ -38,11 +38,11 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 """Receivers refuse a signature whose timestamp is five minutes off; a minute is worth fixing."""
 
 DEAD_COUNTED = 1000
-"""So many dead letters are counted, no more: the list may be long."""
+"""How many dead letters are counted at most: the list may be long."""
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Every check, as it is made; a server that hangs costs its own time-out. Never raises a BounceWatcherError."""
+    """Yields every check as it is made. A server that hangs costs its time-out. Never raises a BounceWatcherError."""
     yield from _configuration(settings)
     yield _analysis(settings)
     yield from _database(settings)
@@ -77,7 +77,7 @@ def _configuration(settings: Settings) -> Iterator[Check]:
 # ── analysis ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _analysis(settings: Settings) -> Check:
-    """Nothing that is missing is a failure: mail is analysed all the same."""
+    """Checks the analysis. A missing protection is no failure: mail is analysed all the same."""
     try:
         with Analyser(settings.attribution, 1, rules=settings.rules) as analyser:
             held, missing = analyser.protections().described()
@@ -141,7 +141,7 @@ def _schema(ledger: Ledger) -> Iterator[Check]:
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> Iterator[Check]:
-    """Asks by HEAD, which no receiver takes for an event, on the way that webhooks go."""
+    """Sends HEAD, which no receiver takes for an event, over the same route as webhooks."""
     try:
         client = HttpClient(transport_to(target), target.timeout)
     except BounceWatcherError as failure:
@@ -154,11 +154,11 @@ def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> I
 
 
 def _note_skew(reply: Reply, note: Callable[[timedelta], None]) -> None:
-    """How far our clock is ahead of the answering server's, where it tells its time (RFC 9110 section 6.6.1)."""
+    """Notes how far our clock is ahead of the answering server's, if it tells its time (RFC 9110 section 6.6.1)."""
     try:
         told = parsedate_to_datetime(reply.headers.get("date", ""))
         note(utcnow() - told)
-    except (ValueError, TypeError):  # none, no date, or one without a zone
+    except (ValueError, TypeError):  # no date, an invalid one, or one without a zone
         return
 
 
@@ -191,7 +191,7 @@ def _answered(target: WebhookTarget, reply: Reply) -> Check:
 # ── platforms ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _platform(platform: Platform) -> Iterator[Check]:
-    """Makes the harmless call that tells whether the platform would let us work."""
+    """Makes a harmless call that shows whether we may use the platform."""
     try:
         channel = channel_to(platform)
     except BounceWatcherError as failure:
@@ -209,7 +209,7 @@ def _platform(platform: Platform) -> Iterator[Check]:
 # ── notifiers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _notifier(notifier: Notifier) -> Check:
-    """Sends nothing: that is for `outbox test`."""
+    """Checks the notifier's URL. Sends nothing: that is for `outbox test`."""
     try:
         understood(notifier)
     except BounceWatcherError as failure:
@@ -240,11 +240,11 @@ _ANSWERS_OF_WEBHOOK: Mapping[int, str] = {
     404: "check the path in url",
     410: "it wants no more: set url to the new place",
 }
-"""By status, else by its first digit. `kind` is the platform's."""
+"""Advice by status, else by its first digit. `kind` is the platform's."""
 
 
 def explained(target: Receiver, attempt: Attempt) -> tuple[str, str]:
-    """What a target that did not take a test said, and the fix."""
+    """Returns what a target that did not take a test answered, and the fix."""
     if attempt.failure is not None:
         return attempt.failure.problem, attempt.failure.fix or FIXES[target.about.kind]
     status = attempt.status

@@ -1,4 +1,4 @@
-"""Files put in place all or none: staged beside their places, checked as a whole, then moved there one by one."""
+"""Puts files in place, all or none: stages them beside their places, checks them as a whole, then moves each."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ OPEN_FILE, OPEN_FOLDER = 0o644, 0o755
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file to be written: its name below the folder, what it holds, its mode."""
+    """A file to write: its name below the folder, its content, its mode."""
 
     name: str
     content: str
@@ -27,10 +27,10 @@ class NewFile:
 def put_in_place(
     folder: Path, files: Sequence[NewFile], *, overwrite: bool = False, check: Callable[[Path], None] = lambda _: None
 ) -> None:
-    """Writes `files` below `folder`, all or none; folders that hold private files become private.
+    """Writes `files` below `folder`, all or none. Folders that hold private files become private.
 
-    `check` is given a folder that holds them as they will be, and refuses them by what it raises.
-    Raises PermanentFailure where one is there already and is not to be overwritten, or where writing fails.
+    `check` is given a folder with the files as they will be, and raises an exception to refuse them. Raises
+    PermanentFailure if a file exists and may not be overwritten, or if writing fails.
     """
     if not overwrite:
         _refuse_taken(folder, files)
@@ -56,7 +56,7 @@ def _refuse_taken(folder: Path, files: Sequence[NewFile]) -> None:
 
 @contextmanager
 def _made(folder: Path) -> Iterator[contextlib.ExitStack]:
-    """The folder, and those above it that were missing; taken away again unless the stack is emptied."""
+    """Makes the folder and its missing parents. Removes them again unless the stack is emptied."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     with contextlib.ExitStack() as undo:
         for each in reversed(missing):
@@ -90,7 +90,7 @@ def _write(path: Path, file: NewFile) -> None:
 
 
 def _move(stage: Path, folder: Path, files: Sequence[NewFile]) -> None:
-    """The last file is the one that names the others. What was there before comes back if one cannot be moved."""
+    """Moves the files, last the one that names the others. Restores the former files if one can't be moved."""
     with contextlib.ExitStack() as undo:
         for file in files:
             target, kept = folder / file.name, stage / f"{file.name}.before"

@@ -1,7 +1,7 @@
-"""Whether a mailbox can be read and its settled mail filed, and what to do where not.
+"""Checks whether a mailbox can be read and its settled mail filed, and says what to do if not.
 
-Watched folders are selected as a pass does it, and judged by the same functions. Folders that settled mail goes to are
-looked at for rights and room; where the server can take out just one mail again (UIDPLUS), one is put in to try it.
+It selects watched folders as a pass does, and judges them by the same functions. It checks folders for settled mail for
+rights and room. If the server can take out a single mail again (UIDPLUS), it puts one in to try.
 """
 
 import re
@@ -33,7 +33,7 @@ _APPENDED = re.compile(r"\[APPENDUID \d+ (\d+)\]", re.IGNORECASE)
 
 
 def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
-    """Every check of one mailbox. Never raises a BounceWatcherError."""
+    """Yields every check of one mailbox. Never raises a BounceWatcherError."""
     name = str(account.about)
     try:
         with connected(account, tokens) as connection:
@@ -47,7 +47,7 @@ def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
 
 @contextmanager
 def connected(account: ImapAccount, tokens: TokenStore) -> Iterator[Connection]:
-    """Logged in, for questions to a mailbox's server. Raises TemporaryFailure, or PermanentFailure with the fix."""
+    """Logs in, for questions to a mailbox's server. Raises TemporaryFailure, or PermanentFailure with the fix."""
     with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
         connection = Connection(account, watchdog, utcnow, tokens)
         try:
@@ -119,7 +119,7 @@ def _in_the_way(name: str, obstacle: Obstacle) -> Check:
 
 
 def _destination(name: str, connection: Connection, folder: str) -> Check:
-    """A folder that settled mail goes to."""
+    """Checks a folder for settled mail."""
     client = connection.client
     rights = rights_in(client, folder)
     if missing := rights.missing(INSERT):
@@ -137,7 +137,7 @@ def _destination(name: str, connection: Connection, folder: str) -> Check:
 
 
 def _new(name: str, client: IMAPClient, hierarchy: Hierarchy, configured: str) -> Check:
-    """A folder that settled mail goes to and that is not there yet."""
+    """Checks whether a missing folder for settled mail can be made."""
     folder = hierarchy.name(configured)
     above, delimiter, _ = folder.rpartition(hierarchy.delimiter or "\0")
     while delimiter and above and not folders.exists(client, above):
@@ -157,7 +157,7 @@ def _lacks(name: str, folder: str, missing: tuple[str, ...], so: str) -> Check:
 
 
 def _tried(client: IMAPClient, folder: str) -> CommandRefused | None:
-    """Puts one mail in and takes it out again; what the server said where it did not let it in."""
+    """Puts one mail in and takes it out again. Returns the server's refusal, None if it took the mail."""
     mail = EmailMessage()
     mail["Subject"] = "bounce-watcher doctor: tried whether this folder takes mail; may be deleted"
     mail["Date"], mail["Message-ID"] = format_datetime(utcnow()), make_msgid(domain="doctor.invalid")

@@ -1,4 +1,4 @@
-"""A mailbox tried out before anything is written down: the log-in, the folders, what the server can do."""
+"""Tries a mailbox before anything is written: the log-in, the folders, what the server can do."""
 
 import contextlib
 import hashlib
@@ -24,7 +24,7 @@ from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.service.setup.mailbox_doctor import connected
 
 FOLDERS_COUNTED = 40
-"""In so many folders messages are counted: some servers take a second for each."""
+"""In how many folders messages are counted at most: some servers take a second for each."""
 
 _ABILITIES = ("MOVE", "UIDPLUS", "IDLE", "CONDSTORE", "QRESYNC", "NAMESPACE", "SPECIAL-USE")
 _FOR_BOUNCES = re.compile(r"\b(?:bounces?|returned|returns|undeliver(?:ed|able)|ndrs?|mailer-daemon)\b", re.IGNORECASE)
@@ -33,7 +33,7 @@ _UNUSABLE = frozenset({b"\\noselect", b"\\nonexistent"})
 
 @dataclass(frozen=True, slots=True)
 class FolderSeen:
-    """A folder, its name written with "/" between levels. `messages` is None where they were not counted."""
+    """A folder, with "/" between the levels of its name. `messages` is None if they were not counted."""
 
     name: str
     messages: int | None
@@ -41,14 +41,14 @@ class FolderSeen:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a mailbox was found to be. `abilities` are those of the server's that are of use here."""
+    """What a mailbox was found to be. `abilities` are those of the server that are of use here."""
 
     folders: tuple[FolderSeen, ...]
     abilities: tuple[str, ...]
     settlement: Settlement
 
     def proposed(self, ours: Sequence[str]) -> str:
-        """The folder to watch: one whose name tells of bounces and that is not among `ours`, else INBOX."""
+        """Returns the folder to watch: one whose name suggests bounces and that is not among `ours`, else INBOX."""
         named = (each.name for each in self.folders if each.name not in ours and not _is_below_any(each.name, ours))
         return next((name for name in named if _FOR_BOUNCES.search(name)), "INBOX")
 
@@ -57,7 +57,7 @@ class Look:
 
 
 def look(account: ImapAccount, tokens: TokenStore) -> Look:
-    """Logs in and looks around; changes nothing. Raises TemporaryFailure, or PermanentFailure with the fix."""
+    """Logs in and looks around. Changes nothing. Raises TemporaryFailure, or PermanentFailure with the fix."""
     with connected(account, tokens) as connection:
         client = connection.client
         hierarchy = hierarchy_of(client)
@@ -81,7 +81,7 @@ def _seen(client: IMAPClient, hierarchy: Hierarchy) -> Iterator[FolderSeen]:
 
 
 def _written(name: str, hierarchy: Hierarchy) -> str:
-    """A server's name as the configuration has it."""
+    """Returns a server's folder name as the configuration writes it."""
     if name.upper() == "INBOX":
         return "INBOX"
     bare = name.removeprefix(hierarchy.prefix)
@@ -96,7 +96,7 @@ def _is_below_any(name: str, folders: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a server showed. `sha256` is its fingerprint, as `openssl x509 -fingerprint -sha256` writes it."""
+    """A certificate as shown. `sha256`: its fingerprint, as `openssl x509 -fingerprint -sha256` writes it."""
 
     pem: str
     sha256: str
@@ -106,7 +106,7 @@ class Certificate:
 
 
 def shown_certificate(account: ImapAccount) -> Certificate:
-    """The certificate of the account's server, unchecked. No log-in. Raises PermanentFailure."""
+    """Returns the certificate of the account's server, unchecked. Does not log in. Raises PermanentFailure."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:

@@ -1,4 +1,4 @@
-"""What `init` writes: a configuration out of answers, its secrets in files of their own, and the unit's drop-in."""
+"""Writes what `init` makes: a configuration from answers, its secrets in separate files, and the unit's drop-in."""
 
 import base64
 import secrets
@@ -23,7 +23,7 @@ there is stands beside it, commented out, with what holds without it.
 
 @dataclass
 class ConfigDraft:
-    """Answers as they gather. `by_credential`: systemd hands the secrets over; else the file names them."""
+    """Answers as they come in. `by_credential`: systemd provides the secrets; else the configuration names files."""
 
     by_credential: bool
     tables: dict[str, dict[str, Value]] = field(default_factory=dict)
@@ -31,18 +31,18 @@ class ConfigDraft:
     certificate: str | None = None
 
     def put(self, table: str, **values: Value | None) -> None:
-        """Keys of a table; those that are None are left out."""
+        """Sets keys of a table. Leaves out those that are None."""
         self.tables.setdefault(table, {}).update({key: value for key, value in values.items() if value is not None})
 
     def keep(self, table: str, key: str, name: str, secret: str) -> None:
-        """A secret under a key of a table, in a file called `name`."""
+        """Puts a secret, under a key of a table, into a file called `name`."""
         self.secrets[name] = secret
         told = (f"{key}_credential", name) if self.by_credential else (f"{key}_file", f"{CREDENTIALS_FOLDER}/{name}")
         self.put(table, **dict([told]))
 
 
 def new_files(draft: ConfigDraft, config: str) -> list[NewFile]:
-    """The secrets first, the configuration, which names them, last. `config` is its file's name."""
+    """Returns the secrets first and the configuration, which names them, last. `config` is its file's name."""
     private = [NewFile(f"{CREDENTIALS_FOLDER}/{name}", f"{text}\n", PRIVATE_FILE)
                for name, text in draft.secrets.items()]
     certificate = [NewFile(CERTIFICATE, draft.certificate)] if draft.certificate else []
@@ -53,12 +53,12 @@ CERTIFICATE = "imap-ca.pem"
 
 
 def written(tables: Tables) -> str:
-    """The text of the configuration."""
+    """Returns the text of the configuration."""
     return filled_in(example(), tables, HEADING)
 
 
 def checked(folder: Path, config: Path) -> Settings:
-    """What the files in `folder` say, before they are moved to where `config` is. Raises ConfigError."""
+    """Reads the files in `folder` before they are moved to where `config` is. Raises ConfigError."""
     try:
         return load(folder / config.name, {"CREDENTIALS_DIRECTORY": str(folder / CREDENTIALS_FOLDER)})
     except ConfigError as error:
@@ -66,7 +66,7 @@ def checked(folder: Path, config: Path) -> Settings:
 
 
 def webhook_secret() -> str:
-    """As Standard Webhooks writes it."""
+    """Makes a secret in the form of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -77,12 +77,12 @@ def random_key() -> str:
 # ── systemd ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def unit_text() -> str:
-    """The unit as it is shipped."""
+    """Returns the unit as it is shipped."""
     return (files("bounce_watcher") / "share" / UNIT).read_text("utf-8")
 
 
 def drop_in(program: Path, config: Path, names: list[str]) -> str:
-    """What of the unit is of this machine: where program, configuration and secrets are."""
+    """Returns the machine's own part of the unit: where program, configuration and secrets are."""
     return "\n".join(("# Written by `bounce-watcher init`; `systemctl edit bounce-watcher` makes another beside it.",
                       "[Service]", *_service(program, config, names))) + "\n"
 
@@ -99,6 +99,6 @@ def _plain(path: Path) -> str:
 
 
 def _word(path: Path) -> str:
-    """systemd.syntax(7), systemd.service(5): % begins a specifier, $ a variable."""
+    """Quotes a path. % begins a specifier, $ a variable: see systemd.syntax(7), systemd.service(5)."""
     escaped = _plain(path).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     return f'"{escaped}"' if any(each in escaped for each in " '\"\\;") else escaped
