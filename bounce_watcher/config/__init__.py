@@ -1,10 +1,10 @@
-"""One TOML file as frozen settings. All faults of a file are reported at once; no message shows a secret.
+"""Reads one TOML file into frozen settings. Reports all faults of a file at once; no message shows a secret.
 
-A key is a field of the settings' own dataclasses (settings.py has the outermost), with what `model/keys.py` lets it say
-beside its type. loading.py reads a file, keys.py takes from those classes which tables and keys it may have, reading.py
-makes the settings of them: secrets.py fetches what is kept elsewhere, fields.py and values.py read single values,
-checks.py compares keys with one another. building.py does what concerns several tables, rules.py reads the operator's
-rule files. problems.py words what is wrong, locate.py says where.
+A key is a field of the settings' own dataclasses (settings.py has the outermost). `model/keys.py` has what a field can
+say of its key beside its type. loading.py reads a file, and keys.py derives from those classes which tables and keys it
+may have. reading.py builds the settings: secrets.py fetches what is kept elsewhere, fields.py and values.py read single
+values, and checks.py compares keys with one another. building.py does what concerns several tables, rules.py reads the
+operator's rule files. problems.py words what is wrong, locate.py says where.
 """
 
 from bounce_watcher.config.loading import load, parse

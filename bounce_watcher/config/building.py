@@ -1,4 +1,4 @@
-"""The last steps when all tables are read: what one table means for another, and warnings."""
+"""The last steps after all tables are read: effects of one table on another, and warnings."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.policy.settings import PolicySettings
 
 SHORTEST_KEY = 16
-"""In characters; RFC 2104 section 3 asks for a key as long as the digest; a shorter one than this can be guessed."""
+"""In characters. RFC 2104 section 3 asks for a key as long as the digest; one shorter than this can be guessed."""
 
 
 def build(settings: Settings, data: Mapping[str, Any], notes: Notes) -> Settings:
@@ -45,7 +45,7 @@ def _asking_for_tokens(settings: Settings, data: Mapping[str, Any]) -> PolicySet
 # ── warnings ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _warn_of_silence(settings: Settings, notes: Notes) -> None:
-    """Settings with which less happens than people may expect."""
+    """Warns of settings that make less happen than people may expect."""
     if not settings.mailboxes:
         notes.warning(("mailbox",), "none is configured, so nothing is polled", "add a [[mailbox]]")
     policy, keys = settings.policy, settings.attribution.token_keys
@@ -60,7 +60,7 @@ def _warn_of_silence(settings: Settings, notes: Notes) -> None:
 
 
 def _warn_of_access(web: WebSettings, notes: Notes) -> None:
-    """Unsafe or useless settings of access over HTTP."""
+    """Warns of unsafe or useless settings for access over HTTP."""
     for name, token in (("token", web.token), ("read_token", web.read_token)):
         if token is not None and bits(token.get_secret_value()) < GOOD_BITS:
             notes.warning(("web", name), "does not look random, so it may be guessed", MAKE_ONE)

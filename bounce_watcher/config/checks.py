@@ -54,7 +54,7 @@ def _of(settings: type) -> Callable[[F], F]:
 
 
 def broken(settings: type, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each failed check of a table: the field at fault, and why."""
+    """Yields each failed check of a table: the field at fault, and why."""
     for owner, names, check in _CHECKS:
         if issubclass(settings, owner) and all(name in values for name in names):
             try:
@@ -261,7 +261,7 @@ def _outlasts_raw_mail(event_retention: timedelta | None, raw_retention: timedel
 
 @_of(Settings)
 def _outlasts_counting(event_retention: timedelta | None, policy: PolicySettings) -> None:
-    """A bounce must be kept while it can count, and until an outage around it is over."""
+    """A bounce must be kept as long as it can count, and until an outage around it is over."""
     needed = {"policy.soft.window": policy.soft.window, "policy.confirm.window": policy.confirm.window,
               "policy.guard.baseline": policy.guard.baseline}
     name, longest = max(needed.items(), key=lambda each: each[1])

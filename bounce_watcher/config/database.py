@@ -1,4 +1,4 @@
-"""Where the ledger is: which addresses of a database are taken."""
+"""Checks where the ledger is: which database addresses are accepted."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ _FORMS = "write sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@
 
 
 def database_url(text: str, folder: Path) -> str:
-    """A URL as SQLAlchemy takes it. The text is never quoted in a refusal: it may hold a password."""
+    """Returns the URL in SQLAlchemy's form. A refusal never quotes the text: it may hold a password."""
     scheme = text.partition("://")[0].casefold()
     if scheme == "sqlite":
         return _sqlite(text, folder)
@@ -23,7 +23,7 @@ def database_url(text: str, folder: Path) -> str:
 
 
 def _sqlite(text: str, folder: Path) -> str:
-    """With the path made absolute: a relative one starts from the folder of the configuration file."""
+    """Makes the path absolute. A relative one starts from the folder of the configuration file."""
     path, mark, query = text.partition("://")[2].partition("?")
     if not path.startswith("/"):
         raise ValueError("needs three slashes and a path, four for an absolute one: sqlite:////var/lib/…/ledger.db")

@@ -1,6 +1,6 @@
-"""The example configuration as a form: keys are set in it or taken out, and all its explanations stay where they are.
+"""Fills in the example configuration: keys are set in it or taken out, and all explanations stay in place.
 
-So a configuration that the program writes says of every key what config.example.toml says, and never something else.
+So a configuration that the program writes explains every key exactly as config.example.toml does.
 """
 
 import json
@@ -21,22 +21,22 @@ _EXPLAINED_FROM = "# How to read this file"
 
 
 def example() -> str:
-    """config.example.toml."""
+    """Returns config.example.toml."""
     return (files("bounce_watcher") / "share" / "config.example.toml").read_text("utf-8")
 
 
 def example_of(path: Path) -> str | None:
-    """The value of the key at `path` in the example, as TOML; None if the example does not show it."""
+    """Returns the example's value of the key at `path`, as TOML; None if the example does not show it."""
     *above, name = (part for part in path if isinstance(part, str))
     lines = (line for section in _sections(example()) if section.name == ".".join(above) for line in section.lines)
     return next((line.partition(" = ")[2] for line in lines if re.match(f"#?{re.escape(name)} = ", line)), None)
 
 
 def filled_in(text: str, tables: Tables, heading: str) -> str:
-    """`text`, a commented example, with exactly the keys of `tables` in force, and `heading` in place of its own.
+    """Sets exactly the keys of `tables` in `text`, a commented example. Replaces its heading by `heading`.
 
-    A table that is not named in `tables` has no keys in force; an array of tables that is not named is commented out.
-    A key that the example does not show is put below the last one of its table.
+    A table that is not named in `tables` has no keys in force. An array of tables that is not named is commented out. A
+    key that the example does not show is put below the last one of its table.
     """
     sections = _sections(text[text.index(_EXPLAINED_FROM):])
     known = {section.name for section in sections}
@@ -48,7 +48,7 @@ def filled_in(text: str, tables: Tables, heading: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """The lines from the heading of a table to the next one; those above the first heading are named ""."""
+    """The lines from the heading of a table to the next one. The section above the first heading is named ""."""
 
     name: str
     lines: tuple[str, ...]
@@ -90,7 +90,7 @@ def _uncommented(line: str) -> str:
 
 
 def _toml(value: Value) -> str:
-    """Strings without control characters: what JSON writes of them, TOML reads."""
+    """Writes a value as TOML. Strings hold no control characters, so TOML can read what JSON writes."""
     if isinstance(value, str | bool | int | float):
         return json.dumps(value, ensure_ascii=False)
     return "[" + ", ".join(json.dumps(each, ensure_ascii=False) for each in value) + "]"

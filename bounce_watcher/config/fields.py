@@ -37,13 +37,13 @@ _NAMES: Final[Mapping[type, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """Few of the members of an enum may be chosen for a key."""
+    """Limits a key to some members of an enum."""
 
     choices: Sequence[StrEnum]
 
 
 def as_field(hint: Any, marks: Sequence[object], value: object, folder: Path) -> Any:
-    """`value` of a TOML file as a field with that type holds it. Relative names of files start from `folder`."""
+    """Converts `value` of a TOML file to the field's type. Relative file names start from `folder`."""
     outer, parts = get_origin(hint), get_args(hint)
     if outer is Annotated:
         return as_field(parts[0], (*marks, *parts[1:]), value, folder)
@@ -74,7 +74,7 @@ def _or_none(none: str, hint: Any, marks: Sequence[object], value: object, folde
 
 
 def _elements(hint: Any, marks: Sequence[object], value: object, folder: Path) -> list[Any]:
-    """Leaves out the elements that belong to another field of the same key."""
+    """Reads the elements of a list. Leaves out those that belong to another field of the same key."""
     elements = [value] if KeyMark.SINGLE in marks and not isinstance(value, list) else of_type(list, value)
     read, faults = [], []
     for element in elements:
@@ -119,7 +119,7 @@ def _member(enum: type[Enum], marks: Sequence[object], value: object) -> Enum:
 
 
 def of_type(wanted: type[T], value: object) -> T:
-    """`value` if TOML has it as that; a whole number is a number too."""
+    """Returns `value` if TOML has it as that type. A whole number is accepted as a number too."""
     if wanted is float and type(value) is int:
         return wanted(value)  # type: ignore[call-arg]
     if type(value) is not wanted:
@@ -138,4 +138,4 @@ _READERS: Final[Mapping[Any, Callable[[Any, Path], Any]]] = {
     str: lambda value, _: plain_text(of_type(str, value)),
     timedelta: lambda value, _: duration(value),
 }
-"""How types are read that TOML does not have as such. A NewType of one that it has is read as that, unchecked."""
+"""How types are read that TOML lacks. A NewType of a type that TOML has is read as that type, unchecked."""

@@ -1,4 +1,4 @@
-"""Which keys there are and in which table: read off the settings' own classes, so that it cannot disagree with them."""
+"""Derives which keys and tables there are from the settings' own classes, so that it cannot disagree with them."""
 
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
@@ -22,7 +22,7 @@ SUFFIXES = ("", "_file", "_env", "_credential")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A field that a key sets. `default` is MISSING if there is none."""
+    """A field that a key sets. `default` is MISSING if it has none."""
 
     field: str
     hint: Any
@@ -32,7 +32,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """A key and the fields that it sets. `example` is shown if it is missing."""
+    """A key and the fields that it sets. `example` is shown if the key is missing."""
 
     uses: tuple[Use, ...]
     is_secret: bool = False
@@ -46,10 +46,10 @@ class ConfigKey:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that becomes `settings`, or a mere heading above some of the keys of those around it.
+    """A table that becomes `settings`, or only a heading above some keys of the settings around it.
 
-    It `fills` a field of those around it, by default with `default`. `joined` are the fields that two keys fill
-    together, `places` the keys of each field.
+    It `fills` a field of the settings around it, by default with `default`. `joined` are fields that two keys fill
+    together. `places` are the keys of each field.
     """
 
     keys: dict[str, "ConfigKey | Table"] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Table:
 
     @property
     def kind(self) -> str | None:
-        """Of a [[platform]] with the keys of its kind."""
+        """The kind of a [[platform]] that has the keys of its kind, else None."""
         return getattr(self.settings, "kind", None)
 
     @property
@@ -78,10 +78,10 @@ class Table:
 
 @cache
 def table_of(settings: type) -> Table:
-    """The table that becomes `settings`."""
+    """Returns the table that becomes `settings`."""
     table = Table(settings=settings)
     hints = get_type_hints(settings, include_extras=True)
-    if issubclass(settings, Platform):  # a kind's own default of a key of all kinds changes nothing else in it
+    if issubclass(settings, Platform):  # a kind may change the default of a shared key, and nothing else of it
         common = get_type_hints(HttpPlatform, include_extras=True)
         hints |= {name: hint for name, hint in common.items() if name in hints}
         table.keys["kind"] = ConfigKey(())
@@ -143,7 +143,7 @@ def _default(each: "Field[Any]") -> Any:
 
 
 def own_keys(kind: type[Platform]) -> dict[str, ConfigKey]:
-    """The keys that a kind adds to those of every [[platform]]."""
+    """Returns the keys that a kind adds to those of every [[platform]]."""
     common = table_of(HttpPlatform).keys
     return {name: key for name, key in table_of(kind).keys.items() if name not in common and isinstance(key, ConfigKey)}
 
@@ -151,12 +151,12 @@ def own_keys(kind: type[Platform]) -> dict[str, ConfigKey]:
 # ── what there is ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def file() -> Table:
-    """The whole file."""
+    """Returns the table for the whole file."""
     return table_of(Settings)
 
 
 def known_keys(table: Table) -> list[str]:
-    """Every key of a table in every way to write it."""
+    """Lists every key of a table in every way to write it."""
     return [
         name + suffix
         for name, key in table.keys.items()
@@ -165,7 +165,7 @@ def known_keys(table: Table) -> list[str]:
 
 
 def table_at(path: Path) -> Table | None:
-    """The table at `path`, None if there is none."""
+    """Returns the table at `path`, None if there is none."""
     table = file()
     for part in path:
         if isinstance(part, int):
@@ -178,7 +178,7 @@ def table_at(path: Path) -> Table | None:
 
 
 def all_tables(table: Table | None = None, path: Names = ()) -> Iterator[tuple[Names, Table]]:
-    """Every table with its path, the whole file first as ()."""
+    """Yields every table with its path, the whole file first as ()."""
     table = table or file()
     yield path, table
     for name, below in table.keys.items():
@@ -187,12 +187,12 @@ def all_tables(table: Table | None = None, path: Names = ()) -> Iterator[tuple[N
 
 
 def places_of(key: str) -> list[str]:
-    """The headings of all tables that have a key of that name: ["[[mailbox]]", "[[webhook]]"]."""
+    """Returns the headings of all tables that have a key of that name: ["[[mailbox]]", "[[webhook]]"]."""
     return [heading(path) for path, table in all_tables() if path and key in known_keys(table)]
 
 
 def heading(path: Path) -> str:
-    """How a table is headed in the file: [policy.soft], [[mailbox]]."""
+    """Returns a table's heading in the file: [policy.soft], [[mailbox]]."""
     name = ".".join(part for part in path if isinstance(part, str))
     table = table_at(path)
     return f"[[{name}]]" if table and table.is_array else f"[{name}]"

@@ -1,4 +1,4 @@
-"""From a file to Settings, or to one ConfigError with everything that is wrong with it."""
+"""Turns a file into Settings, or into one ConfigError with everything that is wrong with it."""
 
 import os
 import re
@@ -29,7 +29,7 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in the file at `path`. File names in it may be relative to its folder.
+    """Loads the settings in the file at `path`. File names in it may be relative to its folder.
 
     Raises ConfigError with every problem of the file.
     """
@@ -50,7 +50,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folder: Path = Path()) -> Settings:
-    """The settings in a TOML text. `source` names it in errors; relative file names in it start from `folder`.
+    """Parses the settings in a TOML text. `source` names it in errors; relative file names in it start from `folder`.
 
     Raises ConfigError with every problem of the text.
     """
@@ -70,7 +70,7 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
 
 
 def _read(path: Path) -> tuple[str, int]:
-    """The text of a file and its mode."""
+    """Returns the text of a file and its mode."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -127,7 +127,7 @@ def _toml(text: str, source: str) -> dict[str, Any]:
 
 
 def _no_toml(message: str, text: str) -> str:
-    """tomllib's message with its place and a hint, without any part of a value."""
+    """Returns tomllib's message with its place and a hint, without any part of a value."""
     match = _POSITION.fullmatch(message)
     what, line, column = (match[1], match[2], match[3]) if match else (message, None, None)
     line = line or (str(text.count("\n") + 1) if match else None)
@@ -162,7 +162,7 @@ def _names(data: Mapping[str, Any], tables: Sequence[str]) -> Iterator[tuple[str
 
 
 def _refuse_rivals(mailboxes: Sequence[ImapAccount], notes: Notes) -> None:
-    """Two mailboxes on one folder would take the mail from each other, each for its own stream."""
+    """Refuses two mailboxes on one folder: they would take each other's mail, each for its own stream."""
     watched: dict[tuple[str, int, str, str], str] = {}
     for index, mailbox in enumerate(mailboxes):
         for folder in mailbox.folders:

@@ -1,7 +1,7 @@
 """Finds the line of a key in a TOML text.
 
-A best effort that helps a person to find the place: tomllib keeps no positions. The text has parsed already, so the
-scan may trust its syntax; what it misses (keys inside an inline table) falls back to the line around it.
+This is a best effort to help a person find the place: tomllib keeps no positions. The text has been parsed already, so
+the scan may trust its syntax. For what it misses (keys inside an inline table) it gives the line of the table.
 """
 
 import re
@@ -27,7 +27,7 @@ class Lines:
             self._lines.setdefault(path, number)
 
     def of(self, path: Path) -> int | None:
-        """The line of `path`, else of the innermost table around it in the text, else None."""
+        """Returns the line of `path`, else of the innermost table around it in the text, else None."""
         for length in range(len(path), 0, -1):
             if path[:length] in self._lines:
                 return self._lines[path[:length]]
@@ -59,7 +59,7 @@ def _names(dotted: str) -> list[str]:
 
 
 def _with_indexes(names: list[str], arrays: Mapping[Path, int]) -> Path:
-    """`names` with the index of the element at hand behind each array of tables: [mailbox.oauth2] is of the last."""
+    """Returns `names` with the index of the latest element after each array: [mailbox.oauth2] is of the last one."""
     path: Path = ()
     for name in names:
         path = (*path, name)
@@ -69,7 +69,7 @@ def _with_indexes(names: list[str], arrays: Mapping[Path, int]) -> Path:
 
 
 class _Value:
-    """Whether a value that began on an earlier line goes on: inside brackets or a multi-line string."""
+    """Tracks whether a value from an earlier line continues: inside brackets or a multi-line string."""
 
     def __init__(self) -> None:
         self._depth = 0

@@ -49,7 +49,7 @@ class Notes:
 
 
 def problem_lines(notes: Notes, data: Mapping[str, Any], lines: Lines) -> tuple[str, ...]:
-    """One line a problem in the order of the file: "line 12: mailbox[returns].port: …"."""
+    """Returns one line per problem, in the order of the file: "line 12: mailbox[returns].port: …"."""
 
     def place(problem: tuple[Path, str]) -> int:
         return lines.of(problem[0]) or 0
@@ -63,12 +63,12 @@ def problem_lines(notes: Notes, data: Mapping[str, Any], lines: Lines) -> tuple[
 
 
 def named_warnings(notes: Notes, data: Mapping[str, Any]) -> tuple[ConfigWarning, ...]:
-    """Each with the key that it is about: "policy.guard: …"."""
+    """Returns each warning with the key that it is about: "policy.guard: …"."""
     return tuple(replace(it, problem=f"{key(path, data)}: {it.problem}") if path else it for path, it in notes.warnings)
 
 
 def key(path: Path, data: Mapping[str, Any]) -> str:
-    """`path` as a person finds it: `policy.soft.span`, `mailbox[returns].port`, `[[mailbox]] #2: port`."""
+    """Writes `path` for a person: `policy.soft.span`, `mailbox[returns].port`, `[[mailbox]] #2: port`."""
     index = path[1] if len(path) > 1 else None
     if not isinstance(index, int):
         return _dotted(path)
@@ -84,12 +84,12 @@ def _dotted(path: Path) -> str:
 
 
 def _quoted_key(part: str) -> str:
-    """A key as TOML writes it: bare where it may be."""
+    """Writes a key as TOML does: bare if possible."""
     return part if part.isascii() and part.replace("-", "").replace("_", "").isalnum() else quoted(part)
 
 
 def _name(data: Mapping[str, Any], table: str, index: int) -> str | None:
-    """The name of one element of an array of tables, if no other element has the same."""
+    """Returns the name of an element in an array of tables, if no other element has the same."""
     elements = data.get(table)
     names = [e.get("name") if isinstance(e, dict) else None for e in elements] if isinstance(elements, list) else []
     name = names[index] if index < len(names) else None
@@ -99,7 +99,7 @@ def _name(data: Mapping[str, Any], table: str, index: int) -> str | None:
 # ── keys that are missing, misplaced or unknown ─────────────────────────────────────────────────────────────────────
 
 def missing(path: Path, table: Table) -> str:
-    """A required key is missing: what to add."""
+    """Says that a required key is missing, and what to add."""
     name = str(path[-1])
     key, settings = table.keys[name], table.settings or object
     example = (key.example if isinstance(key, ConfigKey) else None) or example_of(path)
@@ -151,12 +151,12 @@ def _unknown_to_kind(name: str, table: Table) -> str:
 
 
 def meant_by(name: str, table: Table) -> str | None:
-    """The known key closest to an unknown one, without the suffix of a secret; it is not reported as missing too."""
+    """Returns the known key closest to an unknown one, without a secret's suffix. It is not reported as missing too."""
     near = nearest(name, known_keys(table))
     plain = near.rpartition("_")[0] if near else ""
     return plain if plain in table.keys else near
 
 
 def _written(name: str, path: Path) -> str:
-    """A table as its heading, a key as it is."""
+    """Writes a table as its heading, and a key as it is."""
     return heading((*path, name)) if table_at((*path, name)) else name

@@ -26,7 +26,7 @@ class Reader:
     notes: Notes
 
     def settings(self, table: Table, data: Data, path: Path, base: Any = None) -> Any:
-        """The settings that `data` describes, None if anything is wrong. Keys that are left out are as in `base`."""
+        """Returns the settings that `data` describes, None if anything is wrong. Missing keys are taken from `base`."""
         problems = len(self.notes.problems)
         if table.settings and issubclass(table.settings, Platform):
             table = self._of_its_kind(table, data, path)
@@ -50,7 +50,7 @@ class Reader:
             return None
 
     def _of_its_kind(self, table: Table, data: Data, path: Path) -> Table:
-        """The table of a platform's kind, `table` itself if that isn't known."""
+        """Returns the table of a platform's kind, or `table` itself if the kind isn't known."""
         try:
             return table_of(platform_class(known(data["kind"], kinds())))
         except KeyError:
@@ -60,7 +60,7 @@ class Reader:
         return table
 
     def _values(self, table: Table, data: Data, path: Path, base: Any) -> Values:
-        """The values of all valid keys by their fields, defaults included."""
+        """Returns the values of all valid keys by field, including defaults."""
         values: Values = {}
         meant = self._refuse_unknown(table, data, path)
         for name, key in table.keys.items():
@@ -81,7 +81,7 @@ class Reader:
         return {meant_by(name, table) for name in wrong}
 
     def _given(self, key: ConfigKey, data: Data, path: Path) -> Any:
-        """The value in the file; MISSING if there is none, or if it is a secret that can't be read."""
+        """Returns the value in the file; MISSING if there is none, or if it is a secret that can't be read."""
         name = str(path[-1])
         if not key.is_secret:
             return data.get(name, MISSING)
@@ -111,7 +111,7 @@ class Reader:
         return {}
 
     def _below(self, table: Table, data: Data, path: Path, base: Any) -> Values:
-        """A table below this one: more fields of the same settings, other settings, or an array of those."""
+        """Reads a table below this one: more fields of the same settings, other settings, or an array of those."""
         name = str(path[-1])
         if table.is_heading:
             below = self._table(data.get(name, {}), path)
@@ -142,7 +142,7 @@ class Reader:
         return None if None in read else read
 
     def _chosen(self, table: Table, data: Data, path: Path, usual: Values) -> Values:
-        """The choices of `usual` and of the file that differ from those by default."""
+        """Merges the choices of `usual` and of the file, and keeps those that differ from the defaults."""
         assert table.choices is not None
         given = {name: rule for name, rule in self._values(table, data, path, None).items() if name in data}
         return {name: rule for name, rule in {**usual, **given}.items() if rule is not table.choices.usual[name]}

@@ -1,4 +1,4 @@
-"""The operator's own rules: the files of the folder that `rules_dir` names, read and checked."""
+"""Reads and checks the operator's own rules: the files in the folder that `rules_dir` names."""
 
 import os
 import tempfile
@@ -13,15 +13,15 @@ from bounce_watcher.config.values import quoted, reason
 from bounce_watcher.model.errors import ConfigError
 
 MAX_BYTES = 1024 * 1024
-"""Of all rule files together: our own rules are a quarter of this."""
+"""The most bytes of all rule files together. Our own rules are a quarter of this."""
 
 _KEY = ("rules_dir",)
 
 
 def own_rules(rules_dir: object, folder: Path, notes: Notes) -> OwnRules:
-    """Every *.toml of `rules_dir`, in the order of their names; a relative name starts from `folder`.
+    """Returns every *.toml file of `rules_dir`, ordered by name. A relative folder starts from `folder`.
 
-    What forbids to use them, and what their writer should know, goes to `notes`.
+    Notes in `notes` what makes them unusable, and what their author should know.
     """
     if not isinstance(rules_dir, str) or not rules_dir.strip() or not rules_dir.isprintable():
         return ()  # reported when the table is read
@@ -49,22 +49,22 @@ _saving = threading.Lock()
 
 
 def files_with(rules: OwnRules, rules_dir: Path | None, rule: str) -> OwnRules:
-    """`rules` with one more, in TOML, at the end of the drafted ones. Reads nothing."""
+    """Returns `rules` with one more, in TOML, at the end of the drafted ones. Reads nothing."""
     name = str((rules_dir or Path()) / DRAFTED)
     before = dict(rules).get(name, "")
     return (*(each for each in rules if each[0] != name), (name, f"{before}\n{rule}" if before else rule))
 
 
 def may_save(rules_dir: Path | None) -> bool:
-    """Whether `save_rule` has a folder that it may write to."""
+    """Checks whether `save_rule` has a folder that it may write to."""
     return rules_dir is not None and os.access(rules_dir, os.W_OK | os.X_OK)
 
 
 def save_rule(rules_dir: Path, rule: str) -> Path:
-    """Adds a rule in TOML to the drafted ones of the folder as it is now, all at once or not at all. Returns the file.
+    """Adds a rule in TOML to the drafted ones of the folder as it is now, completely or not at all. Returns the file.
 
-    It is in force with the next reload. Raises ConfigError where the rules would then not pass their check, OSError
-    where the file can't be written.
+    It is in force with the next reload. Raises ConfigError if the rules would then fail their check, OSError if the
+    file can't be written.
     """
     with _saving:
         notes = Notes()
@@ -79,7 +79,7 @@ def save_rule(rules_dir: Path, rule: str) -> Path:
 
 
 def _replace(path: Path, content: str) -> None:
-    """The name begins with a dot, so that nobody takes the half-written file for rules."""
+    """Replaces the file. The temporary name begins with a dot, so nobody takes a half-written file for rules."""
     mode = path.stat().st_mode & 0o777 if path.exists() else _MODE
     descriptor, temporary = tempfile.mkstemp(prefix=".drafted-", dir=path.parent)
     try:
@@ -95,7 +95,7 @@ def _replace(path: Path, content: str) -> None:
 
 
 def _files(path: Path, notes: Notes) -> list[Path] | None:
-    """None where the folder can't be read. What begins with a dot is an editor's, not the operator's."""
+    """Lists the rule files; None if the folder can't be read. A file that begins with a dot is an editor's."""
     try:
         return sorted(file for file in path.iterdir() if file.suffix == ".toml" and not file.name.startswith("."))
     except FileNotFoundError:

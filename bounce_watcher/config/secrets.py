@@ -1,4 +1,4 @@
-"""Secrets, wherever they are kept: in the file itself, in another file, the environment or a systemd credential."""
+"""Reads secrets from wherever they are kept: the file itself, another file, the environment or a systemd credential."""
 
 import re
 import stat
@@ -21,7 +21,7 @@ CREDENTIALS_FOLDER = "secrets"
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where to look. `folder` is what relative file names start from: the folder of the configuration."""
+    """Where to look. Relative file names start from `folder`, the folder of the configuration."""
 
     environ: Mapping[str, str]
     folder: Path
@@ -30,9 +30,9 @@ class Sources:
 def secret(
     name: str, many: bool, table: Mapping[str, Any], path: KeyPath, sources: Sources, notes: Notes
 ) -> list[str] | None:
-    """The secret from whichever of the four keys is set, None if none is; several only if `many`.
+    """Returns the secret from whichever of the four keys is set, None if none is. Several only if `many`.
 
-    Raises ValueError if it can't be read; `notes.aliases` has the key at fault.
+    Raises ValueError if it can't be read; `notes.aliases` then has the key at fault.
     """
     written = [name + suffix for suffix in SUFFIXES if name + suffix in table]
     if not written:
@@ -67,7 +67,7 @@ def _from_file(value: object, many: bool, sources: Sources) -> list[str]:
 
 def _from_environment(value: object, many: bool, sources: Sources) -> list[str]:
     name = _plain_text(value, "the name of an environment variable")
-    shown = f" {name}" if _VARIABLE.fullmatch(name) else ""  # what looks unlike one may be the secret itself
+    shown = f" {name}" if _VARIABLE.fullmatch(name) else ""  # what does not look like a name may be the secret itself
     if name not in sources.environ:
         raise ValueError(f"there is no environment variable{shown}: set it where the program is started")
     return _parts(sources.environ[name], many, f"the environment variable{shown}")
@@ -88,7 +88,7 @@ def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
 
 
 def _kept_beside(folder: Path) -> Path | None:
-    """Where the unit's credentials come from: so other commands find them at a shell, as whoever may read them."""
+    """Returns the folder of the unit's credentials, or None. Commands at a shell find those that they may read."""
     beside = folder / CREDENTIALS_FOLDER
     return beside if beside.is_dir() else None
 
@@ -133,7 +133,8 @@ def _content(path: Path) -> str:
 
 
 def _parts(text: str, many: bool, source: str) -> list[str]:
-    """The secret without the line break that editors and `echo` leave at the end; one a line where there are many."""
+    """Returns the secret without the line break that editors and `echo` add at the end; one per line if there are many.
+    """
     parts = [line for line in text.splitlines() if line.strip()] if many else [text.rstrip("\r\n")]
     if not parts or not parts[0].strip():
         raise ValueError(f"{source} is empty: put the secret into it")

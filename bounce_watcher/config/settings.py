@@ -24,8 +24,7 @@ Alarm = Annotated[timedelta | None, Between(MINUTE, 30 * DAY)]
 
 @dataclass(frozen=True, slots=True)
 class ConfigWarning:
-    """What loads but should be known, such as a key that this version no longer heeds. `fix` is "" where none is told.
-    """
+    """What loads but should be known, such as a key that this version no longer uses. `fix` is "" if there is none."""
 
     problem: str
     fix: str = ""
@@ -36,10 +35,10 @@ class ConfigWarning:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the API and the pages listen. Without a `token` `host` is this machine itself, and programs may only look.
+    """Where the API and the pages listen. Without a `token`, `host` is this machine only and programs may only read.
 
-    `token` may look and act, `read_token` may look. A proxy at one of `trusted_proxies` (IP addresses) may tell in the
-    header `user_header` who asks: each of these may look, and `acting_users` may act.
+    `token` may read and act, `read_token` may read. A proxy at one of `trusted_proxies` (IP addresses) may name the
+    user in the header `user_header`: each such user may read, and `acting_users` may act.
     """
 
     host: Annotated[str, Key("listen"), ValueKind.LISTEN_HOST] = "127.0.0.1"
@@ -53,19 +52,17 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the service runs by.
+    """The settings of the service.
 
-    `database_url` may hold a password, hence a SecretStr. `raw_retention`: how long raw messages are kept, None = for
-    good, zero = not at all; `raw_quota`: how many bytes of them, compressed, None = any; `sent_retention`: as
-    `raw_retention` for single mails that the platform reported as sent;
-    `event_retention`: for what was reported of recipients who are not suppressed; `outbox_retention`: for the bodies of
-    notices that were taken.
-    `hashed_exports`: whether lists that leave the house hold names in place of addresses, and no words of mail.
-    `rules` are the operator's own rule files, checked; `rules_dir` is the folder that holds them.
-    `workers` is the number of analysing processes, 0 = one per
-    core. A mailbox that can't be read for `unread_after`, and a target that takes nothing for `untold_after`, make an
-    alert; None = never. `warnings` are one line each: what loads but should be known, such as a key that this
-    version accepts and does not use.
+    `database_url` may hold a password, hence a SecretStr. Retention times: `raw_retention` for raw messages, None = for
+    good, zero = not at all; `sent_retention` likewise for single mails that the platform reported as sent;
+    `event_retention` for reports about recipients who are not suppressed; `outbox_retention` for the bodies of notices
+    that were taken. `raw_quota` is how many bytes of raw messages are kept, compressed, None = any number.
+    `hashed_exports`: exported lists hold pseudonyms in place of addresses, and no words of mail. `rules` are the
+    operator's own rule files, checked; `rules_dir` is the folder that holds them. `workers` is the number of
+    analysing processes, 0 = one per core. A mailbox that can't be read for `unread_after`, and a target that takes
+    nothing for `untold_after`, raise an alert; None = never. `warnings` are one line each: what loads but should be
+    known, such as a key that this version accepts and does not use.
     """
 
     database_url: Annotated[SecretStr, Key("database.url"), ValueKind.DATABASE] = DEFAULT_URL
@@ -95,10 +92,10 @@ class Settings:
 
     @property
     def targets(self) -> tuple[WebhookTarget | Platform, ...]:
-        """Everybody who is told of recipients, webhooks first."""
+        """All targets that are told of recipients, webhooks first."""
         return (*self.webhooks, *self.platforms)
 
     @property
     def receivers(self) -> tuple[WebhookTarget | Platform | Notifier, ...]:
-        """Everybody for whom the outbox holds anything."""
+        """All targets for which the outbox may hold items."""
         return (*self.targets, *self.notifiers)

@@ -1,4 +1,4 @@
-"""Single values of the file: how they are written and what they may be. ValueError says what is wrong with one."""
+"""Reads single values: how they are written and what is allowed. A ValueError says what is wrong with one."""
 
 import ipaddress
 import re
@@ -41,12 +41,12 @@ _KINDS = {
 
 
 def kind_of(value: object) -> str:
-    """What a TOML value is, in words."""
+    """Names the type of a TOML value in words."""
     return _KINDS.get(type(value), "a date or time")
 
 
 def nearest(word: object, names: Iterable[str]) -> str | None:
-    """The name that `word` may have been meant for."""
+    """Returns the name that `word` was probably meant to be, None if none is close."""
     close = get_close_matches(str(word).casefold().replace("-", "_"), list(names), n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -54,7 +54,7 @@ def nearest(word: object, names: Iterable[str]) -> str | None:
 # ── durations and sizes ─────────────────────────────────────────────────────────────────────────────────────────────
 
 def duration(value: object) -> timedelta:
-    """`45s`, `10m`, `6h`, `14d`."""
+    """Reads `45s`, `10m`, `6h`, `14d`."""
     if not isinstance(value, str):
         raise ValueError(f'must be a duration in quotes with its unit, such as "45s", "10m", "6h" or "14d", not '
                          f"{kind_of(value)}")
@@ -68,7 +68,7 @@ def duration(value: object) -> timedelta:
 
 
 def size(value: object) -> int:
-    """Bytes as a number, or `"64KiB"`, `"1MiB"`, `"1GiB"`."""
+    """Reads bytes as a number, or `"64KiB"`, `"1MiB"`, `"1GiB"`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -79,7 +79,7 @@ def size(value: object) -> int:
 
 
 def spell(value: float | timedelta) -> str:
-    """A bound as a person would write it in the file."""
+    """Writes a bound as a person would write it in the file."""
     if isinstance(value, timedelta):
         unit = next(u for u in ("d", "h", "m", "s") if not value % _UNITS[u]) if value else "s"
         return f"{value // _UNITS[unit]}{unit}"
@@ -90,7 +90,7 @@ def spell(value: float | timedelta) -> str:
 
 
 def rises(steps: Sequence[timedelta | None]) -> None:
-    """Refuses durations that don't grow. None = for ever."""
+    """Refuses durations that don't increase. None = for ever."""
     for shorter, longer in pairwise(steps):
         if shorter is None or (longer is not None and longer <= shorter):
             here, there = (spell(each) if each else "never" for each in (shorter, longer))
@@ -100,14 +100,14 @@ def rises(steps: Sequence[timedelta | None]) -> None:
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def quoted(value: object) -> str:
-    """`value` for a message: on one line and short; the path of a file may take more room."""
+    """Shows `value` in a message: on one line and short. A file's path may take more room."""
     text, room = str(value), 300 if isinstance(value, Path) else 60
     shown = text if len(text) <= room else text[: room - 1] + "…"
     return '"' + "".join(c if c.isprintable() else "�" for c in shown) + '"'
 
 
 def known(value: object, names: Sequence[str]) -> str:
-    """`value` if it is one of a few words; the refusal names the nearest."""
+    """Returns `value` if it is one of the given words. The refusal names the nearest one."""
     if isinstance(value, str) and value in names:
         return value
     shown = quoted(value) if isinstance(value, str) else kind_of(value)
@@ -177,7 +177,7 @@ def _host(value: str) -> str:
 
 
 def split_listen(value: str) -> tuple[str, int]:
-    """`127.0.0.1:8025` or `[::1]:8025` as host and port."""
+    """Splits `127.0.0.1:8025` or `[::1]:8025` into host and port."""
     host, colon, port = value.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not colon or not bare or (":" in host and bare == host) or not port.isascii() or not port.isdigit():
@@ -188,7 +188,7 @@ def split_listen(value: str) -> tuple[str, int]:
 
 
 def web_address(value: str) -> str:
-    """https, or http to loopback. The text is never quoted in a refusal: it may hold a token."""
+    """Accepts https, or http to loopback. A refusal never quotes the text: it may hold a token."""
     url = _split(plain_text(value))
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError('is not a web address: write it as "https://host.example.com/path"')
@@ -210,7 +210,7 @@ def _plainly_written(host: str) -> None:
 
 
 def _allowed_host(value: str) -> str:
-    """A name or an address, in the form in which it is compared."""
+    """Returns a name or an address in the form that is used for comparison."""
     if fault := host_fault(value):
         raise ValueError(f"{quoted(value)} is an address in disguise, which programs read differently: {fault}")
     if not (_ip_address(value) or _is_domain(value)):
@@ -220,7 +220,7 @@ def _allowed_host(value: str) -> str:
 
 
 def _uri_reference(value: str) -> str:
-    """RFC 3986 section 4.1, as far as its characters and its brackets go."""
+    """Checks RFC 3986 section 4.1, as far as its characters and brackets go."""
     with suppress(ValueError):
         urlsplit(value)
         if _URI_REFERENCE.fullmatch(value):
@@ -264,7 +264,7 @@ def _address(value: str) -> str:
 
 
 def _authserv_id(value: str) -> str:
-    """The name of a server in Authentication-Results (RFC 8601 section 2.5), as such names are compared."""
+    """Returns a server's name in Authentication-Results (RFC 8601 section 2.5), in the form used for comparison."""
     if not (_AUTHSERV_ID.fullmatch(value) and server_key(value)):
         raise ValueError(f'{quoted(value)} is not a server name: write what comes before the first ";" of '
                          'Authentication-Results in mail of this mailbox, such as "mx.example.com"')
@@ -282,7 +282,7 @@ def _protected_domain(value: str) -> object:
 
 
 def _protected(value: str) -> str:
-    """An address, or every address of a domain: "@example.org". As `address_key` writes them."""
+    """Reads an address, or "@example.org" for every address of a domain. Returns it as `address_key` writes it."""
     if value.startswith("@"):
         return f"@{_domain(value[1:])}"
     if parse_address(value) is None:
@@ -299,7 +299,7 @@ def _field_name(value: str) -> str:
 
 
 def _key_name(value: str) -> str:
-    """The DNS name of a DKIM key (RFC 6376 section 3.6.2.1), in lower case."""
+    """Returns the DNS name of a DKIM key (RFC 6376 section 3.6.2.1), in lower case."""
     selector, between_them, domain = value.partition("._domainkey.")
     if not (between_them and all(map(_is_domain, (f"{selector}.example", domain)))):
         raise ValueError(f'{quoted(value)} is not a DKIM key name: write it as "s1._domainkey.example.com"')
@@ -335,7 +335,7 @@ def _apprise_url(value: str) -> str:
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _certificates(value: str, folder: Path) -> str:
-    """A file of CA certificates in PEM; a relative name starts from `folder`."""
+    """Checks a file of CA certificates in PEM. A relative name starts from `folder`."""
     path = folder / value
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
@@ -348,7 +348,7 @@ def _certificates(value: str, folder: Path) -> str:
 
 
 def reason(error: OSError) -> str:
-    """Why a file could not be read, in words and without its name."""
+    """Says why a file could not be read, without its name."""
     return (error.strerror or type(error).__name__).casefold()
 
 
@@ -386,7 +386,7 @@ _AS_THEY_ARE = frozenset({ValueKind.APPRISE_URL, ValueKind.DATABASE, ValueKind.S
 
 
 def text_of(kind: ValueKind | None, value: str, folder: Path = Path()) -> object:
-    """A text as it is kept; relative names of files start from `folder`. ELSEWHERE if it belongs to another field."""
+    """Returns a text as it is kept, ELSEWHERE if it is for another field. Relative file names start from `folder`."""
     if kind not in _AS_THEY_ARE:
         value = plain_text(value)
     if kind and kind in _FILES:
