@@ -50,7 +50,7 @@ def _explain(error: Exception) -> int:
         return WRONG_USAGE if isinstance(error, WrongUsage) else FAILED
     if type(error).__name__ == "Abort":
         return INTERRUPTED
-    if hasattr(error, "format_message"):  # a usage error of the command line library
+    if hasattr(error, "format_message"):  # the command line library's usage errors have it
         complain(_usage(error))
         return WRONG_USAGE
     complain(_os_error(error) if isinstance(error, OSError) else _bug(error))

@@ -1,4 +1,4 @@
-"""`token`: signed return paths, made and read."""
+"""`token`: makes and reads signed return paths."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def make(
 
 
 def _settings(config: ConfigFile) -> AttributionSettings:
-    """Raises ConfigError if no key is configured."""
+    """Reads the settings. Raises ConfigError if no key is configured."""
     from bounce_watcher.attribution.return_path import make_return_path
 
     settings = load_settings(config).attribution

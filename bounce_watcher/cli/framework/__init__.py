@@ -1,1 +1,1 @@
-"""What all commands are made of: options, output, times, errors, and what opens the ledger for them."""
+"""The common parts of all commands: options, output, times, errors, and opening the ledger."""

@@ -1,4 +1,4 @@
-"""Questions to a person on a terminal. Unattended, each proposal is taken; what has none must come as an option."""
+"""Asks a person at a terminal. Unattended, it takes each proposal; what has none must come as an option."""
 
 import sys
 from collections.abc import Callable
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Asker:
-    """`attended`: a person answers. Otherwise nothing is asked."""
+    """Asks questions if `attended`, which means that a person answers. Otherwise it asks nothing."""
 
     def __init__(self, *, attended: bool) -> None:
         self.attended = attended
@@ -27,7 +27,8 @@ class Asker:
         self, question: str, option: str, given: str | None, proposal: str | None = None,
         check: Callable[[str], str] = lambda text: text,
     ) -> str:
-        """The option's value, a person's answer, or the proposal. `check` raises ValueError for what can't be meant."""
+        """Returns the option's value, a person's answer, or the proposal. `check` raises ValueError for an invalid one.
+        """
         if given is not None:
             return self._checked(option, given, check)
         if not self.attended:
@@ -70,7 +71,7 @@ class Asker:
 
 
 def attended(*, take_proposals: bool) -> bool:
-    """Whether there is a person to ask. Raises WrongUsage if there is none and --yes is missing."""
+    """Checks whether there is a person to ask. Raises WrongUsage if there is none and --yes is missing."""
     if take_proposals:
         return False
     if sys.stdin.isatty() and sys.stdout.isatty():
@@ -79,7 +80,7 @@ def attended(*, take_proposals: bool) -> bool:
 
 
 def fits(kind: ValueKind | None) -> Callable[[str], str]:
-    """A check by what the configuration asks of such a text, in its words."""
+    """Returns a check that applies the configuration's rules for such a text, in its words."""
     return lambda text: str(text_of(kind, text))
 
 

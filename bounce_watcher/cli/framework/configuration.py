@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def config_path(config: Path | None) -> Path:
-    """The path to use: the option's, else the environment's, else the system's."""
+    """Returns the path to use: the option's, else the environment's, else the system's."""
     return config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
 def load_settings(config: Path | None) -> "Settings":
-    """Raises ConfigError with everything that is wrong with the file."""
+    """Loads the settings. Raises ConfigError with everything that is wrong with the file."""
     from bounce_watcher.config import load
 
     return load(config_path(config))
 
 
 def stream_for(settings: "Settings", stream: str | None) -> str:
-    """The given stream, else the only one of the mailboxes."""
+    """Returns the given stream, else the only one of the mailboxes."""
     if stream is not None:
         return stream
     streams = sorted({mailbox.stream for mailbox in settings.mailboxes}) or [DEFAULT_STREAM]

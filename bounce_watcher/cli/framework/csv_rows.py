@@ -1,4 +1,4 @@
-"""CSV files named on the command line, row by row: any length at bounded memory."""
+"""Reads CSV files named on the command line row by row: any length in bounded memory."""
 
 import csv
 import sys
@@ -11,16 +11,16 @@ from bounce_watcher.model.errors import PermanentFailure
 
 STDIN = "-"
 LONGEST_LINE = 65536
-"""Characters read as one line. A longer line is cut, and so reported as bad."""
+"""The most characters that are read as one line. A longer line is cut, and so reported as bad."""
 _DELIMITERS = ",;\t"
 
 Named = Iterator[tuple[int, dict[str, object] | ValueError]]
-"""Rows by the names of their columns, each with its line; a ValueError in place of one that can't be read."""
+"""Rows as mappings from column names, each with its line number. A ValueError replaces a row that can't be read."""
 
 
 @contextmanager
 def opened(path: str) -> Iterator[TextIO]:
-    """A file, or standard input for `-`. Raises OSError."""
+    """Opens a file, or standard input for `-`. Raises OSError."""
     if path == STDIN:
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[union-attr]
         yield sys.stdin
@@ -50,9 +50,9 @@ class _Lines:
 
 
 def named_rows(path: str, file: TextIO, one_of: Sequence[frozenset[str]]) -> Named:
-    """The rows below the heading, without empty ones. The columns may be parted by commas, semicolons or tabs.
+    """Yields the rows below the heading, without empty ones. Commas, semicolons or tabs may separate the columns.
 
-    Raises PermanentFailure where the heading does not have all the columns of one of the sets.
+    Raises PermanentFailure if the heading does not have all the columns of one of the sets.
     """
     lines = _Lines(file)
     heading = next(lines, "")
@@ -80,5 +80,5 @@ def _rows(read: Iterator[list[str]], lines: _Lines, names: Sequence[str]) -> Nam
 
 
 def _name(text: str) -> str:
-    """"Message-ID" and "message_id" are one."""
+    """Normalises a column name: "Message-ID" and "message_id" are the same."""
     return text.strip().lower().replace("-", "_").replace(" ", "_")

@@ -8,4 +8,4 @@ class WrongUsage(BounceWatcherError):
 
 
 class ReaderGoneError(Exception):
-    """Whoever read our output has stopped: `| head` has enough. (Typer would make exit status 1 of the original.)"""
+    """The reader of our output has stopped, as `| head` does. (Typer would turn the original into exit status 1.)"""

@@ -1,6 +1,6 @@
-"""A group of commands whose modules are imported when they are called, and not for the list of them.
+"""A group of commands whose modules are imported when a command is called, not when the commands are listed.
 
-What one command needs (SQLAlchemy, an IMAP server, HTTP) takes longer to import than another one's whole work.
+What one command needs (SQLAlchemy, an IMAP server, HTTP) takes longer to import than all the work of another one.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """A command, or a group of them, as the list shows it. `module`.register(app) puts the real one into a Typer.
+    """A command, or a group of them, as the list shows it. `module`.register(app) adds the real one to a Typer.
 
     `summary` is the first paragraph of the command's own help.
     """
@@ -25,7 +25,7 @@ class CommandEntry:
 
 
 class LazyGroup(TyperGroup):
-    """Shows `CommandEntry`s; the command that the command line asks for takes the place of its entry."""
+    """Shows `CommandEntry`s. The command that is called replaces its entry."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -44,13 +44,13 @@ class LazyGroup(TyperGroup):
         return _unwrapped(_group(app).commands[name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Used by the parser and by shell completion."""
+        """Resolves the command. The parser and shell completion use it."""
         name, promised, rest = super().resolve_command(ctx, args)
         return name, promised if name is None else self.load(name), rest
 
 
 def lazy_group(app: typer.Typer, entries: tuple[CommandEntry, ...]) -> LazyGroup:
-    """`app`, whose class is LazyGroup, with a command for each entry."""
+    """Returns `app`, whose class is LazyGroup, with a command for each entry."""
     group = _group(app)
     assert isinstance(group, LazyGroup)
     for entry in entries:
@@ -65,9 +65,9 @@ def _group(app: typer.Typer) -> TyperGroup:
 
 
 def _unwrapped(command: Any) -> Any:
-    """The command, with its help in whole paragraphs: typer keeps the lines of a docstring as they stand."""
+    """Returns the command with its help in whole paragraphs: typer keeps the line breaks of a docstring."""
     command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
-    command.short_help = command.help.partition("\n\n")[0]  # or shells would be shown a part of it
+    command.short_help = command.help.partition("\n\n")[0]  # otherwise shells would show only a part of it
     for each in getattr(command, "commands", {}).values():
         _unwrapped(each)
     return command

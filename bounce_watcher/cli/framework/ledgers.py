@@ -1,4 +1,4 @@
-"""The ledger behind a command, opened and closed."""
+"""Opens and closes the ledger for a command."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ledger_of(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
-    """The settings and their ledger, whose schema is current."""
+    """Opens the settings and their ledger, and brings its schema up to date."""
     from bounce_watcher.cli.framework.configuration import load_settings
     from bounce_watcher.service.opening import open_ledger
 
@@ -23,7 +23,7 @@ def ledger_of(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
 
 @contextmanager
 def ledger_to_look(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
-    """As `ledger_of`, for commands that only look: they change nothing, not even the webhooks in use."""
+    """Like `ledger_of`, for commands that only read: it changes nothing, not even the registered webhooks."""
     from bounce_watcher.cli.framework.configuration import load_settings
     from bounce_watcher.service.opening import open_to_look
 

@@ -1,4 +1,4 @@
-"""Who acts at the shell: changes made there are logged as changes made in a browser are."""
+"""Names who acts at the shell: changes made there are logged like changes made in a browser."""
 
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
@@ -8,5 +8,5 @@ SHELL = "shell"
 
 
 def at_the_shell(note: str | None = None) -> Actor:
-    """`note` is what was typed for --because."""
+    """Returns the actor. `note` is what was typed for --because."""
     return Actor(SHELL, utcnow(), note)

@@ -17,13 +17,13 @@ CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
 
 @dataclass(slots=True)
 class Invocation:
-    """One run of the program; the commands' callbacks write it, `main` reads it when something goes wrong."""
+    """One run of the program. The commands' callbacks write it, `main` reads it if something goes wrong."""
 
     debug: bool = False
 
 
 def _chosen(ctx: typer.Context, value: Path | None) -> Path | None:
-    """-c after the command wins over -c before it."""
+    """Prefers a -c after the command to one before it."""
     before: Path | None = ctx.find_root().params.get("config")
     return value or before
 
@@ -67,7 +67,7 @@ Stream = Annotated[
 
 
 def example(line: str) -> str:
-    """The epilog of a command's help."""
+    """Returns the epilog of a command's help."""
     return f"Example:  bounce-watcher {line}"
 
 
@@ -88,7 +88,7 @@ def known_address(text: str) -> str:
 
 
 def known_as_reason(text: str | None) -> str | None:
-    """Raises WrongUsage for an unknown reason."""
+    """Checks a reason. Raises WrongUsage for an unknown one."""
     if text is not None and text not in {*Reason, COMPLAINT_REASON}:
         raise WrongUsage(f"{text!r} is not a reason; use one of: {', '.join([*Reason, COMPLAINT_REASON])}")
     return text

@@ -1,7 +1,7 @@
-"""Printing: one line for people, JSON lines for programs. Tables stand in tables.py.
+"""Prints one line for people, or JSON lines for programs. Tables are in tables.py.
 
-Whatever stood in a mail is hostile: control characters, which could repaint a terminal, are shown as escapes, and rich
-never reads it as markup.
+Text from mail is hostile: control characters, which could repaint a terminal, are shown as escapes, and rich never
+reads the text as markup.
 """
 
 import json
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from bounce_watcher.words.rows import Row
 
 WIDEST = 110
-"""Most characters in a line of prose, however wide the terminal is."""
+"""The most characters in a line of prose, however wide the terminal is."""
 
 
 def iso(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, with Z."""
+    """Formats a time by RFC 3339 in UTC, with Z."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
 
 
 def clean(value: object) -> str:
-    """A value on one line, harmless on a terminal: no control, format or surrogate characters."""
+    """Returns a value on one line that is harmless on a terminal: no control, format or surrogate characters."""
     return for_terminal(plain(value))
 
 
 def plain(value: object) -> str:
-    """A value as text, not yet safe to print."""
+    """Returns a value as text, not yet safe to print."""
     if value is None:
         return ""
     if value is True or value is False:
@@ -42,12 +42,12 @@ def plain(value: object) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """"1 message", "2 messages"."""
+    """Returns "1 message", "2 messages"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def line_width() -> int:
-    """Width for prose on stdout; 80 without a terminal."""
+    """Returns the width for prose on stdout; 80 without a terminal."""
     return min(WIDEST, shutil.get_terminal_size().columns)
 
 
@@ -67,7 +67,7 @@ def complain(line: str) -> None:
 
 
 def json_line(row: "Row") -> str:
-    """ASCII, so that neither the terminal's encoding nor what stands in the mail matters."""
+    """Returns JSON in ASCII, so that neither the terminal's encoding nor the mail's characters matter."""
     return for_json(json.dumps(row, default=_json_value))
 
 

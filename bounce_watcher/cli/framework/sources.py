@@ -1,4 +1,4 @@
-"""Messages named on the command line."""
+"""Reads messages named on the command line."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,14 +26,14 @@ MessageBytes = Annotated[
 
 
 def messages(paths: Sequence[str], max_message_bytes: int) -> Iterator[RawMessage]:
-    """In the given order. Raises PermanentFailure for a path that can't be read."""
+    """Yields messages in the given order. Raises PermanentFailure for a path that can't be read."""
     from bounce_watcher.intake.files import read_messages
 
     return read_messages(_given(paths), max_message_bytes=max_message_bytes, stdin=_stdin())
 
 
 def messages_in_order_of_time(paths: Sequence[str], max_message_bytes: int) -> Iterator[RawMessage]:
-    """In the order of their Received headers or dates. Raises as `messages`."""
+    """Yields messages in the order of their Received headers or dates. Raises as `messages`."""
     from bounce_watcher.intake.files import messages_by_time
 
     return messages_by_time(_given(paths), max_message_bytes=max_message_bytes, stdin=_stdin())

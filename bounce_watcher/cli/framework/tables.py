@@ -1,4 +1,5 @@
-"""Lists: tables for people, tab-separated lines for pipes, JSON lines for programs; and the progress of long work."""
+"""Prints lists: tables for people, tab-separated lines for pipes, JSON lines for programs. Shows progress of long work.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +17,20 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 ROWS_AT_ONCE = 500
-"""A table of a list of any length is drawn in pieces, so that memory stays bounded."""
+"""How many rows are drawn at once, so that a list of any length needs bounded memory."""
 
 PROSE: Mapping[str, int] = {
     "answer": 80, "because": 200, "counted": 40, "counts": 200, "diagnostic": 50, "in whose words": 50,
     "last_answer": 50, "text": 80,
     "wording": 200,
 }
-"""Columns of words, which a drawn table wraps, and how many characters of them it shows at most. All else is one word
-a cell, and stays in one piece where there is room for it. JSON and pipes have all of everything."""
+"""Columns of prose, which a drawn table wraps, with the most characters that it shows of each.
+
+All other cells are one word, and stay in one piece if there is room. JSON and pipes show everything.
+"""
 
 PROSE_WIDTH = 20
-"""Least width of a column of prose."""
+"""The least width of a column of prose."""
 
 SPARED = (
     "in whose words", "rule", "diagnostic", "scope", "stream", "target", "status", "bounce_type", "next_attempt_at",
@@ -38,11 +41,11 @@ SPARED = (
 DAYS = frozenset({"since", "until"})
 """Times shown as a day only in drawn tables."""
 
-BETWEEN = 3  # columns of nothing between two columns
+BETWEEN = 3  # spaces between two columns
 
 
 def listing(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool) -> None:
-    """A list, as it comes: all of each row as JSON, or `columns` of it as a table."""
+    """Prints a list as its rows arrive: each whole row as JSON, or its `columns` as a table."""
     if as_json:
         for row in rows:
             say(json_line(row))
@@ -51,7 +54,7 @@ def listing(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool) -> No
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """On a terminal a table; in a pipe a heading and a line a row, parted by tabs."""
+    """Prints a table on a terminal. In a pipe it prints a heading and one line per row, separated by tabs."""
     if sys.stdout.isatty():
         _drawn(columns, iter(rows), title)
     else:
@@ -102,7 +105,7 @@ def _needed(name: str, cells: Iterable[str]) -> int:
 
 
 def _spared(needed: Mapping[str, int], width: int) -> set[str]:
-    """The fewest columns to hide so that the others fit."""
+    """Returns the fewest columns to hide so that the others fit."""
     spared: set[str] = set()
     for name in filter(needed.__contains__, SPARED):
         if _total(needed[each] for each in needed if each not in spared) <= width:
@@ -116,7 +119,7 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def _cell(column: str, value: object) -> str:
-    """In fewer characters than elsewhere: a time to the day or minute, prose as far as it may go."""
+    """Shortens a value for a drawn table: a time to the day or minute, prose to its limit."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d" if column in DAYS else "%Y-%m-%d %H:%M")
     text = clean(value)
@@ -128,10 +131,10 @@ def _cell(column: str, value: object) -> str:
 def progress(
     what: str, things: str = "messages", *, total: Callable[[], int] | None = None, shown: bool = True
 ) -> Iterator[Callable[[int], None]]:
-    """A counter on stderr while the work inside goes on, if stderr is a terminal. Gives what is told how many more.
+    """Shows a counter on stderr during the work inside, if stderr is a terminal. Yields a function that adds to it.
 
-    `total` is asked only if the bar is drawn. Not `shown` where the work writes to the terminal as it goes, and so
-    shows its progress itself.
+    Calls `total` only if the bar is drawn. Pass `shown=False` if the work itself writes to the terminal and so shows
+    its progress.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -143,7 +146,7 @@ def progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:,}} {things}"),
         TimeElapsedColumn(),
     )
-    # rich would send stdout through the bar's console, which is stderr.
+    # otherwise rich sends stdout through the bar's console, which is stderr
     with Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
     ) as bar:

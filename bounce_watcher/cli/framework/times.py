@@ -1,4 +1,4 @@
-"""Times as a person writes them on the command line."""
+"""Parses times as a person writes them on the command line."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from bounce_watcher.service.clock import utcnow
 
 
 def past(text: str | None) -> datetime | None:
-    """A day, a moment, or how long ago: "2026-11-01", "2026-11-01T06:00:00Z", "7d". Without a zone it is UTC."""
+    """Parses a day, a moment, or how long ago: "2026-11-01", "2026-11-01T06:00:00Z", "7d". Without a zone it is UTC."""
     from bounce_watcher.config.values import duration
 
     if text is None:
@@ -20,7 +20,7 @@ def past(text: str | None) -> datetime | None:
 
 
 def future(text: str | None) -> datetime | None:
-    """A day, a moment, or how long from now; one that has passed is refused."""
+    """Parses a day, a moment, or how long from now. Refuses a time that has passed."""
     from bounce_watcher.config.values import duration
 
     if text is None:

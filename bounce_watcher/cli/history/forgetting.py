@@ -1,4 +1,4 @@
-"""`forget`: a person erased from the ledger."""
+"""`forget`: erases a person from the ledger."""
 
 from __future__ import annotations
 

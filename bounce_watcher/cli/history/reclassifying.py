@@ -1,4 +1,4 @@
-"""`reclassify`: stored mail through today's rules."""
+"""`reclassify`: classifies stored mail by today's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`simulate`: the stored history under another policy."""
+"""`simulate`: replays the stored history under another policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = ("day", "reason", "now", "then", "new", "no_more", "took_mail")
 
 @dataclass(slots=True)
 class Summary:
-    """Counts by day and reason of the suppressions: bounded, however many recipients there are."""
+    """Counts suppressions by day and reason: bounded, however many recipients there are."""
 
     counts: dict[tuple[date, str], Counter[str]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""`undo`: what an incident suppressed, released."""
+"""`undo`: releases what an incident suppressed."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _narrowed(since: str | None, until: str | None, alert: str | None, provider: str | None) -> Incident | None:
-    """The incident as far as the command line tells it; None where an alert does."""
+    """Returns the incident as far as the command line describes it; None if an alert does."""
     from bounce_watcher.policy.guards.incident import Incident
 
     if alert is not None:

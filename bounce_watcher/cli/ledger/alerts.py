@@ -1,4 +1,4 @@
-"""`alerts`: outages of receivers, floods of unproven reports, and trouble of our own."""
+"""`alerts`: outages, floods of unproven reports, and our own troubles."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _DONE = {"release": "released", "confirm": "suppressed"}
 
 
 def alert_row(alert: Alert) -> Row:
-    """`ends_at` moves on as long as the state is "raised"; null where no end is in sight."""
+    """Makes the row of an alert. `ends_at` moves on as long as the state is "raised"; null if no end is in sight."""
     return {
         "id": alert.id,
         "alert": alert.kind,

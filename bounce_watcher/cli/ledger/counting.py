@@ -1,4 +1,4 @@
-"""`stats` and `top`: how many reports arrived, and what leads."""
+"""`stats` and `top`: how many reports arrived, and which providers, reasons or streams lead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`drift`: a platform's own list beside the ledger, and what fixes the difference."""
+"""`drift`: compares a platform's own list with the ledger, and fixes the difference."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> N
 
 
 def _stream_into(settings: Settings, platform: Platform, fix: Side | None, stream: str | None) -> str:
-    """The stream for --fix here; "" without it."""
+    """Returns the stream for --fix here; "" without it."""
     if fix is not Side.HERE:
         if stream is not None:
             raise WrongUsage("--stream says where --fix here imports to: add --fix here, or omit it")
@@ -150,7 +150,7 @@ def _refuse_in_shadow(settings: Settings) -> None:
 
 
 def _agreed(fix: Side, number: int) -> bool:
-    """Asks a person at a terminal; a script is expected to use --dry-run first."""
+    """Asks a person at a terminal. A script is expected to use --dry-run first."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
     return typer.confirm(f"--fix {fix} for {count(number, 'recipient')}?")

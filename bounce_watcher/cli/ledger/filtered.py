@@ -1,4 +1,4 @@
-"""`suppressions release`: all that a filter finds, as the list of recipients in the browser shows it."""
+"""`suppressions release`: releases all that a filter finds, like the list of recipients in the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decision on many at once, at the shell: listed as it is carried out, and summed up."""
+"""Decisions on many recipients at the shell: lists each as it is carried out, and sums up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
 
 
 def list_decided(operation: RulingOperation, by: Actor, *, done: str, dry_run: bool, as_json: bool) -> None:
-    """Lists what becomes of each as it is done, and sums it up. `done` is the participle of what is done."""
+    """Lists the result for each recipient as it is done, and sums up. `done` is the participle of the action."""
     outcomes = operation.rehearse(by) if dry_run else operation.carry_out(by)
     changed, left = 0, Counter[SkipReason]()
 

@@ -1,4 +1,4 @@
-"""`outbox`: what targets are told, be it due, delivered, or dead; and whether they would take it."""
+"""`outbox`: notices to targets, whether due, delivered, or dead; and whether targets would accept one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`recipients protect`: whom no rule may suppress, beside those of the configuration."""
+"""`recipients protect`: addresses that no rule may suppress, in addition to those of the configuration."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`recipients`: all that is known of one address."""
+"""`recipients`: everything that is known of one address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`review`: what was not recognised, by its wording, and a rule for it, tried on all that is stored."""
+"""`review`: unrecognised mail by its wording, and a rule for it, tried on all that is stored."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ commands = typer.Typer(help="Shows unrecognised mail by wording; drafts a rule a
 
 COLUMNS = ("id", "kind", "language", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
 SAMPLES, LONGEST = 5, 600
-"""Of a group, the newest that are shown; and characters of each."""
+"""How many of a group's newest mails are shown, and how many characters of each."""
 NO_RULE = "no rule can recognise it: a rule says what the failure of a recipient means, and this names none"
 TO_BE_DONE = "an opt-out suppresses nobody: take them off your lists, then mark it with `review done`"
 WITHIN = 600.0
-"""Seconds that a trial at the shell may take."""
+"""How many seconds a trial at the shell may take."""
 _REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
 
 

@@ -1,4 +1,4 @@
-"""`suppressions export` and `suppressions import`: the list as CSV, to another ledger, a platform, or back."""
+"""`suppressions export` and `suppressions import`: the list as CSV, for another ledger, a platform, or back."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ def export(stream: Stream = None, config: ConfigFile = None, debug: Debug = Fals
 
 
 def _line(cells: Iterable[str]) -> str:
-    """RFC 4180. Quoted is also what a spreadsheet would part at that reads semicolons or tabs as commas."""
+    """Writes a line by RFC 4180. Also quotes semicolons and tabs: some spreadsheets split at them as at commas."""
     return ",".join('"{}"'.format(cell.replace('"', '""')) if _PARTS & set(cell) else cell for cell in cells)
 
 
@@ -86,7 +86,7 @@ def import_csv(
 
 
 class _Reading:
-    """The suppressions of a file, as it is read; `good` and `bad` count its lines. Bad ones are told."""
+    """The suppressions of a file, as it is read. `good` and `bad` count its lines. Bad lines are reported."""
 
     def __init__(self, path: str, usual: Suppression, stream: Callable[[], str]) -> None:
         self.good = self.bad = 0
@@ -111,7 +111,7 @@ class _Reading:
 
 
 def _suppression(row: Mapping[str, object], usual: Suppression, stream: Callable[[], str]) -> Suppression:
-    """Raises ValueError in words."""
+    """Reads a row. Raises ValueError with the problem in words."""
     cells = {name: from_csv(str(value).strip()) for name, value in row.items()}
 
     def cell(name: str, read: Callable[[str], T], default: T) -> T:

@@ -1,4 +1,4 @@
-"""`suppressions`: whom not to mail."""
+"""`suppressions`: the recipients that must not be mailed."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ _SEE = "see `suppressions list`"
 
 
 def _elsewhere(left: Sequence[Suppression]) -> str:
-    """Where the suppressions stand that reach into a stream from others; "" where there are none."""
+    """Says which suppressions cover a stream from other streams, and how to release them; "" if there are none."""
     stand = "; ".join(
         f"a suppression in stream {each.stream} ({words.because(each.grounds)}) covers all streams" for each in left
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def target_named(settings: Settings, name: str) -> Receiver:
-    """Raises WrongUsage if there is none."""
+    """Finds a target. Raises WrongUsage if there is none of that name."""
     for target in settings.receivers:
         if target.name == name:
             return target
@@ -24,7 +24,7 @@ def target_named(settings: Settings, name: str) -> Receiver:
 
 
 def platform_named(settings: Settings, name: str) -> Platform:
-    """Raises WrongUsage if there is none."""
+    """Finds a platform. Raises WrongUsage if there is none of that name."""
     from bounce_watcher.outbox.platform import Platform
 
     target = target_named(settings, name)

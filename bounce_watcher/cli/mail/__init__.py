@@ -1,1 +1,1 @@
-"""Looking at mail: what a message says. No ledger is needed."""
+"""Looks at mail: what a message says. Needs no ledger."""

@@ -54,7 +54,7 @@ def _rows(found: Iterator[Row], problems: list[str], advance: Callable[[int], No
 
 
 def _lines(row: Row) -> Iterable[Row]:
-    """A row a recipient; one for the message itself where it speaks of none."""
+    """Yields a row per recipient, or one for the message itself if it names none."""
     recipients = row["recipients"]
     assert isinstance(recipients, list)
     return [{**row, **each} for each in recipients or [{}]]

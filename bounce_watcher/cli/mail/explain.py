@@ -1,4 +1,4 @@
-"""`explain`: messages for a person."""
+"""`explain`: explains messages to a person."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def explain(
 
 @dataclass(frozen=True, slots=True)
 class _Explainer:
-    """`ledger` is None where there is none: then every history is empty."""
+    """Explains messages. If `ledger` is None, every history is empty."""
 
     toolkit: Toolkit
     policy: PolicySettings
@@ -131,7 +131,8 @@ def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Ex
 
 
 def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | None, Ledger | None]:
-    """Settings and ledger where there are any. Only a configuration that was asked for must be good."""
+    """Returns settings and ledger, each None if there is none. Only a configuration that was asked for must be valid.
+    """
     from bounce_watcher.ledger.store import Ledger
 
     asked = config is not None or CONFIG_VARIABLE in os.environ
@@ -151,7 +152,7 @@ _Judged = tuple[RecipientVerdict, Decision | None]
 
 
 def _judged(raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None) -> list[_Judged]:
-    """Each recipient as the ledger would enter it, with what the policy makes of it; None where it is not entered."""
+    """Returns each recipient as the ledger would enter it, with the policy's decision; None if it is not entered."""
     from bounce_watcher.policy.decide import decide
     from bounce_watcher.service.analysis.judging import message_record, nobody
 
@@ -171,7 +172,7 @@ def _judged(raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger:
 
 
 def _as_entered(each: RecipientVerdict, read: BounceEvent, event: BounceEvent) -> RecipientVerdict:
-    """With what the platform's list of sent mail told beyond what was `read`."""
+    """Adds what the platform's list of sent mail says beyond what was `read`."""
     if event == read:
         return each
     attribution = replace(
@@ -181,7 +182,7 @@ def _as_entered(each: RecipientVerdict, read: BounceEvent, event: BounceEvent) -
 
 
 def _history(event: BounceEvent, ledger: Ledger | None) -> History:
-    """What the ledger knew of the recipient when the report came."""
+    """Returns what the ledger knew of the recipient when the report came."""
     records = ledger.lists.recipients(event.recipient) if ledger else []
     record = next((each for each in records if each.stream == event.stream), None)
     if ledger is None or record is None:
@@ -221,7 +222,7 @@ def _explained(
 
 
 def _asked(analysis: Analysis) -> Iterator[str]:
-    """Who asks by mail for no more of it."""
+    """Yields lines on who asks by mail for no more mail."""
     found = analysis.opt_out
     if found is None:
         return
@@ -234,7 +235,7 @@ def _asked(analysis: Analysis) -> Iterator[str]:
 
 
 def _genuine(found: Authenticity) -> str | None:
-    """What our own server found of the report itself."""
+    """Returns what our own server found out about the report's authenticity."""
     return f"no: {words.doubt(found.failure)}" if found.failure else "; ".join(map(words.passed, found.passes))
 
 

@@ -1,4 +1,4 @@
-"""`classify-reply`: what single SMTP replies mean."""
+"""`classify-reply`: explains what single SMTP replies mean."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _from_arguments(texts: list[str]) -> Iterator[GivenReply]:
 
 
 def _from_stdin(jsonl: bool, problems: list[str]) -> Iterator[GivenReply]:
-    """A line that can't be read is left out and told of at the end."""
+    """Yields the replies. Skips a line that can't be read, and reports it at the end."""
     for number, line in enumerate(sys.stdin.buffer, start=1):
         text = line.decode("utf-8", "replace").strip()
         if text and not jsonl:

@@ -1,4 +1,4 @@
-"""An operator's rules for the commands that need nothing else of a configuration."""
+"""An operator's rules, for commands that need nothing else of a configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def rules_of(config: Path | None) -> OwnRules:
-    """Those of the configuration that was named on the command line; none where none was.
+    """Returns the rules of the configuration named on the command line; none if none was named.
 
     Raises ConfigError with everything that is wrong with the file.
     """

@@ -1,4 +1,4 @@
-"""Renders a verdict: what a failure means, by which rule, and how a reply was read."""
+"""Writes a verdict as text: what a failure means, by which rule, and how a reply was read."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -22,11 +22,11 @@ WITHOUT_A_STAGE: Mapping[Reason, str] = {
     Reason.RECIPIENT_FILTERED: "no status, no command and no known system supports the words",
     Reason.MESSAGE_EXPIRED: "the retries ran out without another reason",
 }
-"""Why a verdict is another than its rule's where no stage made it so, by what it became."""
+"""Why a verdict differs from its rule's if no stage made it differ, by its new reason."""
 
 
 def field(name: str, value: object) -> Iterator[str]:
-    """A labelled value, wrapped under itself; nothing where there is none."""
+    """Yields a labelled value, wrapped below itself; nothing if there is no value."""
     text = clean(value)
     if not text:
         return
@@ -37,7 +37,7 @@ def field(name: str, value: object) -> Iterator[str]:
 
 
 def verdict_lines(verdict: Verdict, rules: Mapping[str, Rule]) -> Iterator[str]:
-    """What the verdict is and what it rests on. `rules`: those that it may name, by their ids."""
+    """Yields what the verdict is and what it rests on. `rules` are those that it may name, by their ids."""
     yield from field("verdict", _meaning(verdict.reason))
     yield from field("words", verdict.quote and f"“{verdict.quote}”")
     yield from field("rule", _named(verdict.rule, rules))
@@ -47,7 +47,7 @@ def verdict_lines(verdict: Verdict, rules: Mapping[str, Rule]) -> Iterator[str]:
 
 
 def reply_lines(diagnostic: str, verdict: Verdict, stage: str | None, remote: str | None) -> Iterator[str]:
-    """What was read out of `diagnostic`. `stage` and `remote` are what the report tells besides."""
+    """Yields what was read from `diagnostic`. `stage` and `remote` are what the report says besides."""
     from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 
     reply = read_reply(diagnostic)
@@ -64,7 +64,7 @@ def _meaning(reason: Reason) -> str:
 
 
 def _named(rule: str, rules: Mapping[str, Rule]) -> str:
-    """A rule's name and whether it is built in."""
+    """Returns a rule's name and whether it is built in."""
     from bounce_watcher.classification.ruleset import builtin_files
 
     if rule in rules:

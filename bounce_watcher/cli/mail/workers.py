@@ -1,4 +1,4 @@
-"""Messages into rows, by all cores where there are many."""
+"""Turns messages into rows, on all cores if there are many."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
@@ -14,9 +14,9 @@ from bounce_watcher.words.rows import Row, analysis_row
 
 
 def classified(found: Iterator[RawMessage], rules: OwnRules = ()) -> Iterator[Row]:
-    """A row a message, in order. A backlog is worth starting processes for, a few mails are not.
+    """Yields one row per message, in order. Starts processes only for a backlog, not for a few mails.
 
-    `rules` are an operator's own. A message that our analysis breaks on is a row of kind "other" with an `error`.
+    `rules` are an operator's own. A message that breaks our analysis becomes a row of kind "other" with an `error`.
     """
     drawn = pages(found)
     first = next(drawn, ())
@@ -39,5 +39,5 @@ def _row(raw: RawMessage, toolkit: Toolkit) -> Row:
 
 @cache
 def _toolkit(rules: OwnRules) -> Toolkit:
-    """One per process."""
+    """Returns the toolkit, one per process."""
     return Toolkit(load_rules(rules))

@@ -1,1 +1,1 @@
-"""Running it: the service, one pass over the mailboxes, and files read by hand."""
+"""Runs the service, one pass over the mailboxes, or an import of files."""

@@ -60,7 +60,7 @@ def import_files(
 
 
 def _floods(settings: Settings) -> list[Alert]:
-    """Floods that currently hold recipients."""
+    """Returns floods that currently hold recipients."""
     from bounce_watcher.service.opening import open_ledger
 
     with open_ledger(settings) as ledger:

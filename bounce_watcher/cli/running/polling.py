@@ -74,7 +74,7 @@ def _obstacle(each: PassReport) -> str | None:
 
 
 def _target_row(each: DispatchReport, about: About) -> Row:
-    """Under "webhook" or "platform" stands its name."""
+    """Makes the row of a target, with its name under "webhook" or "platform"."""
     return {
         about.kind: each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
         "disabled": each.disabled,

@@ -1,4 +1,4 @@
-"""`import-sent` and `import-delivered`: what the platform knows of its own mail, as CSV, into the ledger."""
+"""`import-sent` and `import-delivered`: read what the platform knows of its own mail, as CSV, into the ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 MOST_TOLD = 100
-"""Most bad lines reported per file; the rest are counted."""
+"""The most bad lines that are reported per file; the rest are counted."""
 
 Files = Annotated[
     list[str], typer.Argument(metavar="CSV", show_default=False, help="A CSV file, or - for standard input.")
@@ -105,7 +105,7 @@ def import_delivered(
 
 
 class _Refuse:
-    """Tells the first bad lines of a file with their places, and how many more there were."""
+    """Reports the first bad lines of a file with their places, and how many more there were."""
 
     def __init__(self, path: str) -> None:
         self._path = path

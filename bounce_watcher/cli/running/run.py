@@ -35,7 +35,7 @@ def run(config: ConfigFile = None, debug: Debug = False) -> None:
 def _listener(
     settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]], state: Callable[[], ServiceState]
 ) -> AbstractContextManager[None]:
-    """The HTTP server, if configured."""
+    """Opens the HTTP server, if one is configured."""
     if settings.web is None:
         return nullcontext()
     from bounce_watcher.web.server import serving

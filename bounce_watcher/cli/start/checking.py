@@ -1,4 +1,4 @@
-"""`check-config`: the configuration file alone."""
+"""`check-config`: checks the configuration file alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`demo`: the main job on this machine, shown to a person."""
+"""`demo`: shows a person the main job on this machine."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _cells(judged: Sequence[JudgedMessage]) -> Iterator[Cells]:
 
 
 def _what(event: BounceEvent) -> str:
-    """A bounce by its type and reason, anything else by its kind."""
+    """Names a bounce by its type and reason, anything else by its kind."""
     kind = event.bounce_type if event.kind is Kind.BOUNCE else event.kind
     detail = event.reason or event.feedback_type or event.action
     return f"{kind}: {detail}"

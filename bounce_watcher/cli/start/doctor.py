@@ -1,4 +1,4 @@
-"""`doctor`: whether everything that the configuration names can be reached and used."""
+"""`doctor`: checks whether everything that the configuration names can be reached and used."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`init`: a first configuration, tried out before it is written."""
+"""`init`: writes a first configuration, tried out before it is written."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options(MailboxOptions):
-    """What the command line gives; None is asked for, or taken as proposed."""
+    """What the command line gives. What is None is asked for, or its proposal is taken."""
 
     return_path: str | None
     sign: bool | None
@@ -161,7 +161,7 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
 # ── where it goes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _may_write(ask: Asker, path: Path, *, overwrite: bool) -> bool:
-    """Whether existing files may be replaced. Raises WrongUsage before asking anything else."""
+    """Checks whether existing files may be replaced. Raises WrongUsage before asking anything else."""
     above = next(each for each in path.parents if each.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise WrongUsage(f"{above}: no permission to write there",
@@ -212,9 +212,9 @@ def _ask_return_path(ask: Asker, given: Options, draft: ConfigDraft, mailbox: Op
 
 
 def _ask_key(ask: Asker, given: Options, draft: ConfigDraft) -> None:
-    """A key is made unless the platform can't use it, but what is not signed counts on until somebody says otherwise.
+    """Makes a key unless the platform can't use it. Unsigned bounces still count until a person says otherwise.
 
-    Else the true bounces of a platform that signs nothing yet would count no more, and nobody would notice.
+    Otherwise true bounces of a platform that signs nothing yet would no longer count, and nobody would notice.
     """
     from bounce_watcher.service.setup import writing
 
@@ -245,7 +245,8 @@ def _listens(text: str) -> str:
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _write(draft: ConfigDraft, path: Path, units: Path, *, overwrite: bool) -> None:
-    """The unit is staged around the configuration, so that what it lacks is known before anything is in its place."""
+    """Writes the files. Stages the unit before the configuration, so that any obstacle shows before a file is in place.
+    """
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.service.setup import writing
 

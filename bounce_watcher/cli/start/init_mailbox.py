@@ -1,4 +1,4 @@
-"""The part of `init` that finds a mailbox and gets into it."""
+"""The part of `init` that finds a mailbox and logs in to it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class OpenedMailbox:
-    """A mailbox that was logged in to. `address` is None where it is known by a user name alone."""
+    """A mailbox that was logged in to. `address` is None if only a user name is known."""
 
     address: str | None
     account: ImapAccount
@@ -67,7 +67,7 @@ def ask_mailbox(ask: Asker, given: MailboxOptions, draft: ConfigDraft) -> Opened
 
 @dataclass(frozen=True, slots=True)
 class _Trust:
-    """How the server's certificate is trusted: a file of authorities, or one certificate."""
+    """How to trust the server's certificate: a file of authorities, or one certificate."""
 
     ca_file: Path | None = None
     certificate: Certificate | None = None
@@ -99,7 +99,8 @@ def _greeted(ask: Asker, given: MailboxOptions, place: ServerCandidate, trust: _
 
 
 def _trusted_by_a_person(ask: Asker, given: MailboxOptions, failure: Untrusted) -> Certificate:
-    """The server's self-signed certificate, if its fingerprint was named or is confirmed. Else raises `failure`."""
+    """Returns the server's self-signed certificate if its fingerprint was named or is confirmed. Else raises `failure`.
+    """
     host, shown = failure.account.host, shown_certificate(failure.account)
     if not shown.is_self_signed:
         raise failure
@@ -130,7 +131,7 @@ def _as_file(certificate: Certificate) -> Iterator[str]:
 
 
 def _plainly(failure: BounceWatcherError) -> BounceWatcherError:
-    """Without the name of a mailbox that nobody has given it yet, and with options in place of keys."""
+    """Rewords a failure: without a mailbox name, as nobody has given one yet, and with options in place of keys."""
     fix = failure.fix
     for key, option in _SAID.items():
         fix = fix.replace(key, option)
@@ -179,7 +180,7 @@ def _security(text: str | None) -> Security | None:
 
 
 def _place(text: str, security: Security | None = None) -> ServerCandidate:
-    """Raises ValueError for what is no HOST or HOST:PORT."""
+    """Parses HOST or HOST:PORT. Raises ValueError for anything else."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         host, port = text, ""

@@ -1,4 +1,4 @@
-"""The part of `init` that asks who is told: a webhook, or a platform with the keys of its kind."""
+"""The part of `init` that asks for a target: a webhook, or a platform with the keys of its kind."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list
         return False
     if "://" in answer:
         draft.put("webhook", name=WEBHOOK_NAME)
-        if "?" in answer:  # where receivers put the key by which they know their senders
+        if "?" in answer:  # receivers may put the key that identifies the sender there
             draft.keep("webhook", "url", "webhook-url", answer)
         else:
             draft.put("webhook", url=answer)
@@ -89,7 +89,7 @@ def _keys(ask: Asker, kind: str, given: dict[str, str]) -> tuple[dict[str, Any],
 
 
 def _read(text: str) -> str | int | bool:
-    """As the file would have it: numbers and true or false without quotes."""
+    """Reads a value as the file has it: numbers and true or false without quotes."""
     if text in ("true", "false"):
         return text == "true"
     return int(text) if text.isascii() and text.isdecimal() and text == str(int(text)) else text

@@ -1,4 +1,4 @@
-"""What the command line of `init` gives on the mailbox."""
+"""The mailbox options of `init`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class MailboxOptions:
-    """What the command line gives on the mailbox; None is asked for, or taken as proposed."""
+    """What the command line says of the mailbox. What is None is asked for, or its proposal is taken."""
 
     address: str | None
     host: str | None
