@@ -133,8 +133,7 @@ def _content(path: Path) -> str:
 
 
 def _parts(text: str, many: bool, source: str) -> list[str]:
-    """Returns the secret without the line break that editors and `echo` add at the end; one per line if there are many.
-    """
+    """Returns the secret without the line break that editors and `echo` add. With `many` there is one per line."""
     parts = [line for line in text.splitlines() if line.strip()] if many else [text.rstrip("\r\n")]
     if not parts or not parts[0].strip():
         raise ValueError(f"{source} is empty: put the secret into it")

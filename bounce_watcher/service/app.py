@@ -146,8 +146,7 @@ class Service:
             self._run_at(_target_job(deliverer), utcnow())
 
     def stuck(self) -> list[str]:
-        """Returns mailboxes that have made no progress for too long. The watchdog must not be fed while there are any.
-        """
+        """Returns mailboxes without progress for too long. The watchdog must not be fed while there are any."""
         return self._progress.stuck()
 
     def state(self) -> ServiceState:

@@ -81,8 +81,7 @@ class Poller:
         return None if None in read else min([now, *(at for at in read if at)])
 
     def run(self, account: ImapAccount, on_page: Callable[[PassTotals], None] = lambda _: None) -> PassReport:
-        """Makes one pass. Never raises a BounceWatcherError: the report says what went wrong, and the log does so once.
-        """
+        """Makes one pass. Never raises a BounceWatcherError: the report says what failed, and the log does so once."""
         total, begun = PassTotals(), utcnow()
 
         def settle(places: Destinations, totals: PassTotals) -> None:

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 
 class Progress:
-    """When each part last made progress. Thread-safe. Uses the monotonic clock, so setting the clock raises no alarm.
-    """
+    """When each part last made progress. Thread-safe. Uses the monotonic clock: setting the clock raises no alarm."""
 
     def __init__(self) -> None:
         self._patience: dict[str, float] = {}

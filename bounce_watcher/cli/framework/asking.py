@@ -27,8 +27,7 @@ class Asker:
         self, question: str, option: str, given: str | None, proposal: str | None = None,
         check: Callable[[str], str] = lambda text: text,
     ) -> str:
-        """Returns the option's value, a person's answer, or the proposal. `check` raises ValueError for an invalid one.
-        """
+        """Returns the option's value, a person's answer, or the proposal. `check` raises ValueError for a bad one."""
         if given is not None:
             return self._checked(option, given, check)
         if not self.attended:

@@ -1,5 +1,4 @@
-"""Prints lists: tables for people, tab-separated lines for pipes, JSON lines for programs. Shows progress of long work.
-"""
+"""Prints lists (tables for people, tab-separated lines for pipes, JSON lines for programs) and progress."""
 
 from __future__ import annotations
 

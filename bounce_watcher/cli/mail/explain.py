@@ -131,8 +131,7 @@ def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Ex
 
 
 def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | None, Ledger | None]:
-    """Returns settings and ledger, each None if there is none. Only a configuration that was asked for must be valid.
-    """
+    """Returns settings and ledger, None where there is none. Only a configuration that was asked for must be valid."""
     from bounce_watcher.ledger.store import Ledger
 
     asked = config is not None or CONFIG_VARIABLE in os.environ

@@ -245,8 +245,7 @@ def _listens(text: str) -> str:
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _write(draft: ConfigDraft, path: Path, units: Path, *, overwrite: bool) -> None:
-    """Writes the files. Stages the unit before the configuration, so that any obstacle shows before a file is in place.
-    """
+    """Writes the files. Stages the unit first, so that any obstacle shows before a file is in place."""
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.service.setup import writing
 

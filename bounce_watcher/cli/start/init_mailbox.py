@@ -99,8 +99,7 @@ def _greeted(ask: Asker, given: MailboxOptions, place: ServerCandidate, trust: _
 
 
 def _trusted_by_a_person(ask: Asker, given: MailboxOptions, failure: Untrusted) -> Certificate:
-    """Returns the server's self-signed certificate if its fingerprint was named or is confirmed. Else raises `failure`.
-    """
+    """Returns the server's self-signed certificate if its fingerprint was named or confirmed. Else raises `failure`."""
     host, shown = failure.account.host, shown_certificate(failure.account)
     if not shown.is_self_signed:
         raise failure

@@ -164,8 +164,7 @@ def destination(analysis: Analysis) -> Destination:
 
 
 def _names_nobody(analysis: Analysis) -> bool:
-    """Checks whether a report lacks the recipient that it should name. Genuine feedback that is no complaint need not.
-    """
+    """Checks whether a report names no recipient though it must. Genuine feedback that is no complaint need not."""
     must_name = analysis.feedback_type in {None, ABUSE} or analysis.authenticity.failure is not None
     return analysis.kind in EVENT_KINDS and must_name and not analysis.recipients
 

@@ -117,8 +117,7 @@ def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
 
 
 def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
-    """Analyses one message. An exception is a bug of ours and must not stop the mail behind it, so it becomes an error.
-    """
+    """Analyses one message. Catches any exception: it is a bug of ours and must not stop the mail behind it."""
     try:
         message = parse(raw.content)
         analysis = analyse_parsed(message, toolkit, raw.received_at, raw.mailbox)

@@ -39,8 +39,7 @@ class Operation(ABC, Generic[Shown, Done]):
 
 
 def digest(shown: Iterable[object]) -> str:
-    """Returns a digest of what an outline shows, in order. A different digest means that the person saw something else.
-    """
+    """Returns a digest of what an outline shows, in order. Another digest means that the person saw something else."""
     return hashlib.sha256("\x00".join(map(str, shown)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
@@ -71,8 +70,7 @@ class NoticeCounter:
         return items
 
     def hear(self, kind: NoticeType, address: str, standing: Iterable[Suppression]) -> None:
-        """Counts notices of this kind for these suppressions of the address. Skips held ones: nobody was told of them.
-        """
+        """Counts notices of this kind for these suppressions of the address. Skips held ones: nobody hears of them."""
         for each in standing:
             if each.state is State.SUPPRESSED:
                 self(Occurrence(kind, each.since, address, each.stream, 1, {}))

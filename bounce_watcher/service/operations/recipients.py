@@ -92,8 +92,7 @@ class Forget(Operation[ForgetOutline, Erased]):
         return ForgetOutline(self.ledger.privacy.outline(self.address), digest(("forget", address_key(self.address))))
 
     def rehearse(self, by: Actor, advance: Callable[[int], None] = lambda _: None) -> Erased:
-        """Returns what would be erased, after a search of all texts. Calls `advance` with how many more mails are done.
-        """
+        """Returns what would be erased, after a search of all texts. Tells `advance` how many more mails are done."""
         return self.ledger.privacy.forget(self.address, by, dry_run=True, advance=advance)
 
     def carry_out(self, by: Actor, advance: Callable[[int], None] = lambda _: None) -> Erased:

@@ -160,8 +160,7 @@ def _compared(
 
 
 def _proof_is_gone(kept: Kept, record: MessageRecord) -> bool:
-    """Checks whether the key that once proved an event is missing: that says something of the keys, not of the report.
-    """
+    """Checks whether the key that once proved an event is missing: that concerns the keys, not the report."""
     now = {event.id for event in record.events}
     return any(event.evidence in _BY_PROOF and event.id not in now for event in kept.events)
 

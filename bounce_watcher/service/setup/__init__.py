@@ -1,2 +1,1 @@
-"""The work of `init` and `doctor`: finds and tries a mailbox, writes a configuration, checks everything that one names.
-"""
+"""The work of `init` and `doctor`: finds and tries a mailbox, writes a configuration, checks all that one names."""

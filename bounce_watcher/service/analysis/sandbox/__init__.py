@@ -29,8 +29,7 @@ class Protections:
     memory: int | None
 
     def described(self) -> tuple[str, str]:
-        """Returns what is in force, and what is not, as two lists in words. "no secrets" needs no help from the kernel.
-        """
+        """Returns what is in force, and what is not, as two lists in words. "no secrets" needs no kernel support."""
         memory = f"a bound of memory ({self.memory // MIB} MB)" if self.memory else "a bound of memory"
         known = {
             "no network": self.no_network, "no files": self.no_files, "no other processes": self.no_processes,
