@@ -1,5 +1,4 @@
-"""The log of actions: who changed what by hand, when and why. It names recipients by encrypted names, never by address.
-"""
+"""The log of actions: who changed what by hand, when and why. It holds no address: a recipient appears by its name."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +23,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LoggedAction:
-    """One row of the log. `action` is a verb ("release"), `subject` its object, `count` how many were changed.
+    """One row of the log. `action` is a verb ("release"), `subject` is what it was done to, `count` is to how many.
 
-    `number` is the order of writing.
+    `number` gives the order in which rows were written.
     """
 
     at: datetime
@@ -40,7 +39,7 @@ class LoggedAction:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An action before it is carried out. `recipient` is set if it concerns one address, else `subject`."""
+    """An action by hand that is about to be done. `recipient` is set if it concerns one address, else `subject`."""
 
     by: Actor
     action: str
@@ -49,10 +48,10 @@ class Act:
 
 
 def enter(connection: Connection, names: Names | None, act: Act, count: int = 1) -> int:
-    """Writes the row of an act in the transaction that carries it out. Returns its number.
+    """Writes the log row of an act in the transaction that does the act. Returns the row's number.
 
-    A recipient is named by its encrypted name, or by that of its hash if it was forgotten. No text keeps the address of
-    a forgotten person. `names` encrypts recipients.
+    `names` gives the names of recipients. The row shows a recipient by its encrypted name; if the recipient is
+    forgotten, by the name of its hash. No text in the row holds the address of a forgotten recipient.
     """
     subject = forget.unnamed(connection, act.subject)
     if act.recipient is not None:
@@ -68,9 +67,8 @@ def enter(connection: Connection, names: Names | None, act: Act, count: int = 1)
 
 
 class LogEntry:
-    """The log row of an act that takes several transactions. Each adds its own count, so the log tells exactly what was
-    done even if the act breaks off.
-    """
+    """The log row of an act that takes several transactions. Each transaction adds its own count to the row, so the
+    log shows exactly what was done, even if the act breaks off."""
 
     def __init__(self, names: Names, act: Act) -> None:
         self._names = names
@@ -78,9 +76,8 @@ class LogEntry:
         self._number: int | None = None
 
     def write(self, engine: Engine, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
-        """Runs `work` and counts it in the log: one transaction. `counted` returns how much `work` came to, None for
-        nothing.
-        """
+        """Runs `work` and logs it in one transaction. `counted` turns its result into the number that is added to the
+        log; None means that nothing was changed."""
         def both(connection: Connection) -> tuple[T, int | None]:
             outcome = work(connection)
             more = counted(outcome)
@@ -98,22 +95,22 @@ class LogEntry:
 
 
 class Acting(Capability):
-    """A part of the ledger that carries out what people ask for."""
+    """A part of the ledger that makes changes at a person's request."""
 
     @cached_property
     def _names(self) -> Names:
         return Names(self._engine)
 
     def _act(self, act: Act, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
-        """Runs `work` and writes its row in the log: one transaction. `counted` as in `LogEntry.write`."""
+        """Does an act by hand and writes its log row, in one transaction. `counted` is as in `LogEntry.write`."""
         return LogEntry(self._names, act).write(self._engine, work, counted)
 
 
 class ActionLog(Acting):
-    """The log for people, and entries of acts that change nothing else in the ledger."""
+    """Reads the log of what people did, and adds rows for actions that change nothing else in the ledger."""
 
     def enter(self, act: Act, count: int = 1) -> None:
-        """Writes the row of an act that changes nothing in the ledger, such as the test of a target."""
+        """Logs an action that changes nothing else in the ledger: a test of a target."""
         self._act(act, lambda _: None, lambda _: count)
 
     def on(self, subject: str, limit: int = 50) -> Sequence[LoggedAction]:
@@ -121,17 +118,17 @@ class ActionLog(Acting):
         return self._read(_ROWS.where(ACTION.c.subject == storable(subject)).limit(limit))
 
     def newest(self, before: int | None = None, limit: int = 50) -> Sequence[LoggedAction]:
-        """Returns what people did, newest first; `before` is the number after which to continue."""
+        """Returns what people did, newest first. With `before`, only rows with a smaller number."""
         return self._read(_ROWS.where(*([] if before is None else [ACTION.c.number < before])).limit(limit))
 
     def page(self, wanted: Query, place: PagePosition) -> Page[LoggedAction]:
-        """Returns a page of what people did, newest first."""
+        """Returns one page of what people did, newest first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted).page(connection, limit, place)
         return with_rows(found, map(_logged, found.rows))
 
     def all(self, wanted: Query) -> Iterator[LoggedAction]:
-        """Yields all that people did, newest first."""
+        """Yields everything that matches, newest first."""
         return map(_logged, _walk(wanted).all(self._engine))
 
     def _read(self, chosen: Select[Any]) -> Sequence[LoggedAction]:

@@ -1,4 +1,4 @@
-"""What every part of the ledger is made of: one engine, asked from several threads."""
+"""The base class of every part of the ledger: one engine, used from several threads."""
 
 from sqlalchemy import Engine
 
@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 class Capability:
     """A part of the ledger. Safe to use from several threads, and from several processes on one database.
 
-    Every method raises TemporaryFailure or PermanentFailure where the database does not do its part.
+    Every method raises TemporaryFailure or PermanentFailure if the database fails.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Secrets that the ledger makes for itself: random, each under a name, in no export."""
+"""Secrets that the ledger generates for itself. Each is random and has a name; no export contains them."""
 
 import secrets
 
@@ -12,7 +12,7 @@ _BYTES = 32
 
 
 def secret(engine: Engine, name: str) -> bytes:
-    """The secret of that name, made when it is first asked for. Of two that make it at once the first one's holds."""
+    """Returns the secret of that name and creates it on first use. If two create it at once, the first one wins."""
     wanted = select(KEYRING.c.key).where(KEYRING.c.name == name)
 
     def made(connection: Connection) -> bytes:

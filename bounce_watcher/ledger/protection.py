@@ -1,4 +1,4 @@
-"""Whom people have protected: addresses, and whole domains, that no rule suppresses. Found by their keys alone."""
+"""Protections that people have set: addresses and whole domains that no rule suppresses. Looked up by key only."""
 
 from collections.abc import Iterator, Set
 from typing import Any
@@ -16,7 +16,7 @@ _PUT = Insertion(PROTECTED, columns_of(PROTECTED), Conflict.OVERWRITE)
 
 
 def of(connection: Connection, addresses: Set[str]) -> dict[str, str]:
-    """Those of some addresses (as they are filed) that are protected, each with the name of what protects it."""
+    """Maps each protected one of `addresses` (given as recipient keys) to the name of the protection that covers it."""
     wanted = sorted({key for address in addresses for key in _keys(address)})
     names = {
         key: name for part in chunks(wanted) for key, name in connection.execute(_NAMES, {"keys": part})
@@ -28,7 +28,7 @@ def of(connection: Connection, addresses: Set[str]) -> dict[str, str]:
 
 
 def _keys(address: str) -> Iterator[str]:
-    """Of an address, itself and its domain. A domain's own key is written with the "@"."""
+    """Yields an address and its domain. The key of a domain starts with "@"."""
     yield address
     local, at, domain = address.rpartition("@")
     if local and at:

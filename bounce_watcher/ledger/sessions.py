@@ -1,6 +1,6 @@
-"""Sign-ins of people in a browser. They are kept here and nowhere else, so each can be ended at any time.
+"""Sign-ins of people in a browser. They are kept only here, so each can be ended at any time.
 
-The browser holds a random secret of 256 bits, the ledger its SHA-256: whoever reads the ledger can't use a session.
+The browser holds a random secret of 256 bits, the ledger its SHA-256: reading the ledger lets nobody use a session.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ from bounce_watcher.ledger.keyring import secret
 from bounce_watcher.model.ledger import Actor
 
 LASTS = timedelta(hours=12)
-"""From the sign-in."""
+"""How long a session lasts after the sign-in."""
 IDLE = timedelta(hours=2)
-"""Without a request."""
+"""How long a session lasts without a request."""
 MOST = 1000
-"""Sessions at a time; another sign-in ends the one that was used least recently."""
+"""The most sessions at a time. One more sign-in ends the least recently used session."""
 
 _SEEN_EVERY = timedelta(minutes=1)
-"""How exactly the last request is known: not every page writes."""
+"""How precisely the time of the last request is kept, so that not every page request writes."""
 _LONGEST = 200
 _SECRET_BYTES = 32
 _END = "end-session"
@@ -45,7 +45,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebSession:
-    """`id` names it and opens nothing. `opened_by` is a keyed fingerprint of the token that was shown."""
+    """A sign-in. `id` identifies it but gives no access. `opened_by` is a keyed fingerprint of the token presented."""
 
     id: str
     role: Role
@@ -58,23 +58,23 @@ class WebSession:
 
     @property
     def ends_at(self) -> datetime:
-        """When it ends if nothing more is asked."""
+        """When the session ends if no further request comes."""
         return min(self.expires_at, self.seen_at + IDLE)
 
 
 class Sessions:
-    """Every method raises TemporaryFailure or PermanentFailure where the database does not do its part."""
+    """The sessions in the ledger. Every method raises TemporaryFailure or PermanentFailure if the database fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @cached_property
     def key(self) -> bytes:
-        """For what pages must show and nobody may forge: random, so it tells nothing about any token."""
+        """The key that protects what pages show against forgery. It is random, so it reveals nothing about a token."""
         return secret(self._engine, "web")
 
     def open(self, role: Role, opened_by: str, now: datetime, *, peer: str, agent: str) -> tuple[WebSession, str]:
-        """A new session, and the secret that only the browser is to hold."""
+        """Creates a session. Returns it with the secret that only the browser may hold."""
         shown = secrets.token_urlsafe(_SECRET_BYTES)
         made = WebSession(
             secrets.token_hex(6), role, opened_by, now, now, now + LASTS, peer, storable(agent[:_LONGEST])
@@ -91,26 +91,26 @@ class Sessions:
         return made, shown
 
     def find(self, shown: str, now: datetime) -> WebSession | None:
-        """The session of a secret; None where there is none, or none any more."""
+        """Returns the session of a secret; None if there is none or it has ended."""
         chosen = select(WEB_SESSION).where(WEB_SESSION.c.digest == _digest(shown), ~_is_over(now))
         with reading(self._engine) as connection:
             row = connection.execute(chosen).one_or_none()
         return _read(row) if row is not None else None
 
     def touch(self, found: WebSession, now: datetime) -> None:
-        """Notes that it was used."""
+        """Records that the session was used."""
         if now - found.seen_at >= _SEEN_EVERY:
             used = update(WEB_SESSION).where(WEB_SESSION.c.id == found.id).values(seen_at=now)
             write(self._engine, lambda connection: connection.execute(used))
 
     def all(self, now: datetime) -> Sequence[WebSession]:
-        """Those that are open, the last used first."""
+        """Returns the open sessions, the most recently used first."""
         chosen = select(WEB_SESSION).where(~_is_over(now)).order_by(WEB_SESSION.c.seen_at.desc(), WEB_SESSION.c.id)
         with reading(self._engine) as connection:
             return [_read(row) for row in connection.execute(chosen)]
 
     def end(self, wanted: Collection[str] | None, by: Actor) -> list[str]:
-        """Ends sessions by their ids, None = all, and logs each. Returns the ids of those that there were."""
+        """Ends sessions by their ids (None = all) and logs each. Returns the ids of the sessions that existed."""
         which = delete(WEB_SESSION).returning(WEB_SESSION.c.id)
         chosen = which if wanted is None else which.where(WEB_SESSION.c.id.in_(wanted))
 
@@ -123,17 +123,17 @@ class Sessions:
         return write(self._engine, work)
 
     def sign_out(self, session: str) -> None:
-        """Ends the session of whoever asks: no matter for the log of actions."""
+        """Ends the caller's own session. The log of actions does not record this."""
         gone = delete(WEB_SESSION).where(WEB_SESSION.c.id == session)
         write(self._engine, lambda connection: connection.execute(gone))
 
     def keep(self, openers: Collection[tuple[Role, str]]) -> int:
-        """Ends those whose token is no longer set, or no longer for their role. Returns how many."""
+        """Ends the sessions whose token is no longer set, or no longer set for their role. Returns how many."""
         held = [(WEB_SESSION.c.role == role.value) & (WEB_SESSION.c.opened_by == token) for role, token in openers]
         return self._delete(~or_(*held) if held else None)
 
     def sweep(self, now: datetime) -> int:
-        """Deletes those that are over. Returns how many."""
+        """Deletes the sessions that are over. Returns how many."""
         return self._delete(_is_over(now))
 
     def _delete(self, which: ColumnElement[bool] | None) -> int:

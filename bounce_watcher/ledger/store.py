@@ -1,6 +1,6 @@
-"""The ledger as the rest of the program sees it: one database, and what can be done with it, a capability a room.
+"""The ledger as the rest of the program sees it: one database, with one capability for each folder.
 
-A capability is imported when it is first asked for: a short command waits for no more than it uses.
+A capability is imported when it is first used, so a short command loads only what it needs.
 """
 
 from functools import cached_property
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 class Ledger:
-    """Open with `Ledger.connect`, and `close` when done; or use it as a context manager. Safe to use from several
-    threads, and from several processes on one database.
+    """The ledger. Open it with `Ledger.connect` and `close` it when done, or use it as a context manager. Safe to use
+    from several threads, and from several processes on one database.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -37,10 +37,10 @@ class Ledger:
 
     @classmethod
     def connect(cls, url: str) -> Self:
-        """A ledger at a database URL, sqlite:////path/to/file or postgresql+psycopg://user@host/database.
+        """Opens the ledger at a database URL, sqlite:////path/to/file or postgresql+psycopg://user@host/database.
 
-        Raises TemporaryFailure where the server is away, PermanentFailure (with the fix) where the URL, the file or
-        the log-in is wrong. Does not look at the schema: see `check` and `upgrade`.
+        Raises TemporaryFailure if the server is unreachable, and PermanentFailure (which says how to fix it) if the
+        URL, the file or the log-in is wrong. Does not look at the schema: see `check` and `upgrade`.
         """
         engine = open_engine(url)
         with reading(engine):
@@ -56,7 +56,7 @@ class Ledger:
         self.close()
 
     def upgrade(self) -> None:
-        """Brings the schema to this version's."""
+        """Upgrades the schema to this version's."""
         migrate.upgrade(self._engine)
 
     def check(self) -> None:
@@ -132,7 +132,7 @@ class Ledger:
 
     @cached_property
     def names(self) -> "Names":
-        """Of addresses, for links. Raises TemporaryFailure while the database is away."""
+        """The names of addresses, for links. Raises TemporaryFailure while the database is unreachable."""
         from bounce_watcher.ledger.naming.names import Names
 
         return Names(self._engine)

@@ -21,24 +21,24 @@ _BACKENDS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres":
 _EXAMPLES = "sqlite:////var/lib/bounce-watcher/ledger.db or postgresql+psycopg://user@host/database"
 _TRIES = 5
 
-# FULL, not NORMAL: in WAL mode NORMAL may lose the last commits on a power cut, and by then the mail that they came
-# from has been moved away. One sync a page costs nothing next to the page's FETCH.
-# A page touches indexes all over the file: a cache that holds them, and a log that gathers some pages before they are
-# copied into the file, write less than half as much.
-# What is erased must be gone from the file too: Python's builds differ in that.
+# FULL, not NORMAL: in WAL mode NORMAL may lose the last commits on a power cut, and by then the mail behind them has
+# been moved away. One sync for each page costs nothing next to the page's FETCH.
+# A page touches indexes all over the file. A cache that holds them, and a log that gathers some pages before they are
+# copied into the file, reduce writes by more than half.
+# secure_delete: erased data must leave the file too, and Python's builds differ in the default.
 _SQLITE_PRAGMAS = (
     "busy_timeout = 30000", "secure_delete = ON", "synchronous = FULL", "cache_size = -16384",
     "wal_autocheckpoint = 4000",
 )
 
-# A peer that hangs inside a transaction must not hang us with it: it is cut off, and a wait for a lock ends.
+# A peer that hangs inside a transaction must not block us: it is cut off, and waits for a lock end.
 _POSTGRESQL_SETTINGS = ("timezone = 'UTC'", "lock_timeout = '30s'", "idle_in_transaction_session_timeout = '5min'")
 _POSTGRESQL_CONNECT = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 60_000,
                        "application_name": "bounce-watcher"}
 
 
 def open_engine(text: str) -> Engine:
-    """An engine for a database URL; a SQLite file is created, readable for its owner alone.
+    """Returns an engine for a database URL. Creates a missing SQLite file, readable only by its owner.
 
     Raises PermanentFailure for a URL or a file that can't be used.
     """
@@ -57,7 +57,7 @@ def open_engine(text: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One snapshot. Raises TemporaryFailure or PermanentFailure."""
+    """Opens a connection for reading one snapshot. Raises TemporaryFailure or PermanentFailure."""
     with told(engine.url), engine.connect() as connection:
         yield connection
 
@@ -65,7 +65,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def write(engine: Engine, work: Callable[[Connection], T]) -> T:
     """Runs `work` in one transaction: all of it is committed, or nothing.
 
-    `work` is run anew where another writer was in its way (a deadlock, the same fact at the same moment).
+    Runs `work` again if another writer was in its way (a deadlock, or the same fact at the same moment).
     Raises TemporaryFailure or PermanentFailure, and whatever `work` raises.
     """
     with told(engine.url):
@@ -79,7 +79,7 @@ def write(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def rehearse(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """What `work` would come to: as `write`, but nothing stays."""
+    """Runs `work` like `write` and returns its result, but rolls everything back."""
     with told(engine.url), engine.connect().execution_options(writes=True) as connection:
         transaction = connection.begin()
         try:
@@ -96,7 +96,7 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
 def _parse(text: str) -> URL:
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError):  # both quote the URL, password and all
+    except (ArgumentError, ValueError):  # both quote the URL, including the password
         raise PermanentFailure("database.url: no URL that can be read", f"write it like {_EXAMPLES}") from None
     if url.drivername not in _BACKENDS:
         raise PermanentFailure(f"database.url: {url.drivername} is not supported", f"write it like {_EXAMPLES}")
@@ -107,7 +107,7 @@ def _parse(text: str) -> URL:
 
 
 def _create_file(url: URL) -> None:
-    """SQLite would create it with the mode of the umask, and it holds people's addresses."""
+    """Creates the file with mode 0600. SQLite would use the umask, and the file holds people's addresses."""
     path = Path(url.database or "")
     if url.query.get("uri"):
         return
@@ -124,16 +124,17 @@ def _create_file(url: URL) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # or the driver begins transactions by itself, and late
+    connection.isolation_level = None  # otherwise the driver begins transactions by itself, and late
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
     _use_wal(connection)
 
 
 def _use_wal(connection: Any) -> None:
-    """The file remembers it. Of several that open a new one at once all but one get "database is locked" at once.
+    """Switches the file to WAL mode, which it keeps. If several processes open a new file at once, all but one get
+    "database is locked" immediately.
 
-    SQLite does not wait with this one statement, so we wait with another.
+    SQLite does not wait on this statement, so we wait with another one.
     """
     for _ in range(_TRIES - 1):
         try:
@@ -148,9 +149,10 @@ def _use_wal(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A transaction that reads and then writes takes the lock at its start.
+    """Begins a transaction. One that reads and then writes takes the lock at its start.
 
-    Else: "database is locked", at once and whatever the busy_timeout, when another writer came between.
+    Otherwise it fails with "database is locked", immediately and whatever the busy_timeout, if another writer came
+    between.
     """
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

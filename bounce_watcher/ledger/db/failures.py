@@ -1,4 +1,4 @@
-"""Database errors as what the caller should do about them, in one line, without secrets and without SQL."""
+"""Turns database errors into what the caller should do about them, in one line, without secrets and without SQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ _RETRY_AT_ONCE = frozenset({"40001", "40P01", "23505"})
 
 
 def place(url: URL) -> str:
-    """How a database is named to a person: its file, or its URL without the password and the options."""
+    """Returns how a database is shown to a person: its file, or its URL without the password and the options."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
     return url.set(query={}).render_as_string(hide_password=True)
@@ -64,7 +64,7 @@ def told(url: URL) -> Iterator[None]:
 
 
 def is_worth_another_try(error: DBAPIError) -> bool:
-    """True where the same transaction may go through at once, now that the other one is done."""
+    """Checks whether the same transaction may succeed immediately, now that the other one is done."""
     state = getattr(error.orig, "sqlstate", None)
     return state in _RETRY_AT_ONCE or "UNIQUE constraint failed" in str(error.orig)
 

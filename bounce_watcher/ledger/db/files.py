@@ -1,9 +1,9 @@
-"""What the files of the database keep of rows that were changed or deleted, and how it is got rid of.
+"""Removes what the database files still hold of rows that were changed or deleted.
 
-SQLite overwrites what it deletes (`secure_delete`), but not what it has copied from page to page before; and its WAL
-holds every page as it was until a checkpoint cuts it off (https://sqlite.org/pragma.html#pragma_secure_delete). So the
-file is written anew (VACUUM), and the WAL is cut to nothing. PostgreSQL keeps dead rows until VACUUM, and their bytes
-until VACUUM FULL writes the table anew; samples of values stay in its statistics until ANALYZE.
+SQLite overwrites what it deletes (`secure_delete`), but not older copies on other pages. Its WAL holds every old page
+until a checkpoint truncates it (https://sqlite.org/pragma.html#pragma_secure_delete). So the file is rewritten
+(VACUUM) and the WAL is truncated. PostgreSQL keeps dead rows until VACUUM, and their bytes until VACUUM FULL rewrites
+the table; samples of values stay in its statistics until ANALYZE.
 """
 
 import contextlib
@@ -23,28 +23,29 @@ from bounce_watcher.ledger.db.personal import ForgetAction, columns_that
 from bounce_watcher.ledger.db.tables import METADATA
 
 LARGEST_AT_ONCE = 1 << 30
-"""Bytes of a SQLite file that is written anew without being asked for: writers wait until it is done."""
+"""The largest SQLite file, in bytes, that `clean` rewrites: writers wait until that is done."""
 
 _ROOM = 2
-"""VACUUM needs room for a copy in the temporary folder and one in the WAL."""
+"""How many copies of the file VACUUM needs room for: one in the temporary folder and one in the WAL."""
 _PATIENCE = 10_000
-"""Milliseconds that a reader of what was there before has to end."""
+"""How many milliseconds to wait for a reader of old data to end."""
 _STATISTICS = "pg_catalog.pg_statistic"
 
 
 class Files(StrEnum):
-    """What the files of the database may still hold of what is in no row any more."""
+    """What the database files may still hold of data that no row holds any more."""
 
     CLEAN = "clean"          # nothing
-    LEFT = "left"            # copies in freed places and the WAL: they were not cleaned, as asked
-    BUSY = "busy"            # so, as another connection was in the way all the time
-    TOO_LARGE = "too_large"  # so, as writing the file anew would hold everybody up
-    NO_ROOM = "no_room"      # so, as the disk has no room for a copy
-    DEAD_ROWS = "dead_rows"  # PostgreSQL: until VACUUM FULL; the WAL of the server longer
+    LEFT = "left"            # copies in freed space and the WAL: the caller asked not to clean them
+    BUSY = "busy"            # the same: another connection was in the way all the time
+    TOO_LARGE = "too_large"  # the same: rewriting the file would hold everybody up
+    NO_ROOM = "no_room"      # the same: the disk has no room for a copy
+    DEAD_ROWS = "dead_rows"  # PostgreSQL: dead rows until VACUUM FULL; the server's WAL holds them longer
 
 
 def clean(engine: Engine) -> Files:
-    """What may be done at once, and beside others at work. On PostgreSQL the rows alone; statistics are taken anew."""
+    """Cleans what can be cleaned at once while others work. On PostgreSQL only renews the statistics; dead rows stay.
+    """
     with told(engine.url):
         if engine.dialect.name == "sqlite":
             return _clean_file(engine)
@@ -53,15 +54,16 @@ def clean(engine: Engine) -> Files:
 
 
 def rewrite(engine: Engine) -> Files:
-    """Writes the whole database anew, however large it is. On PostgreSQL each table is locked against all others."""
+    """Rewrites the whole database, whatever its size. On PostgreSQL each table is locked meanwhile for everybody else.
+    """
     with told(engine.url):
         if engine.dialect.name == "sqlite":
             return _rewrite_file(engine)
         _run(engine, *(f"VACUUM FULL {table.name}" for table in METADATA.sorted_tables))
         _renew_statistics(engine)
-        with contextlib.suppress(DBAPIError):  # who does not own the database may not
+        with contextlib.suppress(DBAPIError):  # only the owner of the database may do this
             _run(engine, f"VACUUM FULL {_STATISTICS}")
-        with contextlib.suppress(DBAPIError):  # needs the role pg_checkpoint: or the server does so within minutes
+        with contextlib.suppress(DBAPIError):  # needs the role pg_checkpoint; else the server does it within minutes
             _run(engine, "CHECKPOINT")
         return Files.CLEAN
 
@@ -74,9 +76,9 @@ def _personal() -> list[Table]:
 
 
 def _renew_statistics(engine: Engine) -> None:
-    """Takes samples of values anew. ANALYZE leaves those of an empty table as they were: there they are dropped.
+    """Renews the samples of values in the statistics. ANALYZE keeps those of an empty table, so there they are dropped.
 
-    Who does not own a table may not, and whoever uses one for long is not waited for.
+    Only the owner of a table may do this; the errors of others are ignored, as is a lock that is held for long.
     """
     for table in _personal():
         with reading(engine) as connection:
@@ -122,7 +124,7 @@ def _rewrite_file(engine: Engine) -> Files:
 
 @contextlib.contextmanager
 def _alone(engine: Engine) -> Iterator[sqlite3.Connection]:
-    """The driver's own connection, outside of any transaction: neither statement may run in one."""
+    """Yields the driver's own connection, outside of any transaction: VACUUM and the checkpoint can't run in one."""
     borrowed = engine.raw_connection()
     try:
         yield cast(sqlite3.Connection, borrowed.driver_connection)
@@ -131,7 +133,7 @@ def _alone(engine: Engine) -> Iterator[sqlite3.Connection]:
 
 
 def _cut_wal(connection: sqlite3.Connection) -> bool:
-    """Copies the WAL into the file and cuts it to nothing. False where a reader needs it all the time."""
+    """Copies the WAL into the file and truncates it. Returns False if a reader needs it all the time."""
     (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}").close()
     try:

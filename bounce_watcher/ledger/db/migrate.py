@@ -1,7 +1,7 @@
 """The schema, step by step.
 
 To add a step: change tables.py, write migrations/versions/rNNNN_what.py by hand after the last one, raise HEAD, and run
-tests/ledger/test_migrations.py, which holds both ways to a schema against each other, and HEAD against Alembic.
+tests/ledger/test_migrations.py, which compares the schemas of tables.py and of the migrations, and HEAD with Alembic.
 """
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -11,7 +11,7 @@ from bounce_watcher.ledger.db.failures import UPGRADE, place
 from bounce_watcher.model.errors import PermanentFailure
 
 HEAD = "0001"
-"""The revision of this version's schema. A ledger that is there already, as nearly always, is left alone."""
+"""The revision of this version's schema. A ledger that already has it, as nearly always, is left alone."""
 
 _LOCK = 0x626F756E6365  # "bounce": PostgreSQL's advisory lock under which one process at a time migrates
 
@@ -21,7 +21,7 @@ class NewerSchema(PermanentFailure):
 
 
 def upgrade(engine: Engine) -> None:
-    """Brings the schema to this version's, in one transaction; two processes at once are no harm.
+    """Upgrades the schema to this version's, in one transaction. Two processes may do so at once.
 
     Raises TemporaryFailure or PermanentFailure.
     """
@@ -44,7 +44,7 @@ def check(engine: Engine) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    """Where Alembic keeps it. None where there is no schema yet."""
+    """Returns the revision that Alembic has stored; None if there is no schema yet."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -52,7 +52,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, engine: Engine) -> None:
-    from bounce_watcher.ledger.db import steps  # noqa: PLC0415 - told there
+    from bounce_watcher.ledger.db import steps  # noqa: PLC0415 - its docstring says why
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -63,7 +63,7 @@ def _upgrade(connection: Connection, engine: Engine) -> None:
 
 
 def _refuse_newer(engine: Engine, found: str) -> None:
-    from bounce_watcher.ledger.db import steps  # noqa: PLC0415 - told there
+    from bounce_watcher.ledger.db import steps  # noqa: PLC0415 - its docstring says why
 
     if not steps.knows(found):
         raise NewerSchema(

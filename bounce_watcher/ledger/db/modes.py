@@ -1,4 +1,4 @@
-"""Who can get at a SQLite ledger: the modes of its files and of the folder that they stand in."""
+"""Checks who can access a SQLite ledger: the modes of its files and of their folder."""
 
 import stat
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BESIDE = ("", "-wal", "-shm", "-journal")
-"""SQLite's other files have the database's name and one of these (https://sqlite.org/tempfiles.html)."""
+"""The suffixes of SQLite's other files, after the database's name (https://sqlite.org/tempfiles.html)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A file or folder that every user of the machine can get at. `fix` is the command that ends it.
+    """A file or folder that every user of the machine can access. `fix` is the command that ends this.
 
-    `can_change`: not only read: whoever likes may suppress and release.
+    `can_change` means that they can also write: anybody can suppress and release.
     """
 
     path: Path
@@ -34,13 +34,13 @@ class Exposure:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a database URL; None for PostgreSQL, and for SQLite's own kind of URL."""
+    """Returns the file of a database URL; None for PostgreSQL, and for SQLite's own kind of URL."""
     scheme, _, path = url.partition(":///")
     return Path(path.partition("?")[0]) if scheme == "sqlite" and not path.startswith("file:") else None
 
 
 def exposures(url: str) -> Iterator[Exposure]:
-    """What of a ledger is open to all. What is not there, or can't be looked at, is left out."""
+    """Yields what of a ledger is open to all users. Leaves out what does not exist or can't be examined."""
     file = sqlite_file(url)
     if file is None:
         return
@@ -48,7 +48,7 @@ def exposures(url: str) -> Iterator[Exposure]:
         mode = _mode(path)
         if mode & (stat.S_IROTH | stat.S_IWOTH):
             yield Exposure(path, bool(mode & stat.S_IWOTH))
-    if _mode(file.parent) & stat.S_IWOTH:  # the sticky bit of /tmp does not keep others from laying files beside it
+    if _mode(file.parent) & stat.S_IWOTH:  # the sticky bit of /tmp does not stop others from adding files beside it
         yield Exposure(file.parent, can_change=True)
 
 

@@ -1,7 +1,7 @@
-"""Pages of long lists for people: from a key on, older or newer; what takes long is cut off where it stands.
+"""Pages of long lists for people: older or newer rows from a key on. A query that takes long is cut off.
 
-Each list goes down an index, from the newest on. What no index finds is looked for in stretches, as long as a reader
-likes to wait: who asks for what hardly occurs is told how far back was looked, and goes on from there.
+Each list walks down an index, newest first. What no index finds is searched for in stretches, for as long as a reader
+is willing to wait. If matches are rare, the page says how far back the search went, and the reader goes on from there.
 """
 
 import threading
@@ -26,15 +26,15 @@ Key = tuple[Any, ...]
 Condition = ColumnElement[bool]
 
 WITHIN = 2.0
-"""Seconds after which a statement is broken off: none should take so long."""
+"""Seconds after which a statement is cut off: none should take so long."""
 OF_A_FILE = 60.0
-"""The same where a whole list is written: nobody looks at a page that does not come."""
+"""The same limit where a whole list is written: there nobody waits for a page."""
 ENOUGH = 0.08
-"""Seconds after which a page shows what it has found so far, and where to go on."""
+"""Seconds after which a page shows what it has found so far and where to continue."""
 ROWS = 50
 ENTRIES, LOOKED_UP, LOOKED_AROUND = 16_000, 1000, 500
-"""The longest stretch where an index tells all that is asked for, where the rows themselves do, and where those of
-another table do: some 10 ms, so that a look ends when its time is over."""
+"""The longest stretch if an index answers the query, if the rows themselves do, and if rows of another table do. Each
+takes some 10 ms, so that a search ends when its time is over."""
 _FIRST_STRETCH, _GROWTH = 1000, 4
 _FOR_A_PAGE = text(
     "SELECT set_config('statement_timeout', :within, true), "
@@ -42,16 +42,16 @@ _FOR_A_PAGE = text(
     "set_config('plan_cache_mode', 'force_custom_plan', true)"
 )
 _QUERY_CANCELED = "57014"
-"""PostgreSQL manual, appendix A: what a statement that ran out of time ends with."""
+"""The SQLSTATE of a statement that ran out of time (PostgreSQL manual, appendix A)."""
 
 
 class TookTooLong(TemporaryFailure):
-    """A query was cut off at its limit of time."""
+    """A query was cut off at its time limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class PagePosition:
-    """Where a page begins: at the newest, behind `key`, or with `newer` before it."""
+    """Where a page begins: at the newest row, after `key` (older rows), or with `newer` before it."""
 
     key: Key | None = None
     newer: bool = False
@@ -60,9 +60,9 @@ class PagePosition:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[V]):
-    """`rows` newest first; `older` and `newer` are the keys to go on from, None at either end.
+    """A page of a list, `rows` newest first. `older` and `newer` are the keys to continue from, None at either end.
 
-    `looked_back_to` is set where the time ran out: nothing older than that key was looked at.
+    `looked_back_to` is set if the time ran out: nothing older than that key was searched.
     """
 
     rows: tuple[V, ...]
@@ -72,7 +72,7 @@ class Page(Generic[V]):
 
 
 class TimeLimit:
-    """Whether it was looked for long enough: `is_over` from then on."""
+    """The time limit of a search. `is_over` is set when the search has taken long enough."""
 
     def __init__(self) -> None:
         self.is_over = False
@@ -83,7 +83,7 @@ class TimeLimit:
 
 @contextmanager
 def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> Iterator[tuple[Connection, TimeLimit]]:
-    """One snapshot, for looking `enough` seconds; statements end after `within`, on either database.
+    """Opens one snapshot for a search of `enough` seconds. Statements end after `within` seconds on both databases.
 
     Raises TookTooLong.
     """
@@ -102,14 +102,14 @@ def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> I
         finally:
             for timer in timers:
                 timer.cancel()
-                timer.join()  # or it would end the next statement on this connection
+                timer.join()  # otherwise it could end the next statement on this connection
 
 
 def _interrupt(connection: Connection, within: float) -> Callable[[], None]:
-    """SQLite's statement is interrupted by another thread, PostgreSQL's ends by itself.
+    """Returns what cuts off a statement. Another thread interrupts SQLite's; PostgreSQL's ends by its own timeout.
 
-    There starting workers, or a compiler, takes longer than what a page looks at; and a plan that is kept for any
-    values (psycopg prepares what is asked often) reads all that is older than a key near the end.
+    On PostgreSQL, starting workers or a compiler takes longer than reading a page. And a generic plan (psycopg prepares
+    frequent queries) would read everything that is older than a key near the end.
     """
     if is_sqlite(connection):
         interrupt: Callable[[], None] = connection.connection.driver_connection.interrupt  # type: ignore[union-attr]
@@ -124,10 +124,10 @@ def _is_cut_off(error: DBAPIError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A list in a table: `order` by which it goes down an index, newest first, and which tells its rows apart.
+    """A list in a table. `order` is the unique order in which it walks down an index, newest first.
 
-    `through` is what the index finds as well, `also` what has to be looked at row by row, or entry by entry. With
-    `since` or `until` the first of `order` is a time, `since` <= time < `until`.
+    `through` are the conditions that the index answers too. `also` are those that must be checked row by row, or entry
+    by entry. With `since` or `until` the first column of `order` is a time, `since` <= time < `until`.
     """
 
     chosen: Select[Any]
@@ -139,13 +139,13 @@ class Walk:
     until: datetime | None = None
 
     def page(self, connection: Connection, limit: TimeLimit, place: PagePosition) -> Page[Any]:
-        """The rows of a page as they were chosen; the columns of `order` are the first of each."""
+        """Returns a page with the rows as selected. The columns of `order` come first in each row."""
         return together([self], connection, limit, place)
 
     def onward(self, connection: Connection, limit: TimeLimit, place: PagePosition) -> tuple[list[Any], Key | None]:
-        """Rows in the order of going, and the key behind which more may follow: None at the end.
+        """Returns rows in the order of the walk, and the key after which more may follow (None at the end).
 
-        They are fewer than `place.rows`, maybe none, where the time ran out.
+        There are fewer than `place.rows`, maybe none, if the time ran out.
         """
         strand = _Strand(self, connection, place.key, newer=place.newer)
         while not strand.is_done and len(strand.rows) < place.rows:
@@ -157,7 +157,7 @@ class Walk:
     def count(
         self, connection: Connection, limit: TimeLimit, columns: Sequence[ColumnElement[Any]], most: int
     ) -> "ValueCounts":
-        """The newest rows by the values of `columns`: about `most` of them, less where the time is over."""
+        """Counts the newest rows by the values of `columns`: about `most` rows, fewer if the time is over."""
         counts: Counter[tuple[Any, ...]] = Counter()
         strand = _Strand(self, connection, None, newer=False)
         while True:
@@ -166,11 +166,11 @@ class Walk:
                 return ValueCounts(counts, not strand.is_done)
 
     def all(self, engine: Engine, size: int = 500) -> Iterator[Any]:
-        """Every row, however long it takes in all."""
+        """Yields every row, however long that takes in total."""
         return chain.from_iterable(self.looks(engine, PagePosition(rows=size)))
 
     def looks(self, engine: Engine, place: PagePosition) -> Iterator[list[Any]]:
-        """Every row from a place on, as many at once as a look finds: each its own short transaction."""
+        """Yields every row from a place on, in lists of what one search finds. Each search is a short transaction."""
         while True:
             with looking(engine, within=OF_A_FILE) as (connection, limit):
                 rows, key = self.onward(connection, limit, place)
@@ -180,7 +180,7 @@ class Walk:
             place = replace(place, key=key)
 
     def ordered(self, key: Key | None = None) -> Select[Any]:
-        """All rows older than `key`, the newest first."""
+        """Returns the query for all rows older than `key`, newest first."""
         where = (*self.through, self.before(key), self.behind(None), *self.also)
         return self.chosen.where(*where).order_by(*self.by(newer=False))
 
@@ -188,7 +188,8 @@ class Walk:
         return [column.asc() if newer else column.desc() for column in self.order]
 
     def before(self, key: Key | None, *, including: bool = False) -> Condition:
-        """Older than `key` and `until`: in one condition, as SQLite goes down an index by the first that it meets."""
+        """Returns the condition for rows older than `key` and `until`. It is a single condition, as SQLite uses only
+        the first that it meets to walk down an index."""
         if self.until is not None and (key is None or key[0] >= self.until):
             return self.order[0] < self.until
         if key is None:
@@ -196,7 +197,7 @@ class Walk:
         return tuple_(*self.order) <= self._literal(key) if including else tuple_(*self.order) < self._literal(key)
 
     def behind(self, key: Key | None, *, including: bool = False) -> Condition:
-        """Newer than `key` and `since`."""
+        """Returns the condition for rows newer than `key` and `since`."""
         if self.since is not None and (key is None or key[0] < self.since):
             return self.order[0] >= self.since
         if key is None:
@@ -204,7 +205,7 @@ class Walk:
         return tuple_(*self.order) >= self._literal(key) if including else tuple_(*self.order) > self._literal(key)
 
     def has_passed(self, key: Key | None, *, newer: bool) -> bool:
-        """Whether `key` lies where nothing of the list is left to come."""
+        """Checks whether `key` lies where no rows of the list can follow."""
         if key is None:
             return False
         if newer:
@@ -220,14 +221,14 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class ValueCounts:
-    """How many rows by their values; `more`: the older ones were not counted."""
+    """How many rows have which values. `more` means that older rows were not counted."""
 
     counts: Counter[tuple[Any, ...]]
     more: bool
 
 
 class _Strand:
-    """A walk on its way, older or newer: all up to `at` has been looked at, `rows` were found."""
+    """A walk in progress, towards older or newer rows. Everything up to `at` is searched; `rows` are what was found."""
 
     def __init__(self, walk: Walk, connection: Connection, key: Key | None, *, newer: bool) -> None:
         self.at, self.is_done = key, walk.has_passed(key, newer=newer)
@@ -236,7 +237,7 @@ class _Strand:
         self._size = min(_FIRST_STRETCH, walk.longest_stretch)
 
     def go(self, wanted: int) -> None:
-        """Looks for some more rows: `wanted`, or as many as a stretch has."""
+        """Searches for more rows: `wanted`, or as many as a stretch has."""
         walk = self._walk
         where = self._stretch(self._size) if walk.also else self._rest()
         chosen = walk.chosen.where(*where, *walk.also).order_by(*walk.by(newer=self._newer))
@@ -248,14 +249,14 @@ class _Strand:
             self.is_done = True
 
     def count(self, columns: Sequence[ColumnElement[Any]], most: int) -> dict[tuple[Any, ...], int]:
-        """A stretch's rows by the values of `columns`; of what an index finds by itself not more than `most`."""
+        """Counts a stretch's rows by the values of `columns`; at most `most` rows if the index alone finds them."""
         walk = self._walk
         where = self._stretch(self._size if walk.also else min(self._size, most))
         counted = walk.chosen.with_only_columns(*columns, func.count()).where(*where, *walk.also).group_by(*columns)
         return {tuple(values): int(number) for *values, number in self._connection.execute(counted)}
 
     def _rest(self, end: Key | None = None) -> list[Condition]:
-        """All that was not looked at, up to `end` where it is given."""
+        """Returns the conditions for all rows not yet searched, up to `end` if given."""
         walk = self._walk
         until = end is not None
         if self._newer:
@@ -263,7 +264,7 @@ class _Strand:
         return [*walk.through, walk.before(self.at), walk.behind(end, including=until)]
 
     def _stretch(self, size: int) -> list[Condition]:
-        """Goes over so many rows, told by the index alone: where they stand."""
+        """Advances by `size` entries of the index, and returns the conditions for the rows in between."""
         walk, rest = self._walk, self._rest()
         keys = select(*walk.order).where(*rest).order_by(*walk.by(newer=self._newer))
         end = self._connection.execute(keys.offset(size - 1).limit(1)).first()
@@ -276,7 +277,7 @@ class _Strand:
 
 
 def together(walks: Sequence[Walk], connection: Connection, limit: TimeLimit, place: PagePosition) -> Page[Any]:
-    """A page of several lists in one order: it ends where the one that was looked through least ends."""
+    """Returns a page of several lists merged in one order. It ends where the least searched list ends."""
     strands = [_Strand(walk, connection, place.key, newer=place.newer) for walk in walks]
     key = walks[0].key
     while True:
@@ -292,12 +293,12 @@ def together(walks: Sequence[Walk], connection: Connection, limit: TimeLimit, pl
     if not place.newer:
         return Page(tuple(shown), edge, back if place.key else None, cut)
     if edge is None and len(shown) < place.rows and not limit.is_over:
-        return together(walks, connection, limit, PagePosition(rows=place.rows))  # the beginning, and all of it
+        return together(walks, connection, limit, PagePosition(rows=place.rows))  # the beginning, as a full page
     return Page(tuple(reversed(shown)), back, edge)
 
 
 def _beside(key: Key | None, *, newer: bool) -> Key | None:
-    """Where to go back to from a page without rows, so that the row of `key` is found again."""
+    """Returns the key to go back to from a page without rows, so that the row of `key` is found again."""
     if key is None:
         return None
     *rest, last = key
@@ -307,7 +308,7 @@ def _beside(key: Key | None, *, newer: bool) -> Key | None:
 
 
 def _least_far(strands: Sequence[_Strand], place: PagePosition) -> _Strand | None:
-    """Of those that go on, one that has not begun, or else the one that all others are ahead of."""
+    """Returns a strand that has not begun, else the unfinished strand that is least advanced; None if all are done."""
     going = [strand for strand in strands if not strand.is_done]
     fresh = [strand for strand in going if strand.at == place.key]
     if fresh or not going:
@@ -318,8 +319,8 @@ def _least_far(strands: Sequence[_Strand], place: PagePosition) -> _Strand | Non
 def _ahead_of(
     last: _Strand | None, strands: Sequence[_Strand], place: PagePosition, key: Callable[[Any], Key]
 ) -> list[Any]:
-    """The rows that are known to be the next ones, in the order of the page."""
-    if len(strands) == 1:  # in order as they are
+    """Returns the rows that are certain to come next, in the order of the page."""
+    if len(strands) == 1:  # already in order
         return strands[0].rows
     rows = [row for strand in strands for row in strand.rows]
     if last is not None:

@@ -1,4 +1,4 @@
-"""What each column of the ledger may hold on a person. A test holds it against the tables, so that none is left out."""
+"""What each column of the ledger may hold about a person. A test compares it with the tables, so none is missing."""
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
@@ -12,16 +12,16 @@ from bounce_watcher.parsing.mention import Mention
 
 
 class ForgetAction(Enum):
-    """What becomes of a column when an address is forgotten."""
+    """What happens to a column when an address is forgotten."""
 
-    KEY = auto()       # the address by which rows are found: the hash takes its place
-    NAME = auto()      # the address as it was written: so does it here
-    ADDRESS = auto()   # an address beside that of the row: dropped where it is the one
+    KEY = auto()       # the address by which rows are found: replaced by the hash
+    NAME = auto()      # the address as it was written: replaced by the hash
+    ADDRESS = auto()   # a second address beside the row's own: dropped if it is the forgotten one
     WORDS = auto()     # text of mail, servers and people: the address is struck out
-    DOCUMENT = auto()  # JSON: struck out of its texts
-    PART = auto()      # part of what a row is found by: the row goes where it names the address
-    MAIL = auto()      # a raw message, packed: dropped where it names the address anywhere
-    SUBJECT = auto()   # the encrypted name of an address: that of the hash takes its place
+    DOCUMENT = auto()  # JSON: the address is struck out of its texts
+    PART = auto()      # part of a row's key: the row is deleted if it names the address
+    MAIL = auto()      # a raw message, packed: dropped if it names the address anywhere
+    SUBJECT = auto()   # the encrypted name of an address: replaced by the name of the hash
     NOTHING = auto()   # closed vocabularies, digests, ids of ours, names of the configuration, hosts, domains
 
 
@@ -98,11 +98,11 @@ COLUMNS: Mapping[str, Mapping[str, ForgetAction]] = {
 }
 
 STRUCK = (ForgetAction.WORDS, ForgetAction.DOCUMENT, ForgetAction.ADDRESS, ForgetAction.PART)
-"""What is looked through for an address, beside raw mail."""
+"""The actions of columns that are searched for an address, besides raw mail."""
 
 
 def may_hold(table: Table) -> set[str]:
-    """The columns of a table that are wide enough for an address."""
+    """Returns the columns of a table that are wide enough for an address."""
     return {column.name for column in table.columns if isinstance(column.type, (Text, JSON, LargeBinary, AsJson))}
 
 
@@ -111,12 +111,13 @@ def columns_that(table: Table, *hold: ForgetAction) -> list[str]:
 
 
 def tables() -> Iterable[Table]:
-    """Those with texts to look through."""
+    """Returns the tables with texts to search."""
     return [table for table in METADATA.sorted_tables if columns_that(table, *STRUCK)]
 
 
 def may_name(table: Table, mention: Mention) -> ColumnElement[bool]:
-    """Rows that may name an address in one of those columns: more than do, and none fewer."""
+    """Returns the condition for rows that may name an address in one of the `STRUCK` columns. It matches all rows that
+    do, and some that don't."""
     return or_(*(
         or_(
             and_(true(), *(text.icontains(hint, autoescape=True) for hint in mention.hints)),

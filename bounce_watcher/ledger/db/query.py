@@ -1,4 +1,4 @@
-"""What a list is asked for: filters, of which each may name several values and values to leave out, and a time."""
+"""Queries on lists: filters, each with values to include and values to leave out, and a time range."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from bounce_watcher.ledger.db.paging import Condition, Page, ValueCounts
 from bounce_watcher.ledger.db.types import storable
 
 MOST_COUNTED, COUNTING, FACETS_WITHIN = 10_000, 0.04, 0.5
-"""Rows that are counted: of a longer list it is told that there are more. Seconds for that, and those after which it is
-given up: a list with fewer counts is of more use than a late one."""
+"""How many rows are counted (a longer list is shown as having more), how many seconds that may take, and after how many
+seconds counting is given up: a list with fewer counts is more useful than a late one."""
 
 
 class FilterField(StrEnum):
-    """What lists are filtered by, as the parameters of a page are named."""
+    """What lists are filtered by. The values are the names of a page's parameters."""
 
     TYPE = "type"
     REASON = "reason"
@@ -40,7 +40,7 @@ class FilterField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Values of which one is to be there, and values of which none is. "" stands for what has no value."""
+    """A filter: one of `any_of` must be present, and none of `none_of`. "" stands for no value."""
 
     any_of: tuple[str, ...] = ()
     none_of: tuple[str, ...] = ()
@@ -48,7 +48,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`since` <= when it happened < `until`. `words` all stand in what was said. `recipient` is an address."""
+    """What a list is asked for: `since` <= time < `until`. All of `words` must occur in the text. `recipient` is an
+    address."""
 
     choices: Mapping[FilterField, Choice] = field(default_factory=dict)
     since: datetime | None = None
@@ -57,14 +58,15 @@ class Query:
     words: tuple[str, ...] = ()
 
     def only(self, by: FilterField) -> str | None:
-        """The one value asked for, where it is one."""
+        """Returns the value asked for if there is exactly one, else None."""
         values = self.choices.get(by, Choice()).any_of
         return values[0] if len(values) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """How many, by the values of each filter: of the newest rows where there are `more` than were counted."""
+    """How many rows there are for each value of each filter. If there are `more` than were counted, of the newest rows.
+    """
 
     total: int
     more: bool
@@ -72,7 +74,7 @@ class Facets:
 
 
 def among(column: ColumnElement[Any], choice: Choice) -> Condition:
-    """"" stands for no value."""
+    """Returns the condition for a choice of values. "" stands for no value."""
     told = func.coalesce(column, "")
     conditions = [told.in_(list(map(storable, choice.any_of)))] if choice.any_of else []
     if choice.none_of:

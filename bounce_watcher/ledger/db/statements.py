@@ -1,4 +1,5 @@
-"""The few statements that SQLAlchemy spells differently for SQLite and PostgreSQL, and what several rooms share."""
+"""The few statements that SQLAlchemy writes differently for SQLite and PostgreSQL, and helpers that several folders
+share."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,15 +36,15 @@ Process = Callable[[Sequence[Any]], Iterable[Any]]
 Insert = postgresql.Insert | sqlite.Insert
 
 CHUNK = 500
-"""Values in one IN list: far below SQLite's limit of 32,766 parameters and PostgreSQL's of 65,535."""
+"""How many values one IN list takes: far below SQLite's limit of 32,766 parameters and PostgreSQL's of 65,535."""
 
 DUE: ColumnElement[str] = literal_column("'due'")
 IS_DUE: ColumnElement[bool] = OUTBOX.c.state == DUE
-"""Written out, no parameter: only so do the planners see that a partial index fits."""
+"""A literal, not a parameter: only then do the planners see that a partial index fits."""
 
 
 class Conflict(Enum):
-    """What becomes of a row whose key is there already."""
+    """What happens to a new row whose key already exists."""
 
     REFUSE = auto()
     IGNORE = auto()     # the old one stays as it is
@@ -52,7 +53,7 @@ class Conflict(Enum):
 
 
 class RecipientKey(NamedTuple):
-    """A recipient of a stream. Their order is the order in which rows are locked: always the same, so no deadlock."""
+    """A recipient of a stream. Rows are locked in the sort order of these, always the same, so there is no deadlock."""
 
     stream: str
     address: str
@@ -63,7 +64,7 @@ def key_of(recipient: str, stream: str) -> RecipientKey:
 
 
 KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
-"""The values of an IN list, in a statement that is made once."""
+"""The values of an IN list, in a statement that is built once."""
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -72,24 +73,24 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def by_stream(keys: Sequence[RecipientKey]) -> Iterator[Values]:
-    """Sorted keys as parameters of statements: a `stream` and some hundred `keys` of it each."""
+    """Yields sorted keys as parameters of statements, each a `stream` and at most `CHUNK` of its `keys`."""
     for stream, of_stream in groupby(keys, attrgetter("stream")):
         for part in chunks([key.address for key in of_stream]):
             yield {"stream": stream, "keys": part}
 
 
 def columns_of(table: Table, *but: str) -> tuple[str, ...]:
-    """The names of a table's columns, in its order, without some."""
+    """Returns the names of a table's columns, in its order, without those in `but`."""
     return tuple(column.name for column in table.columns if column.name not in but)
 
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """An INSERT of some of a table's columns, spelled by SQLAlchemy once and executed with plain values.
+    """An INSERT of some of a table's columns, compiled by SQLAlchemy once and executed with plain values.
 
-    Page after page a few statements take all the rows there are: given to SQLAlchemy as a mapping each, they cost
-    several times as much. SQLite takes row after row. PostgreSQL takes each column as one array, which costs client and
-    server half of what rows do. `columns` stand in the order of the table.
+    A few statements write all the rows of every page. As one mapping per row for SQLAlchemy, they would cost several
+    times as much. SQLite takes row after row. PostgreSQL takes each column as one array, which costs client and server
+    half of what rows do. `columns` are in the order of the table.
     """
 
     table: Table
@@ -97,7 +98,7 @@ class Insertion:
     conflict: Conflict = Conflict.REFUSE
 
     def execute(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Each row holds a value for each of the columns, in their order."""
+        """Inserts `rows`. Each row holds a value for each of the columns, in their order."""
         if not rows:
             return
         text, processes = _spelled(self, is_sqlite(connection))
@@ -108,7 +109,7 @@ class Insertion:
 
 @cache
 def _spelled(wanted: Insertion, on_sqlite: bool) -> tuple[str, list[Process]]:
-    """The statement's text with places for parameters, and for each column what makes its values fit for the driver."""
+    """Returns the statement's text with placeholders, and for each column what converts its values for the driver."""
     dialect = sqlite.dialect() if on_sqlite else psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
     text = str(_statement(wanted, on_sqlite).compile(dialect=dialect, column_keys=list(wanted.columns)))
     processes = [_process_of(wanted.table.c[name].type, dialect) for name in wanted.columns]
@@ -147,10 +148,10 @@ def _process_of(type_: TypeEngine[Any], dialect: Dialect) -> Process:
 
 
 def _texts(column: Sequence[str | None]) -> list[str | None]:
-    """Plain strings that can be stored: of an enumeration's members the drivers would have to ask what they are."""
+    """Returns plain strings that can be stored. For members of an enumeration the drivers would look up the type."""
     plain = [text and str(text) for text in column]
     together = "".join(filter(None, plain))
-    if storable(together) is together:  # nearly always, so that none is looked at by itself
+    if storable(together) is together:  # nearly always, so the texts need not be checked one by one
         return plain
     return [text and storable(text) for text in plain]
 

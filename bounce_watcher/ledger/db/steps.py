@@ -1,6 +1,6 @@
-"""Alembic and its migrations, run from the installed package without an alembic.ini.
+"""Runs Alembic and its migrations from the installed package, without an alembic.ini.
 
-Imported when a migration is pending: Alembic takes longer to import than most commands to run.
+Imported only when a migration is pending: Alembic takes longer to import than most commands take to run.
 """
 
 from alembic import command
@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 
 
 def run(connection: Connection) -> None:
-    """All that is pending, over this connection and in its transaction."""
+    """Runs all pending migrations over this connection and in its transaction."""
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
 def head() -> str | None:
-    """The revision that the last migration leads to."""
+    """Returns the revision that the last migration leads to."""
     return _scripts().get_current_head()
 
 

@@ -1,4 +1,5 @@
-"""The tables, and the border where their rows become the frozen values of the model. SQLModel goes no further."""
+"""The tables, and the functions that turn their rows into the frozen values of the model. SQLModel is used only here.
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -39,13 +40,13 @@ def _partial_index(where: str, name: str, *columns: str) -> Index:
 
 
 OF_FORGOTTEN = f"substr(recipient_key, 1, {len(FORGOTTEN)}) = '{FORGOTTEN}'"
-"""Whether a row is of somebody who was forgotten, as an index has to spell it."""
+"""The condition for rows of forgotten recipients, written as an index needs it."""
 
 
 class Row(SQLModel):
-    """Base of the tables. Its own metadata, so that nobody else's SQLModel tables get into our schema.
+    """The base of the tables. It has its own metadata, so that nobody else's SQLModel tables get into our schema.
 
-    No row is ever validated: to build what would do it took a tenth of the program's start.
+    Rows are never validated: building the validators took a tenth of the program's start.
     """
 
     model_config = {"defer_build": True}
@@ -53,8 +54,8 @@ class Row(SQLModel):
 
 
 class MessageRow(Row, table=True):
-    """`review_group` of one that is kept, speaks of no recipient, and should have been understood. `packed_size`, in
-    bytes, is of what is kept: the sum is read from an index."""
+    """A message. `review_group` is set if it is kept, names no recipient, and should have been understood.
+    `packed_size` is the size of `packed` in bytes: the sum is read from an index."""
 
     __tablename__ = "message"
     __table_args__ = (
@@ -75,10 +76,10 @@ class MessageRow(Row, table=True):
 
 
 class EventRow(Row, table=True):
-    """All of a BounceEvent, its `type` too; `recipient_key`, by which recipients compare; `provider`, which takes the
-    recipient's mail; `review_group` of a failure that was not recognised.
+    """A whole BounceEvent with its `type`. Recipients are compared by `recipient_key`. `provider` takes the recipient's
+    mail. `review_group` is set for a failure that was not recognised.
 
-    The index of time holds what lists are filtered by, so that a long past is looked through without its rows.
+    The index by time holds what lists are filtered by, so that a long past is searched without reading its rows.
     """
 
     __tablename__ = "event"
@@ -130,7 +131,7 @@ class EventRow(Row, table=True):
 
 
 class RecipientRow(Row, table=True):
-    """`history_from`: counted events before it are no longer looked at, so that a history stays bounded."""
+    """A recipient's record. Counted events before `history_from` are ignored, so that a history stays bounded."""
 
     __tablename__ = "recipient"
 
@@ -153,7 +154,7 @@ class RecipientRow(Row, table=True):
 
 
 class SuppressionRow(Row, table=True):
-    """A suppression in force. One that ended has no row: what it was stands in the events and in the outbox."""
+    """A suppression in force or held. One that has ended has no row: the events and the outbox still show it."""
 
     __tablename__ = "suppression"
     __table_args__ = (
@@ -179,9 +180,9 @@ class SuppressionRow(Row, table=True):
 
 
 class OutboxRow(Row, table=True):
-    """`number` is the order of writing; `id` the webhook-id. `lease` names the lease that a sender holds on the row.
+    """An item. `number` is the order of writing, `id` the webhook-id. `lease` names a sender's lease on the row.
 
-    `tried` counts all tries there ever were, None = none; `attempts` those since somebody last had it sent again.
+    `tried` counts all tries ever (None = none); `attempts` counts those since a person last had it sent again.
     """
 
     __tablename__ = "outbox"
@@ -215,7 +216,7 @@ class OutboxRow(Row, table=True):
 
 
 class AttemptRow(Row, table=True):
-    """One of the last tries of a delivery, the `outbox.number` of which it bears. `took` in ms."""
+    """One of the last tries of an item. `delivery` is the item's `outbox.number`; `took` is in ms."""
 
     __tablename__ = "attempt"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -230,7 +231,7 @@ class AttemptRow(Row, table=True):
 
 
 class TryCountRow(Row, table=True):
-    """How many tries of an hour came to the same, and took about as long (`ledger.tries.step_of`)."""
+    """How many tries in an hour had the same result and took about as long (`ledger.outbox.tries.step_of`)."""
 
     __tablename__ = "try_count"
 
@@ -242,7 +243,7 @@ class TryCountRow(Row, table=True):
 
 
 class EndpointRow(Row, table=True):
-    """A target as it was last enrolled, and whether a person paused it. `fingerprint` changes with its URL."""
+    """A target as last enrolled, and whether a person paused it. `fingerprint` changes with its URL."""
 
     __tablename__ = "endpoint"
 
@@ -256,7 +257,7 @@ class EndpointRow(Row, table=True):
 
 
 class SentMessageRow(Row, table=True):
-    """A mail that the platform reported as sent, to one of its recipients. `at` is when."""
+    """A mail that the platform reported as sent, for one of its recipients. `at` is the time of sending."""
 
     __tablename__ = "sent_message"
     __table_args__ = (
@@ -272,7 +273,7 @@ class SentMessageRow(Row, table=True):
 
 
 class SentCountRow(Row, table=True):
-    """How many mails went to a receiving domain on a day of UTC: `counted` from single mails, `told` as a figure."""
+    """How many mails went to a receiving domain on a UTC day: `counted` from single mails, `told` as a figure."""
 
     __tablename__ = "sent_count"
     __table_args__ = (
@@ -288,7 +289,7 @@ class SentCountRow(Row, table=True):
 
 
 class ReportCountRow(Row, table=True):
-    """How many reports of a type and reason there were in a slot of time of `scope` (`report_counts.CountScope`)."""
+    """How many reports of a type and reason came in a time slot of `scope` (`report_counts.CountScope`)."""
 
     __tablename__ = "report_count"
     __table_args__ = (
@@ -305,9 +306,9 @@ class ReportCountRow(Row, table=True):
 
 
 class ReviewGroupRow(Row, table=True):
-    """Mail that was not recognised and says the same. `kind` is a `Misread`, `language` its wording's
-    (`policy.language`), `state` a `ledger.review.GroupState`; `rank` is 1 for what came back, else 0. One set aside
-    comes back with more than `a_day` on one day of UTC, None = never."""
+    """A group of unrecognised mail with the same wording. `kind` is a `Misread`, `language` that of the wording
+    (`policy.language`), `state` a `GroupState`. `rank` is 1 for a group that came back, else 0. A group that was set
+    aside comes back if it gets more than `a_day` on one UTC day (None = never)."""
 
     __tablename__ = "review_group"
     __table_args__ = (
@@ -331,8 +332,8 @@ class ReviewGroupRow(Row, table=True):
 
 
 class OptOutRow(Row, table=True):
-    """A KeptOptOut. `review_group` is that of opt-outs while it waits for a person, then None; the keys are those by
-    which addresses compare, and both they and the addresses are None where nothing names one."""
+    """A KeptOptOut. `review_group` is that of opt-outs while it waits for a person, then None. Addresses are compared
+    by the keys. Both keys and addresses are None if nothing names one."""
 
     __tablename__ = "opt_out"
     __table_args__ = (
@@ -364,7 +365,7 @@ class OptOutRow(Row, table=True):
 
 
 class ActionRow(Row, table=True):
-    """What a person did, by which face of the house: `actor` is a token's name, a proxy's user, or the shell."""
+    """What a person did, and through which interface: `actor` is a token's name, a proxy's user, or the shell."""
 
     __tablename__ = "action"
     __table_args__ = (
@@ -381,7 +382,7 @@ class ActionRow(Row, table=True):
 
 
 class ProtectedRow(Row, table=True):
-    """A Protection; `key` is what addresses and domains are compared by."""
+    """A Protection. Addresses and domains are compared by `key`."""
 
     __tablename__ = "protected"
 
@@ -393,7 +394,7 @@ class ProtectedRow(Row, table=True):
 
 
 class StateChangeRow(Row, table=True):
-    """The course of a recipient, step by step. `number` is the order of writing."""
+    """A step in the course of a recipient. `number` is the order of writing."""
 
     __tablename__ = "state_change"
     __table_args__ = (
@@ -413,7 +414,7 @@ class StateChangeRow(Row, table=True):
 
 
 class KeyRow(Row, table=True):
-    """Secrets that the ledger made for itself, each under a name."""
+    """A secret that the ledger generated for itself, with its name."""
 
     __tablename__ = "keyring"
 
@@ -438,7 +439,7 @@ class WebSessionRow(Row, table=True):
 
 
 class UnfiledRow(Row, table=True):
-    """A settled message that still lies in its folder; see `model.filing.Unfiled`."""
+    """A settled message that is still in its folder; see `model.filing.Unfiled`."""
 
     __tablename__ = "unfiled"
 
@@ -452,8 +453,8 @@ class UnfiledRow(Row, table=True):
 
 
 class ErasureRow(Row, table=True):
-    """Somebody who was forgotten, under the hash. Not `done` while a notice that waits to be sent, or a copy in the
-    files of the database, may still hold the address."""
+    """A forgotten recipient, under the hash. Not `done` while an unsent notice, or a copy in the database files, may
+    still hold the address."""
 
     __tablename__ = "erasure"
     __table_args__ = (
@@ -465,7 +466,7 @@ class ErasureRow(Row, table=True):
 
 
 class GuardCountRow(Row, table=True):
-    """How many of a series there were within one slot of time (`policy.spells.slot_of`)."""
+    """How many of a series came in one time slot (`policy.guards.spells.slot_of`)."""
 
     __tablename__ = "guard_count"
 
@@ -475,7 +476,7 @@ class GuardCountRow(Row, table=True):
 
 
 class AlertRow(Row, table=True):
-    """An Alert, and the `series` of counts that it rests on."""
+    """An Alert, and the `series` of counts behind it."""
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -507,7 +508,7 @@ class AlertRow(Row, table=True):
 
 
 class HeldRow(Row, table=True):
-    """A recipient whose suppression an alert holds back. It goes when that is decided."""
+    """A recipient whose suppression an alert holds. The row is deleted when the suppression is decided on."""
 
     __tablename__ = "held"
     __table_args__ = (
@@ -607,13 +608,13 @@ def suppression_from_row(row: SuppressionRow | Fetched[Any]) -> Suppression:
 
 
 RECORD_COLUMNS = tuple(column for column in RECIPIENT.columns if column.name != "history_from")
-"""What `record_from_rows` takes, in its order."""
+"""The columns that `record_from_rows` takes, in order."""
 
 
 def record_from_rows(
     row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None, protected: str | None = None
 ) -> RecipientRecord:
-    """`row` is of `RECORD_COLUMNS`."""
+    """Builds a record from a row of `RECORD_COLUMNS` and the row of its suppression."""
     _, stream, recipient, state, sequence, counts, grounds, first, last, released, *rest = row
     expiry_level, expired_reason, delivered_at, delivered_since, answered_until = rest
     return RecipientRecord(

@@ -1,4 +1,4 @@
-"""What mail brings, as both databases take it: texts of any bytes, addresses of any length, times of any zone."""
+"""Makes what mail contains fit for both databases: texts of any bytes, addresses of any length, times of any zone."""
 
 import hashlib
 from collections.abc import Callable
@@ -15,11 +15,14 @@ from bounce_watcher.model.grounds_json import Codec
 from bounce_watcher.model.times import in_utc
 
 KEY_CHARACTERS = 320
-"""The longest address that RFC 5321 section 4.5.3.1 lets be: 64 for the local part, 255 for the domain."""
+"""The longest address that RFC 5321 section 4.5.3.1 allows: 64 for the local part, 255 for the domain."""
+
+FORGOTTEN = "forgotten:"
+"""The prefix of the hash that replaces a forgotten address."""
 
 
 def storable(text: str) -> str:
-    """`text` without the characters that no database takes; each becomes U+FFFD.
+    """Returns `text` with each character that a database refuses replaced by U+FFFD.
 
     PostgreSQL: "PostgreSQL text fields cannot contain NUL (0x00) bytes"; both refuse the lone surrogates that Python
     makes of 8-bit headers ("surrogates not allowed").
@@ -34,9 +37,9 @@ def storable(text: str) -> str:
 
 
 def recipient_key(address: str) -> str:
-    """The key under which the ledger files an address.
+    """Returns the key under which the ledger files an address.
 
-    What is longer than any address is cut, for an index row has a limit, and told apart by a digest of the whole.
+    Text longer than any address is cut, as index rows are limited, and gets a digest of the whole to stay distinct.
     """
     key = storable(address_key(address))
     if len(key) <= KEY_CHARACTERS:
@@ -46,7 +49,7 @@ def recipient_key(address: str) -> str:
 
 
 class _TimeAsText(UserDefinedType[str]):
-    """SQLite's DATETIME column, given and giving texts as they are: isoformat beats SQLAlchemy's formatting by far."""
+    """SQLite's DATETIME column, with texts passed through: isoformat is much faster than SQLAlchemy's formatting."""
 
     cache_ok = True
 
@@ -55,7 +58,7 @@ class _TimeAsText(UserDefinedType[str]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, in UTC on the way in and on the way out; SQLite keeps it as sortable text without a zone."""
+    """An aware time, converted to UTC when written and read. SQLite keeps it as sortable text without a zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -91,7 +94,7 @@ class AsJson(TypeDecorator[Any]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
         to_text = self.codec.to_text
-        return lambda value: to_text(value) if value else None  # nothing at all is NULL
+        return lambda value: to_text(value) if value else None  # an empty value is NULL
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
         from_text = self.codec.from_text

@@ -1,1 +1,1 @@
-"""What mail and platforms report, written down: one transaction a page, with the alerts that come of it."""
+"""Records what mail and platforms report: one transaction for each page, with the alerts that it raises."""

@@ -1,6 +1,7 @@
-"""Counts by slots of time, and the alerts that come of them. All functions work in the caller's transaction.
+"""Counts by slots of time, and the alerts that follow from them. All functions work in the caller's transaction.
 
-What counts as too many is said by `policy.guard` and `policy.trouble`; here it is counted, kept and told.
+`policy.guards.outages` and `policy.guards.trouble` say what counts as too many. This module counts, stores and
+announces it.
 """
 
 import hashlib
@@ -22,18 +23,18 @@ from bounce_watcher.policy.guards.limits import SLOT
 from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Spell, SpellThreshold, Window, slot_of, spells, windows
 
 Counts = Mapping[str, Counter[int]]
-"""How many of each series in each slot."""
+"""How many reports of each series came in each slot."""
 
 _DAYS = "days"
-"""The series that counts reports by day instead of slot: how long the ledger has been watching."""
+"""The series that counts reports by day instead of slot. It shows how long the ledger has been watching."""
 
-_LOCK = 0x626F756E6365  # any number that nobody else on the database locks by
+_LOCK = 0x626F756E6365  # any number that nobody else on the database uses for a lock
 _ADD_COUNTS = Insertion(GUARD_COUNT, columns_of(GUARD_COUNT), Conflict.ADD)
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What a kind of alert is made of: how counts are judged, and how a spell is told."""
+    """What defines a kind of alert: how counts are judged, and how a spell is described."""
 
     kind: AlertKind
     window: timedelta
@@ -44,7 +45,8 @@ class Topic:
 
 
 def lock(connection: Connection) -> None:
-    """One writer at a time counts and judges, or two would each miss what the other counts. SQLite has one anyway."""
+    """Locks the counts. One writer at a time counts and judges: two would each miss what the other counts. SQLite
+    allows only one writer anyway."""
     if not is_sqlite(connection):
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
@@ -60,7 +62,7 @@ def add_days(connection: Connection, moments: Iterable[datetime]) -> None:
 
 
 def days_before(connection: Connection, slot: int, baseline: timedelta) -> int:
-    """How many different days of the baseline before the day of `slot` had reports."""
+    """Returns on how many days of the baseline before the day of `slot` there were reports."""
     today = slot // SLOTS_A_DAY
     chosen = select(func.count()).where(
         GUARD_COUNT.c.series == _DAYS, GUARD_COUNT.c.slot < today,
@@ -70,7 +72,7 @@ def days_before(connection: Connection, slot: int, baseline: timedelta) -> int:
 
 
 def counted(connection: Connection, series: str, window: Window) -> int:
-    """How many of a series there were in a window."""
+    """Returns how many reports of a series a window has."""
     chosen = select(func.sum(GUARD_COUNT.c.number)).where(
         GUARD_COUNT.c.series == series, GUARD_COUNT.c.slot.between(window.first, window.last)
     )
@@ -78,7 +80,7 @@ def counted(connection: Connection, series: str, window: Window) -> int:
 
 
 def covered_by_others(series: str) -> str:
-    """The series of what would have been counted in this one, had not another series explained it."""
+    """Returns the series for reports that would have been counted in `series` if no other series explained them."""
     return f"covered {series}"
 
 
@@ -96,9 +98,9 @@ _USUAL = text("""
 
 
 def usual(connection: Connection, series: str, slot: int, window: timedelta, baseline: timedelta, rank: int) -> int:
-    """The busiest window of the `rank`-th busiest day of the baseline before the day of `slot`; 0 where none is.
+    """Returns the busiest window of the `rank`-th busiest day of the baseline before the day of `slot`; 0 if none.
 
-    With what was counted beside the series, as `covered_by_others`.
+    Includes what was counted beside the series, as `covered_by_others`.
     """
     today = slot // SLOTS_A_DAY * SLOTS_A_DAY
     statement = text(_USUAL.text.replace("{size}", str(window // SLOT - 1)))
@@ -113,17 +115,17 @@ def watch(
     connection: Connection, topic: Topic, fresh: Mapping[Subject, Counter[int]], first: datetime, last: datetime,
     announce: Announce,
 ) -> "dict[Subject, Seen]":
-    """Adds to the counts of a topic's subjects and follows what comes of it.
+    """Adds to the counts of a topic's subjects, and raises or extends the alerts that follow. Returns what was seen.
 
-    `first` and `last` are the times of the earliest and the latest report. A subject may come with nothing to add:
-    what is known of it is wanted then.
+    `first` and `last` are the times of the earliest and the latest report. A subject may have nothing to add: then
+    the caller only wants what is known of it.
     """
     if not fresh:
         return {}
     series = {subject: subject.key for subject in fresh}
     add(connection, {series[subject]: added for subject, added in fresh.items()})
     size = topic.window // SLOT
-    after = size + 2 * topic.quiet // SLOT  # what came before these late reports may belong to the same spell
+    after = size + 2 * topic.quiet // SLOT  # reports recorded before these late ones may belong to the same spell
     counts = _load_counts(connection, list(series.values()), slot_of(first) - size, slot_of(last) + after)
     known = _load_spells(connection, list(series.values()))
     return {
@@ -137,7 +139,7 @@ def watch(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was found of a subject: how many there are in each slot around what was added, and its spells."""
+    """What is known of a subject: the count of each slot around what was added, and its spells."""
 
     counts: Counter[int]
     spells: "Sequence[Followed]"
@@ -145,7 +147,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A spell as it stands, the alert that tells it, and from when on it is longer than it was known to be."""
+    """A spell, its alert, and from when on the spell is longer than was known before (None = it has not grown)."""
 
     spell: Spell
     alert: Alert
@@ -153,7 +155,7 @@ class Followed:
 
 
 def _touched(counts: Counter[int], added: Counter[int], length: timedelta) -> list[Window]:
-    """The windows that may be fuller than before."""
+    """Returns the windows that may have a higher count than before."""
     first = min(added, default=None)
     return [] if first is None else [window for window in windows(counts, length) if window.last >= first]
 
@@ -186,16 +188,16 @@ def _raise(connection: Connection, topic: Topic, subject: Subject, spell: Spell,
 
 
 def name_of(kind: AlertKind, about: Subject, since: datetime) -> str:
-    """The same history makes the same alerts."""
+    """Returns the id of an alert. The same history gives the same alerts."""
     return hashlib.sha256(f"{kind} {about.key} {since.isoformat()}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
 COUNTED_KINDS = frozenset({AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FORGED, AlertKind.FLOOD})
-"""Alerts that come of counts of reports, by the key of their subject."""
+"""The kinds of alert that follow from counts of reports. They are found by the key of their subject."""
 
 
 def series_of(kind: AlertKind, subject: Subject) -> str:
-    """What alerts are found by: the series of the counts that one rests on, else its kind and subject."""
+    """Returns what alerts are found by: the series of the counts behind the alert, else its kind and subject."""
     return storable(subject.key if kind in COUNTED_KINDS else f"{kind} {subject.key}")
 
 
@@ -227,7 +229,7 @@ def _grow(connection: Connection, topic: Topic, subject: Subject, spell: Spell, 
 def alert_on(
     kind: AlertKind, subject: Subject, since: datetime, grounds: Alarm, *, quote: str | None = None, count: int = 1
 ) -> Alert:
-    """An alert on something that is no number of reports, with no end in sight."""
+    """Returns an alert that does not rest on a number of reports. It has no end time."""
     return Alert(
         id=name_of(kind, subject, since), kind=kind, subject=subject, since=since, raised_at=since, ends_at=None,
         cleared=False, count=count, alarm_from=1, usual=0, grounds=grounds, quote=quote,
@@ -237,7 +239,8 @@ def alert_on(
 def keep(
     connection: Connection, begun: Sequence[Alert], over: Sequence[Alert], now: datetime, announce: Announce
 ) -> None:
-    """Raises the alerts `begun` and clears those `over`, each once, whoever else does so too."""
+    """Raises the alerts in `begun` and clears those in `over`, each only once, even if another process does the same.
+    """
     lock(connection)
     known = {
         row.id: bool(row.cleared) for row in connection.execute(
@@ -253,13 +256,13 @@ def keep(
 
 
 def clear(connection: Connection, alert: Alert, at: datetime, announce: Announce) -> None:
-    """Marks an alert as over, and tells it."""
+    """Marks an alert as over, and announces it."""
     connection.execute(update(ALERT).where(ALERT.c.id == alert.id).values(cleared=True, ends_at=at))
     queue(connection, announce(occurrence(NoticeType.ALERT_CLEARED, at, replace(alert, cleared=True, ends_at=at))))
 
 
 def occurrence(kind: NoticeType, at: datetime, alert: Alert) -> Occurrence:
-    """An alert as platforms hear of it."""
+    """Returns an alert in the form that targets receive."""
     return Occurrence(kind, at, data={
         "id": alert.id,
         "alert": alert.kind.value,
@@ -277,7 +280,7 @@ def occurrence(kind: NoticeType, at: datetime, alert: Alert) -> Occurrence:
 
 
 def watch_endpoints(connection: Connection, now: datetime, announce: Announce) -> None:
-    """An alert for each webhook whose receiver said 410, until it is enabled again."""
+    """Keeps an alert for each webhook whose receiver answered 410, until the webhook is enabled again."""
     disabled = {
         row.target: row for row in connection.execute(select(ENDPOINT).where(ENDPOINT.c.disabled_at.is_not(None)))
     }
@@ -297,7 +300,7 @@ def watch_endpoints(connection: Connection, now: datetime, announce: Announce) -
 
 
 def forget_counts(connection: Connection, before: datetime) -> int:
-    """Drops counts of slots before then. Returns how many rows."""
+    """Deletes the counts of slots before `before`. Returns how many rows."""
     slot = slot_of(before)
     old = delete(GUARD_COUNT).where(GUARD_COUNT.c.series != _DAYS, GUARD_COUNT.c.slot < slot)
     return connection.execute(old).rowcount

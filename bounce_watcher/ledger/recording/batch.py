@@ -1,4 +1,5 @@
-"""The recipients that one transaction touches: locked, changed in memory, written at the end in a few statements."""
+"""The recipients that one transaction touches. They are locked, changed in memory, and written at the end in a few
+statements."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,11 +44,11 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.policy.transitions import Transition
 
 STATES_TOLD = (NoticeType.SUPPRESSED, NoticeType.RELEASED)
-"""Notices that tell a recipient's state: of these a newer one makes an older one pointless."""
+"""The notices that report a recipient's state. A newer one makes an older one pointless."""
 
 _RECORDS = select(*RECORD_COLUMNS).where(RECIPIENT.c.stream == bindparam("stream"), RECIPIENT.c.recipient_key.in_(KEYS))
 _LOCKED = _RECORDS.order_by(collate(RECIPIENT.c.recipient_key, "C")).with_for_update()
-"""In the order that Python sorts by, whatever the database's collation. SQLite has neither "C" nor locks on rows."""
+"""In Python's sort order, whatever the database's collation. SQLite has neither "C" nor row locks."""
 
 _STANDING = select(SUPPRESSION).where(
     SUPPRESSION.c.stream == bindparam("stream"), SUPPRESSION.c.recipient_key.in_(KEYS)
@@ -56,7 +57,7 @@ _END_SUPPRESSION = delete(SUPPRESSION).where(
     SUPPRESSION.c.recipient_key == bindparam("of_address"), SUPPRESSION.c.stream == bindparam("of_stream")
 )
 
-# A row that was ever leased may have been sent, so it keeps its place in the order.
+# A row that was ever leased may already have been sent, so it keeps its place in the order.
 _SUPERSEDE = update(OUTBOX).where(
     OUTBOX.c.recipient_key == bindparam("of_address"),
     OUTBOX.c.stream == bindparam("of_stream"),
@@ -74,26 +75,26 @@ _PUT_SUPPRESSION = Insertion(SUPPRESSION, columns_of(SUPPRESSION), Conflict.OVER
 _ADD_STEP = Insertion(STATE_CHANGE, columns_of(STATE_CHANGE, "number"))
 _ADD_ITEM = Insertion(OUTBOX, columns_of(OUTBOX, "number", "lease", "leased_until", "tried"))
 
-# The first column of each is the key, and the others are named as the fields.
+# The first column of each is the key. The others have the names of the fields.
 _of_record = attrgetter(*_PUT_RECIPIENT.columns[1:])
 _of_suppression = attrgetter(*_PUT_SUPPRESSION.columns[1:])
 _of_item = attrgetter(*_ADD_ITEM.columns[1:])
 
 
 class RecipientBatch:
-    """Open them for all recipients of a transaction at once, `enter` each change, `close` to write.
+    """The records of all recipients of one transaction. Open it once, `enter` each change, and `close` it to write.
 
-    `records` is always the latest state, `told` counts the occurrences by type.
-    While the books are open no other writer changes these recipients.
+    `records` always holds the latest state. `told` counts the occurrences by type.
+    While the batch is open, no other writer changes these recipients.
     """
 
     def __init__(
         self, connection: Connection, recipients: Mapping[RecipientKey, str], announce: Announce,
         by: ChangedBy = ChangedBy.REPORT
     ) -> None:
-        """`recipients` maps keys to addresses as written: one never seen before gets a record by that name.
+        """`recipients` maps keys to addresses as written. A recipient that was never seen gets a record by that name.
 
-        `by` is what the course of a recipient names as the mover of each step.
+        `by` is what the recipient's history names as the cause of each step.
         """
         self._connection = connection
         self._announce = announce
@@ -104,7 +105,7 @@ class RecipientBatch:
         self._newer_states: list[tuple[RecipientKey, OutboxItem]] = []
         self.told: Counter[NoticeType] = Counter()
         keys = sorted(recipients)
-        if not is_sqlite(connection):  # which has locked the whole file: here rows are locked, so there have to be rows
+        if not is_sqlite(connection):  # SQLite has locked the whole file. Others lock rows, so the rows must exist
             fresh = [_recipient_row(key, RecipientRecord(recipients[key], key.stream)) for key in keys]
             _ADD_RECIPIENT.execute(connection, fresh)
         protected = protection.of(connection, {key.address for key in keys})
@@ -130,7 +131,7 @@ class RecipientBatch:
                 self._newer_states.extend(items)
 
     def close(self) -> int:
-        """Writes what changed. Returns the number of outbox rows."""
+        """Writes what changed. Returns how many outbox rows were added."""
         changed = {key: record for key, record in self.records.items() if record is not self._found.get(key)}
         _PUT_RECIPIENT.execute(self._connection, [_recipient_row(key, record) for key, record in changed.items()])
         self._write_suppressions(changed)
@@ -160,7 +161,7 @@ class RecipientBatch:
 
 
 def queue(connection: Connection, items: Sequence[OutboxItem]) -> None:
-    """Puts into the outbox what is about no recipient."""
+    """Adds items to the outbox that concern no recipient."""
     _ADD_ITEM.execute(connection, [(None, *_of_item(item)) for item in items])
 
 
@@ -169,7 +170,7 @@ def _load(
 ) -> Iterator[tuple[RecipientKey, RecipientRecord]]:
     records = _RECORDS if is_sqlite(connection) else _LOCKED
     for part in by_stream(keys):
-        # Locked first and by itself: a suppression read in the same statement could be older than the lock.
+        # Rows are locked first, in a statement of their own: a suppression read in the same one could predate the lock.
         rows = connection.execute(records, part).all()
         standing = {row.recipient_key: row for row in connection.execute(_STANDING, part)}
         for row in rows:
@@ -210,7 +211,7 @@ def _step_row(key: RecipientKey, before: RecipientRecord, change: Transition, by
 
 
 def _moment(before: RecipientRecord, change: Transition) -> datetime | None:
-    """When a step was made: as its notice says, else as the record does."""
+    """Returns when a step was made: the time in its notice, else the time in the record."""
     told = [occurrence.at for occurrence in change.occurrences if occurrence.type in STATES_TOLD]
     if told:
         return told[-1]

@@ -1,9 +1,9 @@
-"""The end of alerts: what outages held back is decided, and who was told of an alert hears that it is over.
+"""Ends alerts: decides on what outages held back, and tells the targets that heard of an alert that it is over.
 
-What a flood holds no time decides: its alert is over when a person or later reports have decided on all of it.
+Time does not decide on what a flood holds. Its alert is over when a person or later reports have decided on all of it.
 
-Goes by a `now`: of the clock for mail that is polled. What a page touches has been settled with that page already, to
-the same end: an alert ends at its `ends_at`, whenever somebody looks.
+Works by a given `now`, the clock's time for polled mail. What a page touches is settled with that page already, with
+the same result: an alert ends at its `ends_at`, no matter when somebody looks.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ from bounce_watcher.policy.replay import history_at
 from bounce_watcher.policy.settings import PolicySettings
 
 _BATCH = 500
-"""Recipients decided on in one transaction, so that nobody waits long for the lock."""
+"""How many recipients one transaction decides on, so that nobody waits long for the lock."""
 
 _IS_OUTAGE = ALERT.c.kind == AlertKind.OUTAGE.value
 _other = HELD.alias("other")
@@ -29,7 +29,7 @@ _later = ALERT.alias("later")
 
 
 def settle(engine: Engine, now: datetime, announce: Announce, policy: PolicySettings) -> int:
-    """Ends what is over by `now`. Returns how many recipients were decided on."""
+    """Ends the alerts that are over by `now`. Returns how many recipients were decided on."""
     count = 0
     while settled := write(engine, lambda connection: _settle_batch(connection, now, announce, policy)):
         count += settled

@@ -1,7 +1,8 @@
-"""The flood guard at work in the ledger: what has passed is counted, what may not pass is held under an alert.
+"""Applies the flood guard in the ledger: counts the suppressions that pass, and holds the others under an alert.
 
-`policy.flood` says what may pass. All of it goes on under the lock of the counts, so several processes on one database
-count together. What was let pass and what a person confirmed is counted by slots beside the counts of the outage guard.
+`policy.guards.flood` says what may pass. All work happens under the lock of the counts, so several processes on one
+database count together. What passed and what a person confirmed is counted by slots, beside the counts of the outage
+guard.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +23,7 @@ from bounce_watcher.policy.guards.spells import slot_of
 from bounce_watcher.policy.settings import PolicySettings
 
 _PASSED, _CONFIRMED = "unproven passed", "unproven confirmed"
-"""Series of counts: of everybody, and with the name of a host behind it of what that one reported."""
+"""Series of counts for all hosts. With the name of a host appended, the series of what that host reported."""
 
 _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 _EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
@@ -43,9 +44,9 @@ class FloodHold:
 
 
 class Gate:
-    """Through which every suppression on an unproven report goes. For one transaction, under the lock of the counts.
+    """Checks every suppression that follows from an unproven report. For one transaction, under the lock of the counts.
 
-    `events` are those that may come to it: what their hosts have reported is loaded when the first one does.
+    `events` are the events that may be checked. What their hosts have reported is loaded at the first check.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class Gate:
         self._counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
     def refuses(self, event: BounceEvent) -> FloodHold | None:
-        """Why the suppression that follows from `event` may not pass; None where it passes, which is counted."""
+        """Returns why the suppression that follows from `event` may not pass. None means that it passes, and counts it.
+        """
         if not (self._settings.enabled and is_unproven(event)):
             return None
         over = self._budget.over(event)
@@ -70,7 +72,7 @@ class Gate:
         return None
 
     def lets_pass(self, suppression: Suppression) -> bool:
-        """Whether one that something else held back may be put in force now, which is counted."""
+        """Checks whether a suppression that something else held may come into force now. If so, counts it."""
         event = last_event(self._connection, suppression) if self._settings.enabled else None
         if event is None or not is_unproven(event):
             return True
@@ -80,13 +82,13 @@ class Gate:
         return True
 
     def give_back(self, suppression: Suppression) -> None:
-        """What has passed is held back by something else after all: it takes nothing of the caps."""
+        """Takes back the count of a suppression that passed but is now held by something else: it uses up no cap."""
         event = last_event(self._connection, suppression) if self._settings.enabled else None
         if event is not None and is_unproven(event):
             self._count(event, -1)
 
     def close(self) -> None:
-        """Writes what has passed, and the alerts: before anybody who is held is counted there."""
+        """Writes the counts of what passed, and the alerts. Call it before the held recipients are counted there."""
         alerts.add(self._connection, self._counts)
         for name, alert in self._alerts.items():
             if name in self._new:
@@ -110,7 +112,7 @@ class Gate:
         _add_to(self._counts, _PASSED, event, number)
 
     def _alert(self, event: BounceEvent, over: Over) -> Alert:
-        """The alert on the flood that `event` belongs to, as it is with this one."""
+        """Returns the alert on the flood that `event` belongs to, with this event included."""
         self._counts[SUBJECT.key][slot_of(event.at)] += 1
         known = self._known(event.at)
         number = known.count + 1 if known else 1
@@ -159,7 +161,7 @@ def _by_hour(connection: Connection, series: Sequence[str]) -> defaultdict[str, 
 # ── what is held ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def last_event(connection: Connection, suppression: Suppression) -> BounceEvent | None:
-    """The report that made a suppression, None where it rests on none."""
+    """Returns the event that led to a suppression; None if it rests on no event."""
     return _events(connection, [suppression]).get(suppression.events[-1]) if suppression.events else None
 
 
@@ -172,13 +174,13 @@ def _events(connection: Connection, suppressions: Iterable[Suppression]) -> dict
 
 
 def hold(connection: Connection, held: Collection[tuple[RecipientKey, str]]) -> None:
-    """Enters the holds, each by the id of its alert, and counts them there."""
+    """Enters the holds, each with the id of its alert, and counts them on the alert."""
     _ADD_HELD.execute(connection, sorted((key.address, key.stream, alert) for key, alert in held))
     holds.count(connection, held=Counter(alert for _, alert in set(held)))
 
 
 def confirmed(connection: Connection, suppressions: Collection[Suppression]) -> None:
-    """A person confirmed what a flood held: so many are usual, of their hosts too."""
+    """Counts suppressions that a flood held and a person confirmed. That many are then usual, also for their hosts."""
     counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for event in _events(connection, suppressions).values():
         _add_to(counts, _CONFIRMED, event, 1)
@@ -186,7 +188,7 @@ def confirmed(connection: Connection, suppressions: Collection[Suppression]) -> 
 
 
 def held_in_flood(connection: Connection, keys: Iterable[RecipientKey]) -> dict[RecipientKey, str]:
-    """Those of some recipients whom a flood holds, each with the id of the alert."""
+    """Returns which of these recipients a flood holds, each with the id of the alert."""
     found: dict[RecipientKey, str] = {}
     for part in by_stream(sorted(keys)):
         rows = connection.execute(

@@ -1,8 +1,8 @@
-"""The outage guard and own trouble at work in the ledger: what a page of events comes to before anybody decides on it.
+"""Applies the outage guard and the checks for own trouble to a page of events before anything is decided on it.
 
-All of a page is counted first, so that a spike within one page is seen at its first event. What was suppressed in the
-spell before it was seen is held back as well. When a spell is over, those whom something outside of it speaks against
-are suppressed after all, and all others are released: nothing at or before its end counts any more.
+The whole page is counted first, so that a spike within one page is seen at its first event. What was suppressed in the
+spell before it was detected is held as well. When a spell is over, recipients with bounces that count outside of it
+are suppressed after all, and all others are released: nothing at or before the end of the spell counts any more.
 """
 
 from collections import Counter, defaultdict
@@ -70,9 +70,9 @@ _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was found in a page: the spells of each subject of hard bounces, and who was suppressed in them before.
+    """What was found in a page: the spells of each subject of hard bounces, and who had such a bounce in them before.
 
-    `room` tells who waits for an alarm, `wait` for how long; None while the guard is off.
+    `room` says who waits for an alarm, and `wait` for how long; None while the guard is off.
     """
 
     spells: Mapping[Subject, Sequence[Followed]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Watched:
     wait: timedelta | None = None
 
     def cover(self, event: BounceEvent) -> Iterator[Alert]:
-        """The outages that a hard bounce falls into."""
+        """Yields the outages that a hard bounce falls into."""
         if not any(self.spells.values()):  # as nearly always
             return
         for subject in outages.subjects(event):
@@ -94,9 +94,9 @@ NOTHING = Watched()
 
 
 def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce: Announce) -> Watched:
-    """Counts the new events of a page, raises the alerts that are due, and says what is to be held back.
+    """Counts the new events of a page, raises the alerts that are due, and returns what must be held.
 
-    Call it before the books are opened: the lock on the counts comes before those on recipients.
+    Call it before the RecipientBatch is opened: the lock on the counts comes before the locks on recipients.
     """
     if not keyed:
         return NOTHING
@@ -108,7 +108,7 @@ def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce
 
 
 def _days(moments: Iterable[datetime]) -> Iterable[datetime]:
-    """One moment of each day: days are only told from one another."""
+    """Returns one moment of each day. The caller only distinguishes days."""
     return {slot_of(at) // SLOTS_A_DAY: at for at in moments}.values()
 
 
@@ -124,7 +124,7 @@ class _Outages:
         self._limits: dict[tuple[Subject, int], SpellThreshold | None] = {}
 
     def watch(self, keyed: Keyed) -> Watched:
-        """By provider first; what falls into no outage of a provider's is counted by its wording."""
+        """Counts by provider first. What falls into no provider's outage is counted by its wording."""
         wait = self._policy.guard.wait
         hard = [(key, event) for key, event in keyed if outages.is_believed(event, self._policy.evidence_hard)]
         if not hard:
@@ -146,7 +146,7 @@ class _Outages:
         return Watched(spells, self._before(spells), WaitingRoom(groups, self._limit_at, self._policy.guard), wait)
 
     def _new(self, hard: Keyed) -> Iterator[str]:
-        """The ids of those that count."""
+        """Yields the ids of the events that count."""
         earlier: defaultdict[str, list[datetime]] = defaultdict(list)
         for part in chunks(sorted({key.address for key, _ in hard})):
             for address, at in self._connection.execute(_HARD_TIMES, {"keys": part}):
@@ -160,7 +160,7 @@ class _Outages:
         self, events: Iterable[tuple[Subject, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
         groups: dict[Subject, SubjectCounts],
     ) -> dict[Subject, Sequence[Followed]]:
-        """Counts one sort of subjects, the spells of which it returns. `groups` gets a group for each."""
+        """Counts subjects of one sort and returns their spells. `groups` gets a group for each subject."""
         counts: dict[Subject, Counter[int]] = {}
         for subject, event in events:
             if subject not in groups:
@@ -184,11 +184,11 @@ class _Outages:
     def _limit(self, subject: Subject, window: Window) -> SpellThreshold | None:
         settings = self._policy.guard
         if window.count < settings.min_bounces:
-            return None  # no need to ask what is usual
+            return None  # too few to matter: no need to look up what is usual
         return self._limit_at(subject, window.last)
 
     def _limit_at(self, subject: Subject, slot: int) -> SpellThreshold | None:
-        """What one is held against all day; None while the ledger learns."""
+        """Returns the limit for a subject, the same all day; None while the ledger is learning."""
         day = subject, slot // SLOTS_A_DAY
         if day not in self._limits:
             self._limits[day] = self._limit_of_day(subject, slot)
@@ -204,7 +204,8 @@ class _Outages:
         return outages.limit(usual, settings)
 
     def _before(self, spells: Mapping[Subject, Sequence[Followed]]) -> dict[RecipientKey, tuple[str, Alert]]:
-        """Who had a hard bounce of the subject since a spell began or went on, by what the ledger holds already."""
+        """Returns who had a hard bounce of the subject since a spell began or grew, from events already in the ledger.
+        """
         found: dict[RecipientKey, tuple[str, Alert]] = {}
         for subject, followed in spells.items():
             for each in followed:
@@ -260,7 +261,8 @@ def _watch_trouble(
 
 
 class _Trouble:
-    """What a page holds of it: counts of each kind of alert, of all reports, and the words of the blocks."""
+    """What a page shows of own trouble: counts for each kind of alert, counts of all reports, wordings of the blocks.
+    """
 
     def __init__(self) -> None:
         self.counts: dict[AlertKind, defaultdict[Subject, Counter[int]]] = {
@@ -284,7 +286,7 @@ class _Trouble:
 def _blocks(
     connection: Connection, subject: Subject, spell: Spell, last: datetime, settings: AlertSettings
 ) -> Blocks:
-    """Of the spell up to its end, or to `last`, the latest report."""
+    """Returns the grounds for the spell up to its end, or up to `last`, the time of the latest report."""
     until = max(spell.since, min(spell.ends_at, last))
     whole = Window(slot_of(spell.since), slot_of(until), 0)
     return trouble.blocks_grounds(
@@ -298,10 +300,10 @@ def _blocks(
     )
 
 
-# ── holding back, and the end of it ─────────────────────────────────────────────────────────────────────────────────
+# ── holding, and the end of it ──────────────────────────────────────────────────────────────────────────────────────
 
 class Holding:
-    """Whose suppression is held back by what, as far as a page touches it. Opened after the books."""
+    """Which suppressions that a page touches are held, and by what. Opened after the RecipientBatch."""
 
     def __init__(self, connection: Connection, watched: Watched, books: RecipientBatch, gate: Gate) -> None:
         self._connection = connection
@@ -321,9 +323,10 @@ class Holding:
         _strike(connection, _STRIKE_HARD, ((key, holder_of(alert)) for key, alert in self._watched_in.items()))
 
     def end_watches(self, still_counts: Callable[[RecipientKey, datetime], bool]) -> None:
-        """Of those who were watched for a hard bounce of an outage before the alarm, as far as nothing else counts.
+        """Ends the watch on recipients who were watched for a hard bounce in an outage before the alarm, if nothing
+        else counts against them.
 
-        Ask it when the history is loaded: such bounces are struck out by then.
+        Call it when the history is loaded: such bounces are struck out by then.
         """
         for key, alert in sorted(self._watched_in.items()):
             if not still_counts(key, alert.raised_at):
@@ -331,14 +334,14 @@ class Holding:
                 self._books.enter(key, transitions.reset(self._books.records[key], grounds), ChangedBy.GUARD)
 
     def end_wait(self, key: RecipientKey, at: datetime) -> None:
-        """Puts in force what has waited for an alarm long enough."""
+        """Puts a suppression in force that has waited long enough for an alarm."""
         if self._watched.wait is not None and key not in self._holders:
             self._books.enter(
                 key, holding.wait_ended(self._books.records[key], at, self._watched.wait), ChangedBy.GUARD
             )
 
     def settle(self, key: RecipientKey, at: datetime, counted: Iterable[CountedBounce]) -> None:
-        """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
+        """Decides on a recipient's held suppression if everything that holds it was over before `at`."""
         held_by = self._holders.get(key)
         if held_by and not self.in_flood(key) and all(each.ends_at < at for each in held_by):
             change = self._results.settle(key, self._books.records[key], held_by, counted)
@@ -346,12 +349,13 @@ class Holding:
             self._let_go(key, is_true=change.record.state is State.SUPPRESSED)
 
     def in_flood(self, key: RecipientKey) -> bool:
-        """Whether a flood holds a recipient: then the policy looks at each further report as if nothing stood."""
+        """Checks whether a flood holds a recipient. If so, the policy judges further reports as if nothing were held.
+        """
         held_by = self._holders.get(key)
         return held_by is not None and held_by[0].kind is AlertKind.FLOOD
 
     def adjust(self, key: RecipientKey, event: BounceEvent, decision: Decision) -> Decision:
-        """What is decided with all that is reported at the same time: an outage, or a flood of unproven reports."""
+        """Adjusts a decision to what else is reported at the same time: an outage, or a flood of unproven reports."""
         covering = list(self._watched.cover(event))
         decision, alerts_on_it = holding.in_outages(event, decision, covering, in_flood=self.in_flood(key))
         for alert in alerts_on_it:
@@ -399,7 +403,8 @@ class Holding:
         self._add(key, alert)
 
     def _let_go(self, key: RecipientKey, *, is_true: bool) -> None:
-        """The books count those that were held before this page; those that it held itself are counted here."""
+        """Ends the holds of a recipient. The RecipientBatch counts those from before this page; this counts those that
+        the page itself made."""
         held_by = self._holders.pop(key)
         self._fresh[is_true].update(each.alert for each in held_by if (key, each.alert) in self._added)
 
@@ -411,10 +416,10 @@ class Holding:
 
 
 class Results:
-    """Decides on what outages held, and strikes out what was reported in them."""
+    """Decides on what outages held, and strikes out the events reported in them."""
 
     def __init__(self, connection: Connection, gate: Gate) -> None:
-        """What is suppressed after all goes through the gate: what may not pass is released with the others."""
+        """What is suppressed after all goes through `gate`. What may not pass is released with the others."""
         self._connection = connection
         self._gate = gate
         self._struck: list[tuple[RecipientKey, Holder]] = []
@@ -422,7 +427,7 @@ class Results:
     def settle(
         self, key: RecipientKey, record: RecipientRecord, held_by: Sequence[Holder], counted: Iterable[CountedBounce]
     ) -> Transition:
-        """What `policy.holding.settled` makes of a recipient whom nothing holds any more."""
+        """Returns what `policy.holding.settled` decides on a recipient that nothing holds any more."""
         found = holding.settled(record, held_by, counted, self._gate.lets_pass)
         if not found.is_true:
             self._struck.extend((key, each) for each in held_by)
@@ -433,7 +438,7 @@ class Results:
 
 
 def holders(connection: Connection, keys: Iterable[RecipientKey]) -> dict[RecipientKey, list[Holder]]:
-    """What holds the suppressions of recipients back."""
+    """Returns what holds the suppressions of these recipients."""
     found: dict[RecipientKey, list[Holder]] = {}
     for part in by_stream(sorted(keys)):
         rows = connection.execute(
@@ -449,7 +454,7 @@ def holders(connection: Connection, keys: Iterable[RecipientKey]) -> dict[Recipi
 
 
 def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[RecipientKey, Holder]]) -> None:
-    """What was reported in an outage shows that it counts no more."""
+    """Marks events that were reported in an outage as no longer counting."""
     values = [
         {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,
          "new_exclusion": struck_out_by(each)}

@@ -1,4 +1,4 @@
-"""The end of holds: who is held no longer, by whatever, is let go of by every alert that held it, and counted there."""
+"""Ends holds: every alert that held a recipient lets it go and counts it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from bounce_watcher.ledger.db.tables import ALERT, HELD
 
 
 def end(connection: Connection, let_go: Mapping[RecipientKey, bool]) -> None:
-    """`let_go` says of each recipient whether it is suppressed now (what held it was right), or may be mailed.
+    """Ends the holds. `let_go` says whether a recipient is suppressed now (True: the reports were right) or mailable.
 
-    To be called under the lock of the counts (`alerts.lock`), so that no alarm begins to hold somebody in between.
+    Call it under the lock of the counts (`alerts.lock`), so that no alarm begins to hold somebody in between.
     """
     released, confirmed = Counter[str](), Counter[str]()
     for part in by_stream(sorted(let_go)):
@@ -27,7 +27,7 @@ def count(
     connection: Connection, *, held: Mapping[str, int] | None = None, released: Mapping[str, int] | None = None,
     confirmed: Mapping[str, int] | None = None,
 ) -> None:
-    """Adds to what alerts tell of those whom they held, each by its id."""
+    """Adds to the numbers of held, released and confirmed recipients of alerts. Each mapping is by alert id."""
     changes = {"held": held or {}, "released": released or {}, "confirmed": confirmed or {}}
     for alert in sorted({name for numbers in changes.values() for name in numbers}):
         connection.execute(update(ALERT).where(ALERT.c.id == alert).values({

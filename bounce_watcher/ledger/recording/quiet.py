@@ -1,6 +1,6 @@
-"""In which hours mail came to each mailbox, and what `policy.quiet` makes of that.
+"""The hours in which mail came to each mailbox, and what `policy.guards.quiet` concludes from them.
 
-Kept by the hour, as counts are by which outages are seen, and as long as these.
+Kept by the hour, in the table of the counts that reveal outages, and for as long as those.
 """
 
 from collections import Counter, defaultdict
@@ -36,7 +36,7 @@ def _series(mailbox: str) -> str:
 
 
 def add(connection: Connection, messages: Iterable[MessageRecord]) -> None:
-    """Counts new messages, whatever they are, in the caller's transaction."""
+    """Counts new messages of any kind, in the caller's transaction."""
     counts = Counter(
         (_series(message.mailbox), slot_of(message.received_at.replace(minute=0, second=0, microsecond=0)))
         for message in messages if message.mailbox
@@ -45,7 +45,7 @@ def add(connection: Connection, messages: Iterable[MessageRecord]) -> None:
 
 
 def paces(engine: Engine, mailboxes: Sequence[str], now: datetime) -> Mapping[str, ArrivalRate]:
-    """Of those of which enough is known, or an alert is under way."""
+    """Returns the rates of the mailboxes that have enough history or a current alert."""
     with reading(engine) as connection:
         hours, told = _hours(connection, mailboxes, now), _told(connection, mailboxes, now)
     found = {name: pace_of(hours.get(name, ()), told.get(name, ())) for name in sorted(hours.keys() | told.keys())}
@@ -53,7 +53,7 @@ def paces(engine: Engine, mailboxes: Sequence[str], now: datetime) -> Mapping[st
 
 
 def _hours(connection: Connection, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Sequence[datetime]]:
-    """The hours with mail."""
+    """Returns the hours with mail of each mailbox."""
     found: defaultdict[str, list[datetime]] = defaultdict(list)
     names = {_series(name): name for name in mailboxes}
     for series, slot in connection.execute(_HOURS, {"keys": list(names), "since": slot_of(now - SPAN)}):
@@ -62,7 +62,7 @@ def _hours(connection: Connection, mailboxes: Sequence[str], now: datetime) -> M
 
 
 def _told(connection: Connection, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Sequence[Silence]]:
-    """The alerts of late and those under way."""
+    """Returns the recent and the current alerts of each mailbox."""
     found: defaultdict[str, list[Silence]] = defaultdict(list)
     series = [series_of(AlertKind.QUIET, Subject(SubjectKind.MAILBOX, name)) for name in mailboxes]
     asked = {"keys": series, "since": now - SPAN}

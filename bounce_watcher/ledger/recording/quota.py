@@ -1,7 +1,7 @@
-"""How long and how much raw mail is kept: by its age, and by a quota, so that a flood of mail can't fill the disk.
+"""Limits raw mail by its age and by a quota, so that a flood of mail can't fill the disk.
 
-What a mail said stays: its events, and whatever follows from them. The mail itself still lies in its mailbox. The space
-that is freed is used again: a SQLite file grows no further, and does not shrink; PostgreSQL's is free after a vacuum.
+What a mail said stays: its events, and whatever follows from them. The mail itself is still in its mailbox. The freed
+space is reused: a SQLite file stops growing but does not shrink; PostgreSQL's space is free after a vacuum.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from bounce_watcher.ledger.db.tables import MESSAGE
 from bounce_watcher.ledger.review import groups as review
 
 _PAGE = 500
-"""Messages looked at in one transaction, so that nobody waits long for the lock."""
+"""How many messages one transaction looks at, so that nobody waits long for the lock."""
 
 _DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None, packed_size=None)
 _IS_KEPT = MESSAGE.c.packed.is_not(None)
@@ -28,15 +28,15 @@ _Place = tuple[datetime, str]
 
 
 def raw_bytes(connection: Connection) -> int:
-    """What raw mail takes up, compressed as it is kept. Read from an index alone."""
+    """Returns how many bytes raw mail takes up, compressed as stored. Reads only an index."""
     return int(connection.scalar(_SUM) or 0)
 
 
 def trim(engine: Engine, quota: int) -> int:
-    """Drops raw mail until the rest fits into `quota` bytes, the oldest first. Returns of how many messages.
+    """Drops raw mail, oldest first, until the rest fits into `quota` bytes. Returns how many messages lost theirs.
 
-    Mail that waits for a person to look at it, as no rule understood it, goes last. Page after page, each its own
-    transaction. Raises TemporaryFailure or PermanentFailure.
+    Mail in review, which no rule understood, goes last. Works page by page, each in its own transaction.
+    Raises TemporaryFailure or PermanentFailure.
     """
     with reading(engine) as connection:
         over = raw_bytes(connection) - quota
@@ -51,7 +51,8 @@ def trim(engine: Engine, quota: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """How many messages of a page lost their raw content, how many bytes that freed; where it ended, None = last."""
+    """How many messages of a page lost their raw content, how many bytes that freed, and where the page ended (None =
+    it was the last)."""
 
     dropped: int
     freed: int
@@ -59,7 +60,7 @@ class _Page:
 
 
 def _trim_page(connection: Connection, over: int, after: _Place | None, *, waits: bool) -> _Page:
-    """Of messages that wait for a person, or of those that don't."""
+    """Drops raw mail of one page: of messages in review if `waits`, else of all others."""
     page = select(MESSAGE.c.digest, MESSAGE.c.packed_size, MESSAGE.c.received_at, MESSAGE.c.review_group)
     page = page.where(_IS_KEPT).order_by(*_ORDER).limit(_PAGE)
     rows = connection.execute(page if after is None else page.where(tuple_(*_ORDER) > after)).all()
@@ -73,7 +74,8 @@ def _trim_page(connection: Connection, over: int, after: _Place | None, *, waits
 
 
 def purge(engine: Engine, raw_before: datetime) -> int:
-    """Drops raw content in batches, each its own transaction. Returns how many messages lost theirs."""
+    """Drops raw content received before `raw_before` in batches, each in its own transaction. Returns how many messages
+    lost theirs."""
     count = 0
     while purged := write(engine, lambda connection: _purge_batch(connection, raw_before)):
         count += purged
@@ -91,7 +93,7 @@ def _purge_batch(connection: Connection, raw_before: datetime) -> int:
 
 
 def drop_raw(connection: Connection, digests: Sequence[str]) -> None:
-    """Of these messages, a page of them, in the caller's transaction."""
+    """Drops the raw content of these messages, at most a page of them, in the caller's transaction."""
     if digests:
         review.take_out(connection, digests)
         connection.execute(_DROP_RAW, {"keys": list(digests)})

@@ -1,4 +1,4 @@
-"""Deliveries that the platform reports, entered for recipients whose bounces are on record (`policy.deliveries`).
+"""Enters deliveries that the platform reports, for recipients whose bounces are on record (`policy.deliveries`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ _ON_RECORD = select(RECIPIENT.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.
 def deliver(
     connection: Connection, deliveries: Iterable[Delivery], announce: Announce, counted: Counted
 ) -> DeliveredOutcome:
-    """Enters what is later than what is known. Nothing is kept of a recipient that was never reported of.
+    """Enters deliveries that are later than those known. Keeps nothing about a recipient without any report.
 
     `counted` loads what counts against records, oldest first.
     """
@@ -33,7 +33,7 @@ def deliver(
     for delivery in deliveries:
         key = key_of(delivery.recipient, delivery.stream)
         latest[key] = max(delivery.at, latest.get(key, delivery.at))
-    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
+    alerts.lock(connection)  # before the locks on recipients: the end of a hold is counted with its alert
     books = RecipientBatch(connection, _on_record(connection, latest), announce, ChangedBy.PLATFORM)
     against = counted(connection, books.records)
     held = held_in_flood(connection, (key for key, record in books.records.items() if record.state is State.PENDING))
@@ -51,7 +51,7 @@ def deliver(
 
 
 def _on_record(connection: Connection, latest: Mapping[RecipientKey, datetime]) -> dict[RecipientKey, str]:
-    """The recipients that there is a record of, and for which the delivery is news, with their names."""
+    """Returns the recipients on record whose delivery is later than the last known one, with their names."""
     found: dict[RecipientKey, str] = {}
     for part in by_stream(sorted(latest)):
         for address, name, delivered_at in connection.execute(_ON_RECORD, part):

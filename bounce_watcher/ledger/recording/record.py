@@ -1,4 +1,4 @@
-"""A page of messages into the ledger: what is new in it, what is decided on it, what is told of it."""
+"""Records a page of messages in the ledger: finds what is new, decides on it, and announces it."""
 
 from bisect import insort
 from collections import Counter, defaultdict
@@ -57,7 +57,7 @@ Decide = Callable[[BounceEvent, History], Decision]
 _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
 _of_message = attrgetter(*_ADD_MESSAGE.columns[:-1])  # the last one is its group
-_of_event = attrgetter(*_ADD_EVENT.columns[6:])  # behind those that are told here: see `judge`
+_of_event = attrgetter(*_ADD_EVENT.columns[6:])  # the columns after those that `judge` fills in
 _NO_POLICY = PolicySettings(flood=FloodSettings(enabled=False))
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
@@ -88,11 +88,11 @@ def record_page(
     announce: Announce,
     policy: PolicySettings | None = None,
 ) -> PageOutcome:
-    """Writes down what of `page` is new, in the caller's transaction. Known messages and events change nothing.
+    """Writes what is new in `page`, in the caller's transaction. Known messages and events change nothing.
 
-    With a `policy`, its guards and its alerts are at work.
-    Events are decided on in the order of their times, those of one time in the order of the page.
-    Rows are inserted in the order of their keys: two writers with the same ones then wait, but never for each other.
+    With a `policy`, its guards and its alerts apply.
+    Events are decided on by time; events of the same time in the order of the page.
+    Rows are inserted in the order of their keys, so two writers with the same keys wait but never deadlock.
     """
     nameless = {message.digest for message in page if not all(event.recipient for event in message.events)}
     page = without_forgotten(connection, with_recipients(connection, page))
@@ -130,14 +130,15 @@ def record_page(
 def _new_events(
     connection: Connection, page: Sequence[MessageRecord], new: Mapping[str, MessageRecord]
 ) -> Iterable[BounceEvent]:
-    """Only a known message can have known events: the id of an event is a digest of its message and its recipient."""
+    """Returns the events that are new. Only a known message can have known events: the id of an event is a digest of
+    its message and its recipient."""
     old = _distinct((event for message in page if message.digest not in new for event in message.events), _id)
     fresh = _distinct((event for message in page if message.digest in new for event in message.events), _id)
     return chain(fresh.values(), _unknown(connection, _EVENTS, old).values())
 
 
 class _PageRecorder:
-    """The new events of one page, one after the other, each with its recipient's books and history."""
+    """Decides on the new events of one page, one after the other, each with its recipient's record and history."""
 
     def __init__(
         self, connection: Connection, events: Iterable[tuple[RecipientKey, BounceEvent]], announce: Announce,
@@ -171,7 +172,7 @@ class _PageRecorder:
         )
 
     def close(self) -> int:
-        """Writes the books. Returns the number of outbox rows."""
+        """Writes all changes. Returns how many outbox rows were added."""
         notices = self.books.close()
         self._holding.close()
         if self._cut:
@@ -209,7 +210,7 @@ def load_counted(
 
 
 def _unknown(connection: Connection, of_these: Select[Any], candidates: Mapping[str, T]) -> dict[str, T]:
-    """Those of `candidates` whose names the ledger does not hold yet, in their order."""
+    """Returns the `candidates` whose keys the ledger does not hold yet, in their order."""
     known: set[str] = set()
     for part in chunks(list(candidates)):
         known.update(connection.scalars(of_these, {"keys": part}))
@@ -217,7 +218,7 @@ def _unknown(connection: Connection, of_these: Select[Any], candidates: Mapping[
 
 
 def _distinct(values: Iterable[T], key: Callable[[T], str]) -> dict[str, T]:
-    """The first value of each key, in their order."""
+    """Returns the first value of each key, in their order."""
     found: dict[str, T] = {}
     for value in values:
         found.setdefault(key(value), value)

@@ -1,4 +1,4 @@
-"""Writes down reports, deliveries and sent mail as they come, and opens and closes the alerts that they cause."""
+"""Records reports, deliveries and sent mail as they come, and the alerts that they begin and end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ _BY_DEFAULT = PolicySettings()
 
 
 class Recording(Capability):
-    """Writes down reports, deliveries and sent mail, and opens and closes alerts."""
+    """The capability that records reports, deliveries and sent mail, and the alerts that they begin and end."""
 
     def record(
         self,
@@ -31,53 +31,51 @@ class Recording(Capability):
         announce: Announce,
         policy: PolicySettings | None = None,
     ) -> PageOutcome:
-        """Writes a page, decides on what is new in it and queues the notices: one transaction.
+        """Records a page, decides on what is new in it, and queues the notices for targets: one transaction.
 
-        When it returns, everything survives a power cut; when it raises, nothing was written. Messages that are known
-        already change nothing. `decide` and `announce` must be pure: they run again if another writer got in the way.
+        When it returns, everything survives a power cut; when it raises, nothing is written. What is already known
+        changes nothing. `decide` and `announce` must be pure: they run again if another writer was in the way.
         With a `policy`, its outage guard and its alerts apply.
         """
         return write(self._engine, lambda connection: record_page(connection, page, decide, announce, policy))
 
     def with_recipients(self, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
-        """Returns `page` as `record` would read it. An event without a recipient gets the one its Message-ID was sent
-        to, or is left out.
-        """
+        """Returns `page` as `record` would read it: an event without a recipient gets those its Message-ID went to, or
+        is left out."""
         with reading(self._engine) as connection:
             return sent.with_recipients(connection, page)
 
     def as_proven(self, message: MessageRecord) -> Sequence[BounceEvent]:
-        """Returns the events of `message` with the evidence that `record` would give them from what is known of sent
-        mail.
-        """
+        """Returns the events of `message` as `record` would enter them, given what is known of sent mail."""
         with reading(self._engine) as connection:
             (named,) = sent.with_recipients(connection, [message])
             return sent.with_known_messages(connection, named.events)
 
     def settle_alerts(self, now: datetime, announce: Announce, policy: PolicySettings = _BY_DEFAULT) -> int:
-        """Ends the alerts that are over by `now` and decides on what they held. Returns the number of recipients.
+        """Ends the alerts that are over by `now`, and decides on what they held. Returns the number of recipients
+        decided on.
 
-        Also raises and clears the alerts on disabled endpoints. What an outage held still passes the caps of `policy`.
+        Also raises and clears the alerts on disabled webhooks. What an outage held is subject to the caps of `policy`.
         """
         return episodes.settle(self._engine, now, announce, policy)
 
     def end_waits(self, now: datetime, wait: timedelta, announce: Announce) -> int:
-        """Puts in force the suppressions that have waited `wait` for a possible alarm by `now`. Returns how many.
+        """Puts suppressions in force that by `now` have waited for an alarm as long as `wait`. Returns how many.
 
-        `now` is the time up to which reports have been read: an unread report may still raise the alarm.
+        `now` is the time up to which reports have been read: unread reports may still raise the alarm.
         """
         return waiting.end_waits(self._engine, now, wait, announce)
 
     def tell_alerts(self, begun: Sequence[Alert], over: Sequence[Alert], now: datetime, announce: Announce) -> None:
-        """Raises and clears alerts that do not come from reports. A repeated call changes nothing."""
+        """Raises and clears alerts that do not follow from reports. Each only once, so the call may be repeated."""
         write(self._engine, lambda connection: alerts.keep(connection, begun, over, now, announce))
 
     def paces(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, ArrivalRate]:
-        """Returns the arrival rates of these mailboxes, where enough is known."""
+        """Returns how often mail comes to these mailboxes, for those with enough history."""
         return quiet.paces(self._engine, mailboxes, now)
 
     def add_sent(self, mails: Sequence[SentMail], judge: reevaluate.DecisionContext | None = None) -> SentOutcome:
-        """Writes down mail that the platform sent, a few thousand at most. Mail that is known already changes nothing.
+        """Records mail that the platform has sent, a few thousand at most. What is already known changes nothing.
 
         With a `judge`, earlier bounces that were too weak without this mail now count: see `reevaluate`.
         """
@@ -91,20 +89,16 @@ class Recording(Capability):
         return write(self._engine, enter)
 
     def put_counts(self, counts: Sequence[SentCount]) -> SentOutcome:
-        """Stores the platform's own figures of what it sent. Each replaces an earlier figure for the same day and
-        domain.
-        """
+        """Stores the platform's own figures of what it sent. Each replaces an earlier figure for the same key."""
         return write(self._engine, lambda connection: sent.put_counts(connection, counts))
 
     def deliver(self, deliveries: Sequence[Delivery], announce: Announce) -> DeliveredOutcome:
-        """Enters deliveries, a few thousand at most. Bounces before a delivery no longer count: see
-        `recipient_delivery`.
-        """
+        """Enters deliveries, a few thousand at most. Bounces before them no longer count. See `recipient_delivery`."""
         return write(self._engine, lambda connection: recipient_delivery.deliver(
             connection, forget.unnamed_deliveries(connection, deliveries), announce, load_counted
         ))
 
     @cached_property
     def unfiled(self) -> UnfiledStore:
-        """Settled mail that could not leave its folder."""
+        """The settled mail that could not be moved out of its folder."""
         return UnfiledStore(self._engine)

@@ -1,7 +1,7 @@
-"""Message-IDs that the platform tells only after their bounces came: what they prove of those is taken up then.
+"""Counts bounces that were too weak, once the platform reports the Message-IDs that prove them.
 
-A bounce that was too weak to count has changed nothing but figures. So it is taken out of the ledger and recorded again
-with its own time, proven: the guard, the policy and the platforms see it as they would have.
+A bounce that was too weak to count has changed only figures. So it is removed from the ledger and recorded again with
+its own time, now proven: the guard, the policy and the platforms see it as if it had been proven from the start.
 """
 
 from collections import Counter, defaultdict
@@ -34,7 +34,7 @@ _WEAK = select(EVENT).where(
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """What decides on bounces, and whom it tells."""
+    """How bounces are decided on, and how the result is announced."""
 
     decide: Decide
     announce: Announce
@@ -42,7 +42,7 @@ class DecisionContext:
 
 
 def take_up(connection: Connection, mails: Sequence[SentMail], judge: DecisionContext) -> int:
-    """Records again what these mails, which stand in the ledger by now, prove. Returns how many bounces that were."""
+    """Records the bounces again that these mails, already in the ledger, prove. Returns how many."""
     weak = list(_weak(connection, mails, judge.policy))
     if weak:
         alerts.lock(connection)  # before the locks on recipients, as with any page
@@ -83,7 +83,7 @@ def _take_out(connection: Connection, weak: Sequence[BounceEvent], judge: Decisi
 
 
 def _message(event: BounceEvent) -> MessageRecord:
-    """Known, so nothing of it is written but the event."""
+    """Returns a message that the ledger knows already, so only its event is written."""
     return MessageRecord(
         event.message_digest, event.kind, event.at, event.source or "", event.mailbox, 0, None, (event,)
     )

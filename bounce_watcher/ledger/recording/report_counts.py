@@ -1,6 +1,6 @@
-"""Counts of reports by time, kept with each page: what is asked of months is answered without reading their events.
+"""Counts of reports by time, updated with each page: questions about months are answered without reading events.
 
-All in UTC, as the days that the policy counts. What is counted is told by `BounceEvent.type`.
+All in UTC, like the days that the policy counts. `BounceEvent.type` says what an event is counted as.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class CountScope(StrEnum):
-    """What a row counts: of everything by hour and by day, of one provider or one sending by day."""
+    """What a row counts: everything by hour or by day, or one provider or campaign by day."""
 
     HOUR = "hour"
     DAY = "day"
@@ -59,14 +59,14 @@ def add(connection: Connection, events: Iterable[BounceEvent]) -> None:
 
 
 def take_back(connection: Connection, events: Iterable[BounceEvent]) -> None:
-    """Counts events no more."""
+    """Removes events from the counts."""
     counts: Counter[_Place] = Counter()
     counts.subtract(place for event in events for place in _places(event))
     _put(connection, counts)
 
 
 def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceEvent]]) -> None:
-    """Counts events otherwise that read otherwise now: each before and after."""
+    """Moves events in the counts that are now read differently. Each pair is the event before and after."""
     counts = Counter(place for _, after in changed for place in _places(after))
     counts.subtract(place for before, _ in changed for place in _places(before))
     _put(connection, counts)
@@ -89,7 +89,7 @@ def _places(event: BounceEvent) -> Iterable[_Place]:
 
 
 def forget(connection: Connection, before: datetime) -> int:
-    """Drops counts by hour of before then: nobody looks at hours of long ago. Returns how many rows."""
+    """Deletes hourly counts from before `before`: nobody looks at hours of long ago. Returns how many rows."""
     old = delete(REPORT_COUNT).where(
         REPORT_COUNT.c.scope == CountScope.HOUR, REPORT_COUNT.c.slot < slot_of(before, HOUR)
     )

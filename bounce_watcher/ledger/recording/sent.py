@@ -1,7 +1,7 @@
-"""What a platform reports to have sent: who got which Message-ID, and how much went where.
+"""What a platform reports as sent: who got which Message-ID, and how much mail went where.
 
-Counts are kept for good: they are the denominators of every rate. Of one day, stream, sending and domain the platform
-may tell a figure (`told`), or single mails (`counted`), or both, each as often as it likes: the greater one holds.
+Counts are kept for good: they are the denominators of every rate. For one day, stream, campaign and domain the platform
+may report a figure (`told`), single mails (`counted`), or both, each any number of times: the larger one applies.
 """
 
 from collections import Counter
@@ -24,22 +24,22 @@ from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
 from bounce_watcher.model.times import in_utc
 
 _PAIRS = 40
-"""Mails asked for in one statement. Each Message-ID is looked up with each address, which for some is far quicker than
-SQLite is at a list of pairs."""
+"""How many mails one statement looks up. It looks up each Message-ID with each address: for few mails this is far
+faster than a list of pairs in SQLite."""
 
 _PURGED_AT_ONCE = 5000
-"""Rows dropped in one transaction, so that nobody waits long for the lock."""
+"""How many rows one transaction deletes, so that nobody waits long for the lock."""
 
 
 class _Sent(NamedTuple):
-    """One mail to one recipient. Their order is the order of writing."""
+    """One mail to one recipient. Rows are written in the sort order of these."""
 
     message_id: str
     address: str
 
 
 class _Day(NamedTuple):
-    """What a figure is of. Their order is the order of writing."""
+    """What a figure is about. Rows are written in the sort order of these."""
 
     day: date
     stream: str
@@ -47,7 +47,7 @@ class _Day(NamedTuple):
     domain: str
 
 
-_ADD_MESSAGE = Insertion(SENT_MESSAGE, columns_of(SENT_MESSAGE))  # on a race it fails, and `write` begins anew
+_ADD_MESSAGE = Insertion(SENT_MESSAGE, columns_of(SENT_MESSAGE))  # fails on a race, and `write` starts over
 
 _OF_RECIPIENTS = select(SENT_MESSAGE).where(
     SENT_MESSAGE.c.message_id.in_(KEYS), SENT_MESSAGE.c.recipient_key.in_(bindparam("addresses", expanding=True))
@@ -77,9 +77,9 @@ _BY_DAY = select(SENT_COUNT.c.day, SENT_COUNT.c.domain, func.sum(LARGER)).group_
 # ── what was sent ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def add_sent(connection: Connection, mails: Sequence[SentMail]) -> SentOutcome:
-    """Writes down what is new, and counts it. A known mail (by Message-ID and recipient) changes nothing.
+    """Writes the new mails and counts them. A known mail (by Message-ID and recipient) changes nothing.
 
-    One to somebody who was forgotten stands under the hash, and is counted for the domain.
+    A mail to a forgotten recipient is stored under the hash, and counted for the domain.
     """
     given: dict[_Sent, SentMail] = {}
     for mail, kept in zip(mails, unnamed_mails(connection, mails), strict=True):
@@ -96,14 +96,15 @@ def add_sent(connection: Connection, mails: Sequence[SentMail]) -> SentOutcome:
 
 
 def put_counts(connection: Connection, counts: Iterable[SentCount]) -> SentOutcome:
-    """The platform's own figures, each in the place of an earlier one for the same."""
+    """Stores the platform's own figures. Each replaces an earlier figure for the same day, stream, campaign and domain.
+    """
     told = {_day(each.day, each.stream, each.sending, each.domain): each.count for each in counts}
     _write_counts(connection, "told", told, add=False)
     return SentOutcome(counts=len(told))
 
 
 def purge_sent(engine: Engine, before: datetime) -> int:
-    """Drops mails sent before then, in batches, each its own transaction; the counts stay. Returns how many."""
+    """Deletes mails sent before `before`, in batches, each in its own transaction. Counts stay. Returns how many."""
     count = 0
     while purged := write(engine, lambda connection: connection.execute(_PURGE, {"before": before}).rowcount):
         count += purged
@@ -111,7 +112,7 @@ def purge_sent(engine: Engine, before: datetime) -> int:
 
 
 def sent_by_day(engine: Engine, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
-    """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
+    """Returns how many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
     chosen = _BY_DAY.where(SENT_COUNT.c.day >= since, SENT_COUNT.c.day < until)
     if stream is not None:
         chosen = chosen.where(SENT_COUNT.c.stream == storable(stream))
@@ -120,7 +121,7 @@ def sent_by_day(engine: Engine, since: date, until: date, stream: str | None = N
 
 
 def sent_to(connection: Connection, since: date, until: date, is_meant: Callable[[str], bool]) -> int:
-    """How many mails went to the domains that are meant, `since` <= day <= `until`."""
+    """Returns how many mails went to the domains for which `is_meant` is true, `since` <= day <= `until`."""
     chosen = _BY_DAY.where(SENT_COUNT.c.day >= since, SENT_COUNT.c.day <= until)
     return sum(int(number) for _, domain, number in connection.execute(chosen) if is_meant(domain))
 
@@ -156,12 +157,14 @@ def _day(day: date, stream: str, sending: str, domain: str) -> _Day:
     return _Day(day, storable(stream), storable(sending), storable(address_key(f"@{domain}")[1:])[:KEY_CHARACTERS])
 
 
-# ── what a report proves by it ──────────────────────────────────────────────────────────────────────────────────────
+# ── what a report proves with it ────────────────────────────────────────────────────────────────────────────────────
 
 def with_known_messages(connection: Connection, events: Sequence[BounceEvent]) -> list[BounceEvent]:
-    """`events`, where the platform has sent that Message-ID to that recipient with KNOWN_MESSAGE, if that is stronger.
+    """Returns `events`, raised to the evidence KNOWN_MESSAGE if the platform sent that Message-ID to that recipient.
+    Stronger evidence stays.
 
-    The mail's stream and sending go before the mailbox's, a token's before both. What is in doubt stays so.
+    The mail's stream and campaign take precedence over the mailbox's, a token's over both. Events in doubt stay as
+    they are.
     """
     asked = {event.id: _sent_to(event) for event in events if event.sent_message_id and event.doubt is None}
     if not asked:
@@ -172,10 +175,11 @@ def with_known_messages(connection: Connection, events: Sequence[BounceEvent]) -
 
 
 def with_recipients(connection: Connection, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
-    """`page`, each event that names nobody (feedback loops strike addresses out) with whom its mail went to.
+    """Returns `page` with a recipient for each event that names nobody (feedback loops strike addresses out): the
+    recipient of its mail.
 
-    Those are left out whose mail went to several recipients, or to nobody that the platform told of, or that are in
-    doubt.
+    Leaves out such an event if its mail went to several recipients or to none that the platform reported, or if it is
+    in doubt.
     """
     nameless = [event for message in page for event in message.events if not event.recipient]
     if not nameless:

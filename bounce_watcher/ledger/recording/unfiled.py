@@ -1,4 +1,5 @@
-"""Settled mail that could not leave its folder, so that it is neither read again nor copied twice. No personal data."""
+"""Keeps settled mail that could not be moved out of its folder, so that it is neither read again nor copied twice.
+Holds no personal data."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -11,17 +12,19 @@ from bounce_watcher.ledger.db.tables import UNFILED
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 
 _AT_ONCE = 500
-"""UIDs in one statement: a database takes only so many parameters."""
+"""How many UIDs one statement takes: databases limit the number of parameters."""
 
 
 class UnfiledStore:
-    """By `source` (as in RawMessage), UIDVALIDITY and UID. Raises TemporaryFailure or PermanentFailure."""
+    """The unfiled messages, by `source` (as in RawMessage), UIDVALIDITY and UID. Raises TemporaryFailure or
+    PermanentFailure."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def of(self, source: str, uidvalidity: int) -> Mapping[int, Unfiled]:
-        """By UID. What is kept of the folder's older UIDVALIDITY means nothing any more, and is dropped."""
+        """Returns the unfiled messages of a folder by UID. Drops those of an older UIDVALIDITY: they mean nothing now.
+        """
         with reading(self._engine) as connection:
             rows = connection.execute(select(UNFILED).where(UNFILED.c.source == source)).all()
         if any(row.uidvalidity != uidvalidity for row in rows):
@@ -30,7 +33,7 @@ class UnfiledStore:
         return {row.uid: _read(row) for row in rows if row.uidvalidity == uidvalidity}
 
     def keep(self, source: str, uidvalidity: int, uids: Collection[int], as_: Unfiled) -> None:
-        """In place of what was kept of them."""
+        """Stores `as_` for these messages and replaces what was stored for them."""
         begun = as_.begun
         values = {
             "source": source, "uidvalidity": uidvalidity, "destination": as_.to.value, "copied": as_.copied,
@@ -45,7 +48,7 @@ class UnfiledStore:
             write(self._engine, work)
 
     def drop(self, source: str, uidvalidity: int, uids: Collection[int]) -> None:
-        """They have left their folder."""
+        """Drops these messages: they have left their folder."""
         write(self._engine, lambda connection: _delete(connection, source, uidvalidity, uids))
 
 

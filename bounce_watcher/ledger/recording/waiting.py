@@ -1,7 +1,7 @@
-"""The end of waiting for an alarm that did not come (`policy.waits`).
+"""Ends the wait for an alarm that did not come (`policy.guards.waits`).
 
-Who waits is pending, and no alert holds it. It ends a `wait` after the report, whenever somebody looks. Where the alarm
-comes, the outage holds who waits as all others.
+A waiting recipient is pending, but no alert holds it. The wait ends a `wait` after the report, no matter when somebody
+looks. If the alarm comes, the outage holds the waiting recipients like all others.
 """
 
 from datetime import datetime, timedelta
@@ -17,16 +17,16 @@ from bounce_watcher.model.ledger import Announce, ChangedBy
 from bounce_watcher.policy.holding import wait_ended
 
 _BATCH = 500
-"""Recipients decided on in one transaction, so that nobody waits long for the lock."""
+"""How many recipients one transaction decides on, so that nobody waits long for the lock."""
 
 _WAIT = select(SUPPRESSION.c.stream, SUPPRESSION.c.recipient_key, SUPPRESSION.c.recipient).where(
-    SUPPRESSION.c.state == literal_column("'pending'"),  # written out: only so the partial index fits
+    SUPPRESSION.c.state == literal_column("'pending'"),  # a literal: otherwise the partial index is not used
     ~exists().where(HELD.c.recipient_key == SUPPRESSION.c.recipient_key, HELD.c.stream == SUPPRESSION.c.stream),
 )
 
 
 def end_waits(engine: Engine, now: datetime, wait: timedelta, announce: Announce) -> int:
-    """Puts in force what has waited long enough by `now`. Returns how many."""
+    """Puts suppressions in force that have waited long enough by `now`. Returns how many."""
     count = 0
     while confirmed := write(engine, lambda connection: _end_batch(connection, now, wait, announce)):
         count += confirmed
@@ -34,7 +34,7 @@ def end_waits(engine: Engine, now: datetime, wait: timedelta, announce: Announce
 
 
 def _end_batch(connection: Connection, now: datetime, wait: timedelta, announce: Announce) -> int:
-    alerts.lock(connection)  # or an alarm could begin to hold them in between
+    alerts.lock(connection)  # otherwise an alarm could begin to hold them in between
     chosen = _WAIT.where(SUPPRESSION.c.since <= now - wait).order_by(SUPPRESSION.c.since).limit(_BATCH)
     names = {RecipientKey(row.stream, row.recipient_key): row.recipient for row in connection.execute(chosen)}
     if not names:

@@ -1,4 +1,4 @@
-"""What Alembic runs around the migrations: they go over the connection, and in the transaction, of the caller."""
+"""What Alembic runs around the migrations: they use the caller's connection and transaction."""
 
 from alembic import context
 
