@@ -17,9 +17,6 @@ from bounce_watcher.model.times import in_utc
 KEY_CHARACTERS = 320
 """The longest address that RFC 5321 section 4.5.3.1 allows: 64 for the local part, 255 for the domain."""
 
-FORGOTTEN = "forgotten:"
-"""The prefix of the hash that replaces a forgotten address."""
-
 
 def storable(text: str) -> str:
     """Returns `text` with each character that a database refuses replaced by U+FFFD.
