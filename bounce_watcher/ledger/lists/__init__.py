@@ -1,1 +1,1 @@
-"""What the ledger holds, as lists and as numbers. Nothing here writes."""
+"""Reads what the ledger holds, as lists and as numbers. Nothing here writes."""

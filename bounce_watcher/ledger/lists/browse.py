@@ -1,6 +1,6 @@
-"""What a person looks through: events and recipients by many filters at once, newest first, with counts by facet.
+"""Lists for people: events and recipients by many filters at once, newest first, with counts by facet.
 
-A filter may name several values (any of them) and values to leave out. Every list goes down an index.
+A filter may name several values (any of them) and values to leave out. Every list walks down an index.
 """
 
 from collections import Counter
@@ -59,12 +59,12 @@ from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import Alert, BounceEvent, Scope, State
 
 MOST_OF_A_STATE = 2000
-"""Recipients of each state that are counted, as `MOST_COUNTED`."""
+"""How many recipients of each state are counted, as `MOST_COUNTED`."""
 FEW = 10_000
-"""Events whose rows are read rather than those of a stretch of time."""
+"""Up to how many events with a value are read by that value's index rather than by time."""
 RECENT = timedelta(days=30)
 NO_TYPE = "other"
-"""The type of what is neither a failure nor a complaint: delays, receipts."""
+"""The type of an event that is neither a failure nor a complaint: delays, receipts."""
 
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,8 +79,8 @@ _EVENT_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
     FilterField.CODE: EVENT.c.status,
 }
 _INDEXED = (FilterField.CAMPAIGN, FilterField.REASON, FilterField.PROVIDER)
-"""What an index finds in the order of time. The index of time itself holds all that a list is filtered by, but words
-and campaigns."""
+"""The filters with an index of their own in the order of time. The index by time itself holds everything that a list is
+filtered by, except words and campaigns."""
 EVENT_FACETS = (FilterField.TYPE, FilterField.REASON, FilterField.PROVIDER, FilterField.STREAM, FilterField.CODE)
 
 _EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
@@ -88,7 +88,7 @@ _EVENT_KEYS = select(*_EVENT_ORDER)
 
 
 def event_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
-    """Raises TookTooLong."""
+    """Returns a page of events, newest first. Raises TookTooLong."""
     with looking(engine) as (connection, limit):
         found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
         return with_rows(found, events_of(connection, found.rows))
@@ -104,7 +104,7 @@ def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
 
 
 def event_facets(engine: Engine, wanted: Query) -> Facets | None:
-    """None where counting took too long."""
+    """Returns the counts of events by facet; None if counting took too long."""
     columns = [_EVENT_COLUMNS[by].label(by.value) for by in EVENT_FACETS]
     try:
         with looking(engine, COUNTING, FACETS_WITHIN) as (connection, limit):
@@ -122,7 +122,7 @@ def event(engine: Engine, name: str) -> BounceEvent | None:
 
 
 def _event_walk(wanted: Query, driving: FilterField | None = None) -> Walk:
-    """Down the index of what is `driving`, else of the recipient, else of time."""
+    """Returns the walk down the index of the recipient if one is given, else of `driving`, else of time."""
     through: list[Condition] = []
     choices = dict(wanted.choices)
     if wanted.recipient is not None:
@@ -141,7 +141,7 @@ def _event_walk(wanted: Query, driving: FilterField | None = None) -> Walk:
 
 
 def _driving(connection: Connection, wanted: Query) -> FilterField | None:
-    """What has an index of its own is gone through where it is all that is asked for, or has few events."""
+    """Returns the filter whose own index to walk: one that is the only filter, or has few events. None = by time."""
     able = [by for by in _INDEXED if _is_one(wanted.choices.get(by, Choice()))]
     if FilterField.CAMPAIGN in able or not able or wanted.recipient is not None:
         return next(iter(able), None)
@@ -153,9 +153,9 @@ def _driving(connection: Connection, wanted: Query) -> FilterField | None:
 
 
 def _few(connection: Connection, by: FilterField, wanted: Query) -> int:
-    """How many events have the value asked for; more than `FEW` are not counted.
+    """Returns how many events have the value asked for, at most `FEW` + 1.
 
-    In the order of their index, by which it is gone for certain.
+    Ordered like the index, so that the database is certain to use it.
     """
     some = (
         select(EVENT.c.at).where(_is_value(by, wanted.choices[by]), *between(EVENT.c.at, wanted))
@@ -182,7 +182,7 @@ def _chosen(by: FilterField, choice: Choice) -> Condition:
 
 
 def _of_domains(key: ColumnElement[str], choice: Choice) -> Condition:
-    """Of the addresses of a domain, not of those below it."""
+    """Returns the condition for addresses of a domain, without its subdomains."""
     def of(domains: Iterable[str]) -> Condition:
         return or_(*(key.endswith(f"@{storable(domain.lower())}", autoescape=True) for domain in domains))
 
@@ -191,7 +191,7 @@ def _of_domains(key: ColumnElement[str], choice: Choice) -> Condition:
 
 
 def _of_codes(choice: Choice) -> Condition:
-    """An enhanced code (5.1.1) or a reply code (550)."""
+    """Returns the condition for an enhanced code (5.1.1) or a reply code (550)."""
     def of(codes: Iterable[str]) -> Condition:
         return or_(*(
             func.coalesce(EVENT.c.code, 0) == int(code) if code.isascii() and code.isdigit() and len(code) < 7
@@ -204,7 +204,7 @@ def _of_codes(choice: Choice) -> Condition:
 
 
 def _says(words: str) -> Condition:
-    """In what the server said, or in what a rule quotes of it; upper and lower case alike."""
+    """Returns the condition for words in the diagnostic or in what a rule quotes of it. Ignores case."""
     return or_(*(column.icontains(storable(words), autoescape=True) for column in (EVENT.c.diagnostic, EVENT.c.quote)))
 
 
@@ -215,9 +215,9 @@ def _says(words: str) -> Condition:
 
 @dataclass(frozen=True, slots=True)
 class RecipientStanding:
-    """Where a recipient stands in a stream since its last step (`at`, aware), and how many bounces came of late.
+    """The state of a recipient in a stream since its last step (`at`, aware), and how many bounces came recently.
 
-    `until` and `reason` are those of the suppression that stands, if one does; `scope` tells how far it reaches.
+    `until` and `reason` are those of the current suppression, if any; `scope` says how far it reaches.
     """
 
     recipient: str
@@ -264,7 +264,7 @@ _RECENT = (
 
 
 def recipient_page(engine: Engine, wanted: Query, place: PagePosition, now: datetime) -> Page[RecipientStanding]:
-    """The last changed first. Raises TookTooLong.
+    """Returns a page of recipients, the last changed first. Raises TookTooLong.
 
     Each state is a list of its own, which an index gives in the order of time.
     """
@@ -284,7 +284,7 @@ def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[Rec
 
 
 def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
-    """None where counting took too long."""
+    """Returns the counts of recipients by facet; None if counting took too long."""
     counts: Counter[tuple[Any, ...]] = Counter()
     more = False
     try:
@@ -319,7 +319,8 @@ def _chosen_step(by: FilterField, choice: Choice) -> Condition:
 
 
 def _of_providers(choice: Choice) -> Condition:
-    """That took the mail of a report on the recipient: an address alone does not tell it."""
+    """Returns the condition for recipients with an event of these providers: an address alone does not show its
+    provider."""
     def of(providers: Iterable[str]) -> Condition:
         named = func.coalesce(EVENT.c.provider, "").in_(list(map(storable, providers)))  # by the recipient's index
         return exists().where(EVENT.c.recipient_key == STATE_CHANGE.c.recipient_key, named)
@@ -333,7 +334,8 @@ def _step_key(row: Any) -> tuple[Any, ...]:
 
 
 def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[RecipientStanding]:
-    """In the order of their keys, which were looked for without their rows: nothing is joined to what is left out."""
+    """Yields recipients in the order of `keys`. The keys were searched without their rows, so that nothing is joined to
+    rows that are left out."""
     if not keys:
         return
     with reading(engine) as connection:
@@ -349,7 +351,7 @@ def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[
 
 
 def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
-    """By stream the alerts that hold a suppression of an address back, the oldest first."""
+    """Returns, by stream, the alerts that hold a suppression of an address, oldest first."""
     chosen = (
         select(HELD.c.stream.label("of_stream"), *ALERT.columns).join(ALERT, ALERT.c.id == HELD.c.alert)
         .where(HELD.c.recipient_key == recipient_key(address))

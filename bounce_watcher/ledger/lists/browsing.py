@@ -18,7 +18,7 @@ class Browsing(Capability):
     """Lists with many filters, in pages."""
 
     def event(self, name: str) -> BounceEvent | None:
-        """Returns the event of that id."""
+        """Returns the event with that id; None if there is none."""
         return browse.event(self._engine, name)
 
     def event_page(self, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
@@ -26,25 +26,25 @@ class Browsing(Capability):
         return browse.event_page(self._engine, as_known(self._engine, wanted), place)
 
     def all_events(self, wanted: Query) -> Iterator[BounceEvent]:
-        """Yields all events, newest first."""
+        """Yields all matching events, newest first."""
         return browse.all_events(self._engine, as_known(self._engine, wanted))
 
     def event_facets(self, wanted: Query) -> Facets | None:
-        """Counts events by type, reason and so on. None if counting took too long."""
+        """Returns the number of events by type, reason and so on; None if counting took too long."""
         return browse.event_facets(self._engine, as_known(self._engine, wanted))
 
     def recipient_page(
         self, wanted: Query, place: PagePosition, now: datetime
     ) -> Page[browse.RecipientStanding]:
-        """Returns a page of recipients, last changed first. Raises TookTooLong."""
+        """Returns a page of recipients, the last changed first. Raises TookTooLong."""
         return browse.recipient_page(self._engine, wanted, place, now)
 
     def all_recipients(self, wanted: Query, now: datetime) -> Iterator[browse.RecipientStanding]:
-        """Yields all recipients, last changed first."""
+        """Yields all matching recipients, the last changed first."""
         return browse.all_recipients(self._engine, wanted, now)
 
     def recipient_facets(self, wanted: Query) -> Facets | None:
-        """Counts recipients by state, reason and stream. None if counting took too long."""
+        """Returns the number of recipients by state, reason and stream; None if counting took too long."""
         return browse.recipient_facets(self._engine, wanted)
 
     def holding(self, address: str) -> dict[str, list[Alert]]:
@@ -53,5 +53,5 @@ class Browsing(Capability):
 
     @cached_property
     def incidents(self) -> Incidents:
-        """Alerts for people, and the recipients that one holds."""
+        """Lists of incidents, and of the recipients that one holds."""
         return Incidents(self._engine)

@@ -1,7 +1,7 @@
-"""Figures for pages, API and commands: how many bounces of what, when and where, and what was sent.
+"""Figures for pages, API and commands: how many bounces there were of what, when and where, and what was sent.
 
-Whole slots come from `report_count`, so months cost no more than their counts. What is not a whole slot, and the hours
-of one provider or campaign, are counted in the events by an index: a day's worth at most.
+Whole slots come from `report_count`, so months cost no more than their counts. Parts of a slot, and the hours of one
+provider or campaign, are counted from the events by an index: a day's worth at most.
 """
 
 from collections import Counter
@@ -46,17 +46,17 @@ WHERE state = 'suppressed' AND at >= :since AND at < :until {of_stream}
 GROUP BY 1"""
 _IS_PENDING = SUPPRESSION.c.state == literal_column("'pending'")
 _HAS_SENDING = SENT_COUNT.c.sending != literal_column("''")
-"""Written out as the partial indexes are: the planners find them by no other words."""
+"""Written exactly like the partial indexes: otherwise the planners do not use them."""
 
 _NEWEST_CHANGES = 2000
-"""Among how many of the newest changes those of one stream are looked for."""
+"""How many of the newest changes are searched for those of one stream."""
 _SENT_BEFORE = timedelta(days=31)
-"""How long before a time mail must have been counted to be known to be counted in it."""
+"""How far before a time to look for counts of sent mail. Such counts show that mail was counted in the whole time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Of:
-    """Which bounces: all, or those of one stream, type, reason, some providers, some sendings."""
+    """Which bounces: all, or those of one stream, one type, one reason, some providers or some campaigns."""
 
     stream: str | None = None
     providers: tuple[str, ...] | None = None
@@ -84,9 +84,9 @@ Values = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """Distinct addresses with a change to "suppressed" within a time, by rule or by hand, also if released since.
+    """How many distinct addresses changed to "suppressed" in a time, by rule or by hand, even if released since.
 
-    `complaints` of them by a complaint.
+    `complaints` is how many of them were suppressed for a complaint.
     """
 
     addresses: int
@@ -95,7 +95,7 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How many mails of a stream were sent in a time; `covers` it if they were counted before it began already."""
+    """How many mails of a stream were sent in a time. `covers` is true if mail was already counted when it began."""
 
     number: int
     covers: bool
@@ -103,10 +103,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """`since` <= time < `until`, whole days of UTC; each row holds the values of what is told apart, and `number`.
+    """Counts for `since` <= time < `until`, whole UTC days. Each row holds the values grouped by, and `number`.
 
-    `sent` is what the platform reported as sent in these days, None where it reported nothing. `opt_outs` are the
-    requests for no more mail that came, which are no reports and in no row.
+    `sent` is what the platform reported as sent in these days, None if it reported nothing. `opt_outs` is how many
+    opt-outs came; they are not reports and not in any row.
     """
 
     since: datetime
@@ -118,22 +118,22 @@ class Stats:
 
 
 class Figures(Capability):
-    """How many: reports by time and by what they are told apart by, addresses, mail that was sent, what stands now."""
+    """Counts reports by time and by group, addresses, sent mail, and what the ledger holds now."""
 
     def stock(self) -> Stock:
-        """How much of what stands here just now: cheap however large the ledger is."""
+        """Returns how much of everything there is right now. Cheap however large the ledger is."""
         return stock.stock(self._engine)
 
     def queues(self) -> dict[str, Queue]:
-        """What each target is still to be told."""
+        """Returns what is still to be sent to each target."""
         return stock.queues(self._engine)
 
     def stats(
         self, since: datetime, until: datetime, by: Sequence[GroupBy], stream: str | None = None
     ) -> Stats:
-        """The days that `since` and `until` lie in are counted whole. The largest number first, days in their order.
+        """Counts reports by group. The days of `since` and `until` count whole. Largest number first, days in order.
 
-        Raises ValueError where providers and sendings are to be told apart at once: they are counted apart.
+        Raises ValueError if `by` has both providers and campaigns: they are counted separately.
         """
         chosen = list(dict.fromkeys(by))
         if {GroupBy.PROVIDER, GroupBy.SENDING} <= set(chosen):
@@ -152,11 +152,11 @@ class Figures(Capability):
         return Stats(span.since, span.until, sum(counts.values()), sent or None, rows, opt_outs)
 
     def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
-        """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
+        """Returns how many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
         return sent_by_day(self._engine, since, until, stream)
 
     def slots(self, span: Span, length: timedelta, of: Of, *parts: GroupBy) -> dict[tuple[datetime, Values], int]:
-        """Bounces by slot (its beginning) and by the values of `parts`. The span begins and ends with slots."""
+        """Counts bounces by the start of the slot and by the values of `parts`. The span begins and ends with slots."""
         with reading(self._engine) as connection:
             scope = _scope(length, of, parts)
             if scope is None:
@@ -169,7 +169,7 @@ class Figures(Capability):
             }
 
     def totals(self, span: Span, of: Of, *parts: GroupBy) -> Counter[Values]:
-        """Bounces by the values of `parts`; under () all of them where there are none. Any span, to the second."""
+        """Counts bounces by the values of `parts`; without parts, all of them under (). Any span, to the second."""
         found: Counter[Values] = Counter()
         with reading(self._engine) as connection:
             for length, piece in _pieces(span):
@@ -177,7 +177,8 @@ class Figures(Capability):
         return found
 
     def top(self, span: Span, length: timedelta, of: Of, part: GroupBy, limit: int) -> tuple[list[str], int]:
-        """The values of `part` with most bounces, and how many there are. The span begins and ends with slots."""
+        """Returns the values of `part` with the most bounces, and how many values there are. The span begins and ends
+        with slots."""
         with reading(self._engine) as connection:
             scope = _scope(length, of, (part,))
             column: ColumnElement[Any]
@@ -187,13 +188,13 @@ class Figures(Capability):
             else:
                 column, number, where = _tally_column(part), func.sum(REPORT_COUNT.c.number), _of_tally(scope, span, of)
             if part is GroupBy.SENDING:
-                where = [*where, column != ""]  # of most mail none is told
+                where = [*where, column != ""]  # most mail has none
             chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
             rows = connection.execute(chosen.order_by(number.desc(), column).limit(limit)).all()
             return [name for name, _ in rows], int(rows[0][1]) if rows else 0
 
     def first_day(self) -> datetime | None:
-        """The beginning of the first day with a bounce."""
+        """Returns the start of the first day with a bounce; None if there is none."""
         with reading(self._engine) as connection:
             slot = connection.scalar(
                 select(func.min(REPORT_COUNT.c.slot)).where(REPORT_COUNT.c.scope == CountScope.DAY.value)
@@ -201,7 +202,7 @@ class Figures(Capability):
         return None if slot is None else start_of(int(slot), DAY)
 
     def last_at(self, of: Of = ALL) -> datetime | None:
-        """When the newest report came, of a provider or a sending where one is given."""
+        """Returns when the newest report came, of a provider or a campaign if one is given; None if there is none."""
         chosen = select(func.max(EVENT.c.at))
         if of.providers:
             chosen = chosen.where(EVENT.c.provider == of.providers[0])
@@ -212,14 +213,14 @@ class Figures(Capability):
         return at
 
     def first_at(self, sending: str) -> datetime | None:
-        """When the first report about a sending came."""
+        """Returns when the first report about a campaign came; None if there is none."""
         chosen = select(func.min(EVENT.c.at)).where(EVENT.c.sending == storable(sending))
         with reading(self._engine) as connection:
             at: datetime | None = connection.scalar(chosen)
         return at
 
     def days_of(self, sendings: Sequence[str], stream: str | None) -> dict[str, tuple[datetime, datetime]]:
-        """The first and the last day (their beginnings) with a bounce of each sending."""
+        """Returns for each campaign the first and the last day with a bounce (the starts of these days)."""
         chosen = select(REPORT_COUNT.c.subject, func.min(REPORT_COUNT.c.slot), func.max(REPORT_COUNT.c.slot)).where(
             REPORT_COUNT.c.scope == CountScope.SENDING.value, REPORT_COUNT.c.subject.in_(list(sendings))
         ).group_by(REPORT_COUNT.c.subject)
@@ -232,7 +233,7 @@ class Figures(Capability):
             }
 
     def newest(self, span: Span, of: Of, limit: int) -> list[BounceEvent]:
-        """The newest reports of one provider or sending."""
+        """Returns the newest reports of one provider or campaign."""
         chosen = select(EVENT).where(*_of_events(span, of)).order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(limit)
         with reading(self._engine) as connection:
             return [event_from_row(row) for row in connection.execute(chosen)]
@@ -242,7 +243,7 @@ class Figures(Capability):
         return Suppressed(*counts[""]) if counts else Suppressed(0, 0)
 
     def suppressed_by_stream(self, span: Span) -> dict[str, int]:
-        """Distinct addresses with a change to "suppressed" within a time."""
+        """Returns for each stream how many distinct addresses changed to "suppressed" in a time."""
         return {stream: addresses for stream, (addresses, _) in self._suppressed(span, None, "stream").items()}
 
     def _suppressed(self, span: Span, stream: str | None, by: str) -> dict[str, tuple[int, int]]:
@@ -254,7 +255,7 @@ class Figures(Capability):
             return {str(name): (int(addresses), int(complaints)) for name, addresses, complaints in found}
 
     def suppressed_of(self, sending: str, stream: str) -> int:
-        """How many addresses that a sending's bounces are about are suppressed now."""
+        """Returns how many addresses with a bounce of this campaign are suppressed now."""
         about = and_(SUPPRESSION.c.recipient_key == EVENT.c.recipient_key, SUPPRESSION.c.stream == EVENT.c.stream)
         chosen = select(func.count(distinct(EVENT.c.recipient_key))).select_from(EVENT).join(SUPPRESSION, about).where(
             EVENT.c.sending == storable(sending), EVENT.c.stream == storable(stream),
@@ -264,13 +265,13 @@ class Figures(Capability):
             return connection.scalar(chosen) or 0
 
     def held(self) -> int:
-        """How many addresses have a suppression that is held back now."""
+        """Returns how many addresses have a held suppression now."""
         chosen = select(func.count(distinct(SUPPRESSION.c.recipient_key))).where(_IS_PENDING)
         with reading(self._engine) as connection:
             return connection.scalar(chosen) or 0
 
     def latest_changes(self, limit: int, stream: str | None = None) -> list[StateChange]:
-        """What was decided last, the newest first; of one stream among the newest changes only."""
+        """Returns the latest decisions, newest first. For one stream, searches only the newest changes."""
         chosen = select(STATE_CHANGE).order_by(STATE_CHANGE.c.number.desc()).limit(limit)
         with reading(self._engine) as connection:
             if stream is not None:
@@ -287,7 +288,7 @@ class Figures(Capability):
             ]
 
     def sent(self, since: date, until: date) -> dict[str, Sent]:
-        """By stream, `since` <= day < `until`; streams of which nothing is known are left out."""
+        """Returns the sent mail by stream, `since` <= day < `until`. Leaves out streams without any counts."""
         inside = func.sum(case((SENT_COUNT.c.day >= since, LARGER), else_=literal(0)))
         chosen = select(SENT_COUNT.c.stream, func.min(SENT_COUNT.c.day), inside).where(
             SENT_COUNT.c.day >= since - _SENT_BEFORE, SENT_COUNT.c.day < until
@@ -298,7 +299,7 @@ class Figures(Capability):
             }
 
     def sent_of(self, sendings: Sequence[str], stream: str) -> dict[str, int]:
-        """How many mails of some sendings were sent, ever; those of which nothing is known are left out."""
+        """Returns how many mails of these campaigns were ever sent. Leaves out campaigns without any counts."""
         chosen = select(SENT_COUNT.c.sending, func.sum(LARGER)).where(
             _HAS_SENDING, SENT_COUNT.c.sending.in_([storable(each) for each in sendings]),
             SENT_COUNT.c.stream == storable(stream),
@@ -324,7 +325,8 @@ def _suppressed(by: str, stream: str | None, *, on_sqlite: bool) -> TextClause:
 
 
 def _pieces(span: Span) -> Iterator[tuple[timedelta | None, Span]]:
-    """Whole days, whole hours of the days that are cut, and what is left, each with the length of its slots."""
+    """Splits a span into whole days, whole hours of partial days, and the rest, each with the length of its slots
+    (None = the rest)."""
     if span.since >= span.until:
         return
     for length in (DAY, HOUR):
@@ -357,7 +359,7 @@ def _totals(
 
 
 def _keeps_hours(connection: Connection, span: Span) -> bool:
-    """Counts by hour are dropped after some weeks."""
+    """Checks whether hourly counts of the span are still there: they are dropped after some weeks."""
     first = connection.scalar(
         select(func.min(REPORT_COUNT.c.slot)).where(REPORT_COUNT.c.scope == CountScope.HOUR.value)
     )
@@ -365,7 +367,7 @@ def _keeps_hours(connection: Connection, span: Span) -> bool:
 
 
 def _scope(length: timedelta | None, of: Of, parts: Sequence[GroupBy]) -> CountScope | None:
-    """Where such counts are kept; None where they are not, and are counted in the events."""
+    """Returns the scope that keeps such counts; None if none does, and events must be counted."""
     by_sending = of.sendings is not None or GroupBy.SENDING in parts
     by_provider = of.providers is not None or GroupBy.PROVIDER in parts
     if by_sending and by_provider:

@@ -1,4 +1,4 @@
-"""What a reader asks for. A field that is None asks for nothing."""
+"""Filters of lists. A field that is None does not filter."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 
 
 class GroupBy(StrEnum):
-    """What counts are told apart by."""
+    """What counts are grouped by."""
 
     DAY = "day"
     TYPE = "type"
@@ -28,7 +28,7 @@ class EventPlace:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionPlace:
-    """`key` is what recipients are compared by."""
+    """A place in the list of suppressions. Recipients are compared by `key`."""
 
     key: str
     stream: str
@@ -36,7 +36,7 @@ class SuppressionPlace:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """`since` <= at < `until`. In the order of time, the oldest first unless `newest_first`; those behind `after`."""
+    """A filter of events, `since` <= at < `until`. Oldest first unless `newest_first`; only those after `after`."""
 
     recipient: str | None = None
     stream: str | None = None
@@ -52,9 +52,10 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFilter:
-    """`reason` is a Reason's value or "complaint". What reaches all streams is in `stream` too.
+    """A filter of suppressions. `reason` is a Reason's value or "complaint". `stream` includes suppressions in force in
+    all streams.
 
-    By address, those behind `after`.
+    Ordered by address; only those after `after`.
     """
 
     recipient: str | None = None
@@ -67,9 +68,10 @@ class SuppressionFilter:
 
 @dataclass(frozen=True, slots=True)
 class OutboxFilter:
-    """In the order of writing, those behind the one whose id is `after`. `since` <= when it happened.
+    """A filter of items, in the order of writing: only those after the item with the id `after`. `since` <= when the
+    item was written.
 
-    `retried_at` (aware): just what a retry at that time would make due.
+    `retried_at` (aware): only what a retry at that time would make due.
     """
 
     state: OutboxState | None = None

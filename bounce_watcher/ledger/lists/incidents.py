@@ -1,4 +1,4 @@
-"""Incidents as a person looks at them: alerts by many filters, whom one holds, how its reports came."""
+"""Incidents for people: alerts by many filters, the recipients that one holds, and how its reports came over time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,8 @@ _HELD = (
 
 @dataclass(frozen=True, slots=True)
 class HeldRecipient:
-    """One whose suppression an alert holds back. `told_at`: it was suppressed then, before the alarm; None if not."""
+    """A recipient whose suppression an alert holds. `told_at` is when it was suppressed before the alarm; None if not.
+    """
 
     recipient: str
     stream: str
@@ -54,7 +55,8 @@ class HeldRecipient:
 
 @dataclass(frozen=True, slots=True)
 class HeldNumbers:
-    """How many are held, and how many of them were suppressed before the alarm; `more`: counting was given up."""
+    """How many recipients are held, and how many of them were suppressed before the alarm. `more` means that there are
+    more than were counted."""
 
     held: int
     told: int
@@ -62,25 +64,25 @@ class HeldNumbers:
 
 
 class Incidents:
-    """Reads only. What takes long raises TookTooLong."""
+    """Lists of incidents. Only reads. What takes too long raises TookTooLong."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def open(self, wanted: Query) -> list[Alert]:
-        """Those under way, the newest first."""
+        """Returns the current incidents, newest first."""
         chosen = _ALERTS.where(~ALERT.c.cleared, *_conditions(wanted)).order_by(ALERT.c.since.desc(), ALERT.c.id)
         with reading(self._engine) as connection:
             return [alert_from_row(row) for row in connection.execute(chosen)]
 
     def over(self, wanted: Query, place: PagePosition) -> Page[Alert]:
-        """Some of those that are over, the newest first."""
+        """Returns a page of the incidents that are over, newest first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted).page(connection, limit, place)
         return Page(tuple(map(alert_from_row, found.rows)), found.older, found.newer, found.looked_back_to)
 
     def all(self, wanted: Query) -> Iterator[Alert]:
-        """Any number: those under way, then the others."""
+        """Yields all incidents: the current ones, then the others."""
         states = wanted.choices.get(FilterField.STATE, Choice())
         if is_asked_for("open", states):
             yield from self.open(wanted)
@@ -88,7 +90,7 @@ class Incidents:
             yield from map(alert_from_row, _walk(wanted).all(self._engine))
 
     def outages(self, since: datetime, until: datetime, provider: str | None = None) -> list[Alert]:
-        """Those that touch a stretch of time, the oldest first; of one provider where it is named."""
+        """Returns the outages that overlap a time, oldest first; only those of `provider` if given."""
         chosen = _ALERTS.where(
             ALERT.c.since < until, ALERT.c.ends_at > since, ALERT.c.kind == AlertKind.OUTAGE.value,
             *(_of_providers(Choice((provider,))) if provider else ()),
@@ -97,7 +99,8 @@ class Incidents:
             return [alert_from_row(row) for row in connection.execute(chosen.order_by(*_ORDER))]
 
     def held(self, alert: str, place: PagePosition) -> Page[HeldRecipient]:
-        """Some of those whom it holds, by address. A page leads on only: `newer` is never set."""
+        """Returns a page of the recipients that an alert holds, by address. Pages only go forward: `newer` is never
+        set."""
         chosen = _HELD.where(HELD.c.alert == storable(alert), *_behind(place.key)).order_by(*_HELD_ORDER)
         with looking(self._engine) as (connection, _):
             rows = connection.execute(chosen.limit(place.rows + 1)).all()
@@ -106,7 +109,7 @@ class Incidents:
         return Page(tuple(map(_held, shown)), older)
 
     def all_held(self, alert: str) -> Iterator[HeldRecipient]:
-        """Any number, by address."""
+        """Yields all recipients that an alert holds, by address."""
         place: PagePosition | None = PagePosition(rows=500)
         while place is not None:
             page = self.held(alert, place)
@@ -120,7 +123,8 @@ class Incidents:
         return HeldNumbers(min(held, MOST_COUNTED), told, held > MOST_COUNTED)
 
     def course(self, alert: Alert, since: datetime, until: datetime, step: timedelta) -> dict[datetime, int]:
-        """How many of an alert's reports came in each `step` of time that had any; {} where they are not counted."""
+        """Returns how many of an alert's reports came in each `step` of time that had any; {} if they are not counted.
+        """
         if alert.kind not in alerts.COUNTED_KINDS:
             return {}
         key = alerts.series_of(alert.kind, alert.subject)

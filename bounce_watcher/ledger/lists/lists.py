@@ -1,6 +1,6 @@
-"""The ledger as lists, for commands that only read.
+"""Lists of what the ledger holds: everything that a read-only command needs.
 
-This module imports little, because short commands wait for their imports.
+It is a separate module with few imports, because a short command waits for what it imports.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ F = TypeVar("F", EventFilter, SuppressionFilter, OutboxFilter, Query)
 
 
 def as_known(engine: Engine, wanted: F) -> F:
-    """Returns `wanted` with the name under which its recipient is stored: the hash if it was forgotten."""
+    """Returns the filter with the name under which its recipient is filed: the hash if the recipient is forgotten."""
     if wanted.recipient is None:
         return wanted
     from bounce_watcher.ledger.naming import forget
@@ -44,43 +44,44 @@ class Lists(Capability):
         return reads.alerts(self._engine, under_way=under_way)
 
     def alert(self, name: str) -> Alert | None:
-        """Returns the alert of that id."""
+        """Returns the alert with that id; None if there is none."""
         return reads.alert(self._engine, name)
 
     def protection(self, name: str) -> Protection | None:
-        """Returns the protection of an address, or of its domain; or of a domain if the name begins with "@"."""
+        """Returns the protection of an address, its own before its domain's; or of a domain if the name begins with
+        "@". None if there is none."""
         return protection.find(self._engine, name)
 
     def protections(self, limit: int | None = None) -> list[Protection]:
-        """Returns all protections made by hand, by name."""
+        """Returns all protections, by name."""
         return protection.everything(self._engine, limit)
 
     def known_as(self, address: str) -> str:
-        """Returns the name under which an address is stored: the hash if it was forgotten, else itself."""
+        """Returns the name under which an address is filed: the hash if it is forgotten, else the address itself."""
         from bounce_watcher.ledger.naming import forget
 
         return forget.known_as(self._engine, address)
 
     def pseudonyms(self) -> Callable[[str], str]:
-        """Returns a function that maps addresses to the pseudonyms used in exports; see `pseudonym`."""
+        """Returns a function that gives an address its pseudonym for use outside; see `pseudonym`."""
         from bounce_watcher.ledger.naming import pseudonym
 
         return pseudonym.pseudonyms(self._engine)
 
     def events(self, wanted: EventFilter = _ALL_EVENTS) -> Iterator[BounceEvent]:
-        """Yields events by time. They are read in pages, so events recorded meanwhile may be among them."""
+        """Yields events by time. Reads them in pages, so events recorded meanwhile may be among them."""
         return reads.events(self._engine, as_known(self._engine, wanted))
 
     def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
-        """Yields suppressions in force and held ones, by address."""
+        """Yields suppressions in force and pending, by address."""
         return reads.suppressions(self._engine, as_known(self._engine, wanted))
 
     def some_events(self, wanted: EventFilter) -> reads.Portion[BounceEvent, EventPlace]:
-        """Returns as many events as are found at once, and where to go on. Raises TookTooLong."""
+        """Returns the events found in one search, and where to continue. Raises TookTooLong."""
         return reads.some_events(self._engine, as_known(self._engine, wanted))
 
     def some_suppressions(self, wanted: SuppressionFilter) -> reads.Portion[Suppression, SuppressionPlace]:
-        """Returns as many suppressions as are found at once, and where to go on. Raises TookTooLong."""
+        """Returns the suppressions found in one search, and where to continue. Raises TookTooLong."""
         return reads.some_suppressions(self._engine, as_known(self._engine, wanted))
 
     def recipients(self, address: str) -> list[RecipientRecord]:
@@ -88,17 +89,17 @@ class Lists(Capability):
         return reads.recipients(self._engine, self.known_as(address))
 
     def outbox(self, wanted: OutboxFilter = _WHOLE_OUTBOX) -> Iterator[OutboxItem]:
-        """Yields outbox items in the order they were written."""
+        """Yields outbox items in the order of writing."""
         return reads.outbox(self._engine, as_known(self._engine, wanted))
 
     def message(self, digest: str) -> bytes | None:
-        """Returns the raw message, None if there is none or it is no longer stored."""
+        """Returns the raw message; None if there is none or it is no longer kept."""
         return reads.message(self._engine, digest)
 
     def to_do(self) -> reads.ToDo:
-        """Counts what a person should look at."""
+        """Returns how much work waits for a person."""
         return reads.to_do(self._engine)
 
     def disabled_endpoints(self) -> dict[str, str]:
-        """Returns the disabled targets, each with the answer that disabled it."""
+        """Returns the names of disabled targets, each with the answer that disabled it."""
         return reads.disabled_endpoints(self._engine)

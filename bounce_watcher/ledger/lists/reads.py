@@ -1,6 +1,7 @@
-"""Lists out of the ledger, down an index: whole, of any length at bounded memory; or a part at a time, from a place on.
+"""Reads lists from the ledger down an index: whole lists of any length in bounded memory, or a part from a place on.
 
-What no index finds is looked for as long as a caller likes to wait: a part may be short, and tells where to go on.
+What no index finds is searched for only as long as a caller is willing to wait: a part may be short, and says where to
+continue.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,7 +50,8 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Portion(Generic[V, P]):
-    """`rows` may be fewer than were asked for, even none. `following` is where to go on: None at the end alone."""
+    """A part of a list. `rows` may be fewer than asked for, even none. `following` is where to continue; only at the
+    end it is None."""
 
     rows: tuple[V, ...]
     following: P | None
@@ -57,7 +59,7 @@ class Portion(Generic[V, P]):
 
 @dataclass(frozen=True, slots=True)
 class _List(Generic[V]):
-    """A list of values: the walk by which its rows, or their keys, are found, and what these stand for."""
+    """A list of values: the walk that finds its rows (or their keys), and the function that turns them into values."""
 
     walk: Walk
     values: Callable[[Connection, Sequence[Any]], Iterable[V]]
@@ -70,7 +72,7 @@ class _List(Generic[V]):
         return PagePosition(self.after, not self.newest_first)
 
     def whole(self, engine: Engine) -> Iterator[V]:
-        """Any number, up to the limit: read page by page, each its own short transaction."""
+        """Yields all values up to the limit. Reads page by page, each in its own short transaction."""
         return islice(self._whole(engine), self.limit)
 
     def _whole(self, engine: Engine) -> Iterator[V]:
@@ -81,7 +83,8 @@ class _List(Generic[V]):
             yield from values
 
     def part(self, engine: Engine) -> tuple[tuple[V, ...], Key | None]:
-        """As many as are found at once, and the key to go on from. Raises TookTooLong."""
+        """Returns the values found in one search, and the key to continue from (None at the end). Raises TookTooLong.
+        """
         with looking(engine) as (connection, limit):
             rows, following = self.walk.onward(connection, limit, replace(self._place, rows=self.limit or ROWS))
             return tuple(self.values(connection, rows)), following
@@ -98,13 +101,14 @@ def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
 
 
 def some_events(engine: Engine, wanted: EventFilter) -> Portion[BounceEvent, EventPlace]:
-    """Raises TookTooLong."""
+    """Returns the events found in one search, and where to continue. Raises TookTooLong."""
     rows, following = _events(wanted).part(engine)
     return Portion(rows, EventPlace(*following) if following else None)
 
 
 def _events(wanted: EventFilter) -> _List[BounceEvent]:
-    """Down the index of the recipient or the reason, else of time, which tells streams without the rows."""
+    """Returns the list of events, down the index of the recipient or the reason, else of time. The index by time also
+    holds the streams, so rows need not be read for them."""
     through: list[Condition] = []
     also = {EVENT.c.stream: wanted.stream, EVENT.c.kind: wanted.kind, EVENT.c.bounce_type: wanted.bounce_type}
     if wanted.recipient is not None:
@@ -122,7 +126,7 @@ def _events(wanted: EventFilter) -> _List[BounceEvent]:
 
 
 def events_of(connection: Connection, keys: Sequence[Any]) -> Iterator[BounceEvent]:
-    """In the order of their keys: what the index tells was looked for without their rows."""
+    """Returns events in the order of `keys`. The search by the index found only the keys, not the rows."""
     found = connection.execute(_NAMED, {"keys": [name for _, name in keys]}).all() if keys else []
     by_name = {row.id: row for row in found}
     return (event_from_row(by_name[name]) for _, name in keys if name in by_name)
@@ -141,7 +145,7 @@ def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppress
 
 
 def some_suppressions(engine: Engine, wanted: SuppressionFilter) -> Portion[Suppression, SuppressionPlace]:
-    """Raises TookTooLong."""
+    """Returns the suppressions found in one search, and where to continue. Raises TookTooLong."""
     rows, following = _suppressions(wanted).part(engine)
     return Portion(rows, SuppressionPlace(*following) if following else None)
 
@@ -149,7 +153,7 @@ def some_suppressions(engine: Engine, wanted: SuppressionFilter) -> Portion[Supp
 def _suppressions(wanted: SuppressionFilter) -> _List[Suppression]:
     through = () if wanted.recipient is None else (SUPPRESSION.c.recipient_key == recipient_key(wanted.recipient),)
     also = [*_rarely({SUPPRESSION.c.state: wanted.state, SUPPRESSION.c.reason: wanted.reason})]
-    if wanted.stream is not None:  # what reaches all streams reaches this one too
+    if wanted.stream is not None:  # a suppression in all streams is in force in this one too
         also.append(or_(SUPPRESSION.c.stream == storable(wanted.stream), SUPPRESSION.c.scope == Scope.GLOBAL))
     walk = Walk(_SUPPRESSIONS, _SUPPRESSION_ORDER, through, tuple(also))
     after = (storable(wanted.after.key), storable(wanted.after.stream)) if wanted.after else None
@@ -180,20 +184,20 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
     return _List(walk, _each(item_from_row), wanted.limit).whole(engine)
 
 
-# ── alerts, and single things ───────────────────────────────────────────────────────────────────────────────────────
+# ── alerts, and single entries ──────────────────────────────────────────────────────────────────────────────────────
 
 _ALERT_ORDER = (ALERT.c.since, ALERT.c.id)
 _ALERTS = select(*_ALERT_ORDER, *(each for each in ALERT.columns if each not in set(_ALERT_ORDER)))
 
 
 def alerts(engine: Engine, *, under_way: bool) -> Iterator[Alert]:
-    """The newest first; with `under_way` only those that are not cleared."""
+    """Yields alerts, newest first; with `under_way` only those that are not cleared."""
     walk = Walk(_ALERTS, _ALERT_ORDER, (~ALERT.c.cleared,) if under_way else ())
     return _List(walk, _each(alert_from_row), None, newest_first=True).whole(engine)
 
 
 def recipients(engine: Engine, address: str) -> list[RecipientRecord]:
-    """The records of an address in all streams, by stream."""
+    """Returns the records of an address in all streams, by stream."""
     key = recipient_key(address)
     with reading(engine) as connection:
         chosen = select(*RECORD_COLUMNS).where(RECIPIENT.c.recipient_key == key).order_by(RECIPIENT.c.stream)
@@ -205,26 +209,27 @@ def recipients(engine: Engine, address: str) -> list[RecipientRecord]:
 
 
 def message(engine: Engine, digest: str) -> bytes | None:
-    """The raw message, None where there is none or it is kept no longer."""
+    """Returns the raw message; None if there is none or it is no longer kept."""
     with reading(engine) as connection:
         packed = connection.scalar(select(MESSAGE.c.packed).where(MESSAGE.c.digest == digest))
     return unpack(packed) if packed is not None else None
 
 
 def alert(engine: Engine, name: str) -> Alert | None:
-    """The alert of that id."""
+    """Returns the alert with that id; None if there is none."""
     with reading(engine) as connection:
         row = connection.execute(select(ALERT).where(ALERT.c.id == storable(name))).first()
     return alert_from_row(row) if row else None
 
 
 MOST_TOLD = 1000
-"""What is more than that is told as that many: nobody needs it exact, and counting costs."""
+"""The highest number shown. Nobody needs a larger number exactly, and counting costs time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToDo:
-    """Alerts under way, deliveries that gave up, and groups of what was not recognised, `MOST_TOLD` of them at most."""
+    """How many current alerts, dead letters, and groups of unrecognised mail there are. Dead letters and groups are
+    counted up to `MOST_TOLD`."""
 
     alerts: int
     dead: int
@@ -252,7 +257,7 @@ def disabled_endpoints(engine: Engine) -> dict[str, str]:
 
 
 def _each(value: Callable[[Any], V]) -> Callable[[Connection, Sequence[Any]], Iterable[V]]:
-    """Of rows that were found whole."""
+    """Applies `value` to each row, for walks that find whole rows."""
     return lambda _, rows: map(value, rows)
 
 
@@ -261,5 +266,6 @@ def _equal(values: Mapping[Column[Any], str | None]) -> Iterator[Condition]:
 
 
 def _rarely(values: Mapping[Column[Any], str | None]) -> Iterator[Condition]:
-    """Looked at row by row: no index of theirs leads away from the order."""
+    """Yields conditions that are checked row by row. They are written so that no index draws the database away from the
+    order."""
     return (among(column, Choice((value,))) for column, value in values.items() if value is not None)

@@ -1,4 +1,4 @@
-"""How much of what stands in the ledger just now. Asked for often: each statement reads an index or a few rows."""
+"""How much of everything the ledger holds right now. Asked for often: each statement reads an index or a few rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from bounce_watcher.ledger.review import optouts
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 
 _IS_PENDING = SUPPRESSION.c.state == literal_column("'pending'")
-"""Written out as the partial index is: SQLite finds it by no other words."""
+"""Written exactly like the partial index: otherwise SQLite does not use it."""
 
 _BY_TARGET = """SELECT target, count(*) AS number, min(number) AS first
 FROM outbox {through}
@@ -30,7 +30,7 @@ _ENDPOINTS = select(
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What one target is still to be told. `oldest_at`: when the oldest due notice was written (aware)."""
+    """What is still to be sent to one target. `oldest_at` is when the oldest due item was written (aware)."""
 
     due: int = 0
     oldest_at: datetime | None = None
@@ -41,9 +41,9 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """`suppressions` in force and pending, `alerts` under way, `queues` by target, `opt_outs` that wait.
+    """Current numbers: `suppressions` in force and pending, current `alerts`, `queues` by target, waiting `opt_outs`.
 
-    `raw_bytes` is how much raw mail is kept, in bytes as it is stored.
+    `raw_bytes` is how much raw mail is kept, in bytes as stored.
     """
 
     suppressions: Mapping[State, int]
@@ -54,7 +54,7 @@ class Stock:
 
 
 def stock(engine: Engine) -> Stock:
-    """Raises TemporaryFailure or PermanentFailure."""
+    """Returns the current numbers. Raises TemporaryFailure or PermanentFailure."""
     with reading(engine) as connection:
         return Stock(
             _suppressions(connection), _alerts(connection), _queues(connection), optouts.waiting(connection),
@@ -63,7 +63,7 @@ def stock(engine: Engine) -> Stock:
 
 
 def queues(engine: Engine) -> dict[str, Queue]:
-    """By target. Raises TemporaryFailure or PermanentFailure."""
+    """Returns what is still to be sent, by target. Raises TemporaryFailure or PermanentFailure."""
     with reading(engine) as connection:
         return _queues(connection)
 
@@ -80,7 +80,8 @@ def _alerts(connection: Connection) -> dict[AlertKind, int]:
 
 
 def _queues(connection: Connection) -> dict[str, Queue]:
-    """The oldest is the first that was written: those tried in vain have a later `next_attempt_at`."""
+    """Returns the queues by target. The oldest item is the one written first, as failed tries raise `next_attempt_at`.
+    """
     due, dead = _by_target(connection, OutboxState.DUE), _by_target(connection, OutboxState.DEAD)
     first = [row.first for row in due.values()]
     written = {row.number: row.created_at for row in connection.execute(_WRITTEN, {"keys": first})}
@@ -99,14 +100,15 @@ def _queues(connection: Connection) -> dict[str, Queue]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """How many rows of one state a target has, and the number of the first that was written."""
+    """How many rows of one state a target has, and the number of the row written first."""
 
     rows: int
     first: int
 
 
 def _by_target(connection: Connection, state: OutboxState) -> dict[str, _Rows]:
-    """SQLite would go by `outbox_by_state` and read each row for its target, if it were left to choose."""
+    """Counts the rows of a state by target. Left to choose, SQLite would use `outbox_by_state` and read each row for
+    its target."""
     through = f"INDEXED BY outbox_{state}" if is_sqlite(connection) else ""
     found = connection.execute(text(_BY_TARGET.format(through=through, state=state.value)))
     return {row.target: _Rows(row.number, row.first) for row in found}

@@ -1,1 +1,1 @@
-"""The names an address goes by: its own, the hash of one who was forgotten, one for links, a pseudonym."""
+"""The names of an address: its own, the hash once it is forgotten, one for links, and a pseudonym."""

@@ -1,8 +1,8 @@
-"""Who was forgotten: known by a keyed hash alone, which takes the place of the address in whatever comes later.
+"""Forgotten addresses: known only by a keyed hash, which replaces the address in whatever comes later.
 
-The hash is HMAC-SHA256, under a key that the ledger makes for itself, of the address as it is compared. So what is
-asked or reported of the address later finds where it stands, and nothing new is stored under it: of a later report on
-it the verdict alone, of all other texts that name it the text without it. `privacy.erasure` erases what is there.
+The hash is HMAC-SHA256 of the address as it is compared, under a key that the ledger generates for itself. So later
+queries and reports about the address still find its record, but nothing new about it is stored: of a later report only
+the verdict, of other texts that name the address only the text without it. `privacy.erasure` erases what exists.
 """
 
 import hashlib
@@ -37,24 +37,31 @@ ERASED_EVENT: Mapping[str, Any] = {
     "final_recipient": None, "diagnostic": None, "quote": None, "sent_message_id": None, "sending": None,
     "formerly": None, "source": None,
 }
-"""What goes of an event of somebody forgotten. What a verdict rests on stays: a report in doubt must not count."""
+"""What is removed from an event of a forgotten recipient. What the verdict rests on stays: a report in doubt must not
+count."""
 
 
 # ── by the hash ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+def is_forgotten(name: str | None) -> bool:
+    """Checks whether a recipient's name is the hash of a forgotten address."""
+    return name is not None and name.startswith(FORGOTTEN)
+
+
 def known_as(engine: Engine, address: str) -> str:
-    """The name under which the ledger files an address: the hash where it was forgotten, else itself."""
+    """Returns the name under which the ledger files an address: the hash if it is forgotten, else the address itself.
+    """
     with reading(engine) as connection:
         return names(connection, [address]).get(address, address)
 
 
 def forgotten_name(engine: Engine, address: str) -> str:
-    """The hash that stands for an address once it is forgotten, whether anything is stored on it or not."""
+    """Returns the hash that replaces an address once it is forgotten, whether anything is stored about it or not."""
     return write(engine, lambda connection: name_of(connection, address))
 
 
 def name_of(connection: Connection, address: str) -> str:
-    """The same in the caller's transaction, which makes the key where there is none yet."""
+    """Does the same in the caller's transaction. Creates the key if there is none yet."""
     made = insert_into(connection, KEYRING).values(name=_KEY_NAME, key=secrets.token_bytes(_KEY_BYTES))
     connection.execute(made.on_conflict_do_nothing())
     key = connection.scalar(_KEY)
@@ -63,7 +70,7 @@ def name_of(connection: Connection, address: str) -> str:
 
 
 def names(connection: Connection, addresses: Iterable[str]) -> dict[str, str]:
-    """Those of `addresses` that were forgotten, with the hashes in their place."""
+    """Maps each forgotten one of `addresses` to its hash."""
     key = connection.scalar(_KEY)
     if key is None:
         return {}
@@ -75,19 +82,19 @@ def names(connection: Connection, addresses: Iterable[str]) -> dict[str, str]:
 
 
 def remember(connection: Connection, name: str) -> None:
-    """That from now on an address is known by its hash alone, and that its erasure is under way."""
+    """Records that from now on an address is known only by its hash, and that its erasure is under way."""
     made = insert_into(connection, ERASURE).values(name=name, done=False)
     connection.execute(made.on_conflict_do_update(index_elements=["name"], set_={"done": False}))
 
 
 def begin_again(connection: Connection, known: Iterable[str]) -> None:
-    """That something new was erased of these, by their hashes, of which the files may still hold a copy."""
+    """Records that something more was erased of these hashes, of which the files may still hold a copy."""
     for part in chunks(sorted(known)):
         connection.execute(update(ERASURE).where(ERASURE.c.name.in_(part)).values(done=False))
 
 
 def spellings(address: str) -> list[str]:
-    """The keys under which one mailbox may be filed: RFC 5321 section 4.1.2 lets quotes be that need not be."""
+    """Returns the keys under which one mailbox may be filed: RFC 5321 section 4.1.2 allows needless quotes."""
     key = recipient_key(address)
     local, at, domain = key.rpartition("@")
     bare = bare_local(local)
@@ -103,12 +110,12 @@ def _hash(key: bytes, address: str) -> str:
 # ── what comes later ────────────────────────────────────────────────────────────────────────────────────────────────
 
 def telling(announce: Announce, address: str) -> Announce:
-    """`announce` under the address that somebody has just named again, not under its hash."""
+    """Returns an `announce` that uses the address, which a person has just named again, instead of its hash."""
     return lambda occurrence: announce(replace(occurrence, recipient=address))
 
 
 def unnamed(connection: Connection, text: str) -> str:
-    """`text` without the addresses of those who were forgotten."""
+    """Returns `text` without forgotten addresses."""
     if connection.scalar(_ANY) is None:
         return text
     for address in names(connection, named_in(text)):
@@ -117,7 +124,7 @@ def unnamed(connection: Connection, text: str) -> str:
 
 
 def kept(engine: Engine, text: str) -> str:
-    """What somebody typed, as it may be kept."""
+    """Returns a text that a person typed, without forgotten addresses, so that it may be stored."""
     with reading(engine) as connection:
         return unnamed(connection, text)
 
@@ -125,8 +132,8 @@ def kept(engine: Engine, text: str) -> str:
 def unnamed_suppressions(
     connection: Connection, wanted: Sequence[Suppression], announce: Announce
 ) -> tuple[Sequence[Suppression], Announce]:
-    """As they may be stored: under the hash where the recipient was forgotten; and who tells of those by the address.
-    """
+    """Returns suppressions as they may be stored, under the hash if the recipient is forgotten, and an `announce` that
+    uses the address for those."""
     if connection.scalar(_ANY) is None:
         return wanted, announce
     known = names(connection, {each.recipient for each in wanted})
@@ -146,7 +153,8 @@ def unnamed_suppressions(
 
 
 def unnamed_mails(connection: Connection, mails: Sequence[SentMail]) -> Sequence[SentMail | None]:
-    """Mail that was sent, under the hash where its recipient was forgotten; None where its Message-ID names one."""
+    """Returns sent mails, under the hash if the recipient is forgotten; None for a mail whose Message-ID contains a
+    forgotten address."""
     if connection.scalar(_ANY) is None:
         return mails
     named = [{mail.recipient, *named_in(mail.message_id)} for mail in mails]
@@ -164,7 +172,8 @@ def unnamed_deliveries(connection: Connection, deliveries: Sequence[Delivery]) -
 
 
 def without_forgotten(connection: Connection, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
-    """`page` as it may be stored: of who was forgotten there is a hash, and no words, in reports on others neither."""
+    """Returns `page` as it may be stored: a forgotten recipient appears as a hash and without text, also in reports on
+    others."""
     if connection.scalar(_ANY) is None:
         return page
     named = {message.digest: _named_by(message) for message in page}
@@ -174,7 +183,7 @@ def without_forgotten(connection: Connection, page: Sequence[MessageRecord]) -> 
 
 
 def _named_by(message: MessageRecord) -> set[str]:
-    """Every address that a message may name: its recipients, and what its texts and its raw content say."""
+    """Returns every address that a message may name: its recipients, and those in its texts and raw content."""
     found = {event.recipient for event in message.events} | _asking(message)
     texts = {getattr(event, name) for event in message.events for name in (*_TEXTS, "final_recipient")}
     texts.update((message.source, message.unread and message.unread.wording))
@@ -227,12 +236,12 @@ def _hidden(event: BounceEvent, known: Mapping[str, str], mentions: Sequence[Men
 
 
 def _asking(message: MessageRecord) -> Set[str]:
-    """All that the opt-outs of a message name."""
+    """Returns all addresses that the opt-outs of a message name."""
     return {name for each in message.opt_outs for name in (each.sender, each.recipient) if name}
 
 
 def _unnamed_opt_out(asked: OptOut, forgotten: Mapping[str, str]) -> OptOut:
-    """`asked` with the hashes of those who were forgotten in place of their addresses."""
+    """Returns `asked` with forgotten addresses replaced by their hashes."""
     if forgotten.keys().isdisjoint({asked.sender, asked.recipient}):
         return asked
     sender, recipient = (name and forgotten.get(name, name) for name in (asked.sender, asked.recipient))

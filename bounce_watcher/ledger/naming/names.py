@@ -1,7 +1,7 @@
-"""Names that may stand where an address may not: in links, and in the logs of whatever passes them on.
+"""Names for places where an address may not appear: links, and the logs of whatever passes them on.
 
-The address is encrypted, always to the same name (AES-SIV, RFC 5297), under a key that the ledger makes for itself: so
-no table of names is kept, and an address that was never seen has one too.
+A name is the encrypted address, always the same one (AES-SIV, RFC 5297), under a key that the ledger generates for
+itself. So there is no table of names, and an address that was never seen has a name too.
 """
 
 import secrets
@@ -22,7 +22,7 @@ _LONGEST = 1000
 
 
 class Names:
-    """Address to name and back, by the key of one ledger."""
+    """Converts addresses to names and back, with the key of one ledger."""
 
     def __init__(self, engine: Engine) -> None:
         with reading(engine) as connection:
@@ -30,12 +30,12 @@ class Names:
         self._cipher = AESSIV(bytes(key or write(engine, partial(_made, key=secrets.token_bytes(_BYTES)))))
 
     def name(self, address: str) -> str:
-        """Letters, digits, "-" and "_"."""
+        """Returns the name of an address: letters, digits, "-" and "_"."""
         sealed = self._cipher.encrypt(address.encode("utf-8", "surrogatepass"), None)
         return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def address(self, name: str) -> str | None:
-        """None for what is no name of this ledger's."""
+        """Returns the address of a name; None if this is not a name of this ledger."""
         try:
             sealed = urlsafe_b64decode(name[:_LONGEST] + "=" * (-len(name[:_LONGEST]) % 4))
             return self._cipher.decrypt(sealed, None).decode("utf-8", "surrogatepass")
@@ -44,6 +44,6 @@ class Names:
 
 
 def _made(connection: Connection, key: bytes) -> bytes:
-    """Of two that make it at once the first one's holds."""
+    """Stores the key and returns it. If two processes create one at once, the first one wins."""
     connection.execute(insert_into(connection, KEYRING).values(name=_NAME, key=key).on_conflict_do_nothing())
     return bytes(connection.scalar(_KEY) or key)

@@ -1,7 +1,7 @@
-"""Names in place of addresses, for figures that leave the house: one address has one name, and none leads back.
+"""Pseudonyms for addresses in figures for outsiders: one address has one pseudonym, and none leads back.
 
-HMAC-SHA256 under a key that the ledger makes for itself and that is in no export. The domain stays readable, as figures
-are of providers; who alone has a domain is known by it.
+HMAC-SHA256 under a key that the ledger generates for itself and that is in no export. The domain stays readable, as
+figures are about providers; a person who alone has a domain is recognisable by it.
 """
 
 import hashlib
@@ -27,7 +27,8 @@ _KEY_NAME, _KEY_BYTES, _DIGITS = "pseudonym", 32, 20
 
 
 def pseudonyms(engine: Engine) -> Callable[[str], str]:
-    """Gives a text its name: `h:` and 20 hexadecimal digits, and @domain where the text is an address."""
+    """Returns a function that gives a text its pseudonym: `h:` and 20 hexadecimal digits, and @domain if the text is an
+    address."""
     key = _key(engine)
 
     def named(text: str) -> str:
@@ -44,9 +45,9 @@ _WORDS = ("diagnostic", "quote", "doubt", "last_answer", "because", "grounds")
 
 
 def hidden(row: R, name: Callable[[str], str]) -> R:
-    """A row of a list as it may leave the house: names where it tells of a person, and no words.
+    """Returns a row of a list in the form for outsiders: pseudonyms where it identifies a person, and no free text.
 
-    Words of a report may hold an address, and so may what people write; the id of an event is a hash that holds one.
+    Text of a report may contain an address, and so may what people write. The id of an event is a hash made from one.
     """
     changes: dict[str, object] = {}
     for each in fields(cast(Any, row)):

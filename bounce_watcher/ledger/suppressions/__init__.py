@@ -1,1 +1,1 @@
-"""Suppressions that begin and end without a report: by a person, an import, the clock; and what targets hear."""
+"""Suppressions that begin and end without a report: by a person, an import or the clock; and what targets are sent."""

@@ -1,4 +1,4 @@
-"""Suppressions that come from elsewhere, as they are: from another ledger, or a platform's own list."""
+"""Adopts suppressions from elsewhere unchanged: from another ledger, or a platform's own list."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -17,9 +17,9 @@ from bounce_watcher.policy import transitions
 
 
 def adopt(engine: Engine, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
-    """Enters them in batches, each its own transaction. Returns how many changed something.
+    """Enters suppressions in batches, each in its own transaction. Returns how many changed something.
 
-    One that is over by `now`, or that stands already and goes no further, changes nothing.
+    A suppression that is over by `now`, or that goes no further than an existing one, changes nothing.
     """
     lasting = (each for each in wanted if each.until is None or each.until > now)
     changed = 0
@@ -29,7 +29,7 @@ def adopt(engine: Engine, wanted: Iterable[Suppression], now: datetime, announce
 
 
 def _batch(connection: Connection, wanted: Sequence[Suppression], now: datetime, announce: Announce) -> int:
-    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
+    alerts.lock(connection)  # before the locks on recipients: the end of a hold is counted with its alert
     wanted, announce = unnamed_suppressions(connection, wanted, announce)
     keyed = [(key_of(each.recipient, each.stream), each) for each in wanted]
     books = RecipientBatch(connection, {key: each.recipient for key, each in keyed}, announce, ChangedBy.PERSON)

@@ -1,7 +1,7 @@
-"""Decided by a person on many at once: all that an incident holds back, or all that a list shows.
+"""A person's decision on many recipients at once: all that an incident holds, or all that a list shows.
 
-One decision, carried out batch after batch. What was decided before is not found again, so one that broke off is simply
-begun anew, and twice comes to the same as once.
+One decision is carried out batch by batch. What is already decided is not found again, so a decision that broke off is
+simply started again, and doing it twice has the same result as once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,16 +35,16 @@ from bounce_watcher.policy.rulings import Ruling, SkipReason, ruled, why_not_con
 from bounce_watcher.policy.settings import PolicySettings
 
 _BATCH = 500
-"""Recipients decided on in one transaction, so that nobody waits long for the lock."""
+"""How many recipients one transaction decides on, so that nobody waits long for the lock."""
 
 _NO_STATE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """What becomes of one recipient in a stream: where it stood before, where it stands afterwards, and why.
+    """What happens to one recipient in a stream: its state before (`was`) and after (`state`), and why.
 
-    `left` tells why nothing becomes of it, None where something does.
+    `left` says why the recipient is skipped; None if it is not.
     """
 
     recipient: str
@@ -58,9 +58,10 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """What a person wants, and who hears of it. `included` are those that would be left out otherwise.
+    """What a person wants, and who is notified. `included` are reasons for which recipients are otherwise skipped.
 
-    `subject` is what the log names. `step` is called before each batch: what it raises ends the decision there.
+    `subject` is the subject in the log. `step` is called before each batch: an exception from it ends the decision
+    there.
     """
 
     by: Actor
@@ -74,10 +75,10 @@ class BulkRequest:
 def rule(
     engine: Engine, names: Names, alert: str, ruling: Ruling, wanted: BulkRequest, *, dry_run: bool
 ) -> Iterator[Ruled]:
-    """Releases, or puts in force, all that the alert of that id holds now, whatever else holds it too.
+    """Releases or puts in force everything that the alert with that id holds now, whatever else holds it too.
 
-    What is put in force so is a person's decision: neither the guard nor an undo takes it back. Who is protected is
-    left out of that.
+    A suppression that is put in force this way is a person's decision: neither the guard nor an undo takes it back.
+    Protected recipients are never put in force.
     """
     with reading(engine) as connection:
         chosen = select(HELD.c.stream, HELD.c.recipient_key).where(HELD.c.alert == storable(alert))
@@ -90,9 +91,9 @@ def rule(
 def release_all(
     engine: Engine, names: Names, shown: Query, wanted: BulkRequest, *, dry_run: bool
 ) -> Iterator[Ruled]:
-    """Lifts all suppressions that a list of recipients shows under a filter, those held back too.
+    """Releases all suppressions that a list of recipients shows under a filter, including held ones.
 
-    Who complained, who was suppressed by a person, and who is protected is left out, unless `included`.
+    Skips recipients who complained, whom a person suppressed, or who are protected, unless `included`.
     """
     found = all_recipients(engine, _standing(shown), wanted.by.at)
     keys = sorted(key_of(each.recipient, each.stream) for each in found)
@@ -101,7 +102,7 @@ def release_all(
 
 
 def _standing(shown: Query) -> Query:
-    """Of what a list shows, those against whom something stands."""
+    """Narrows the filter of a list to recipients with a suppression, in force or held."""
     asked = shown.choices.get(FilterField.STATE, Choice())
     states = tuple(
         state for state in (State.SUPPRESSED.value, State.PENDING.value)
@@ -114,7 +115,7 @@ def _in_batches(
     engine: Engine, keys: Sequence[RecipientKey], work: Callable[[Sequence[RecipientKey], Connection], list[Ruled]],
     step: Callable[[], None] | None, row: LogEntry | None,
 ) -> Iterator[Ruled]:
-    """Without a `row` in the log it is a rehearsal."""
+    """Does the work batch by batch. Without a `row` in the log it is a rehearsal."""
     for start in range(0, len(keys), _BATCH):
         if step is not None:
             step()
@@ -154,7 +155,7 @@ def _release_all(batch: Sequence[RecipientKey], connection: Connection, wanted: 
     outcomes: list[Ruled] = []
     for key in batch:
         before = books.records[key]
-        if before.suppression is None:  # somebody was quicker
+        if before.suppression is None:  # somebody else was faster
             continue
         left = why_skipped(before, is_forgotten(before.recipient), wanted.policy, wanted.included)
         if left is None:

@@ -1,4 +1,4 @@
-"""What begins and ends without a bounce: suppressions by a person, an import or the clock."""
+"""Begins and ends suppressions without a bounce: by a person, an import or the clock."""
 
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,11 @@ from bounce_watcher.model.ledger import Announce, ChangedBy, Suppression, Suppre
 from bounce_watcher.policy import transitions
 
 _BATCH = 500
-"""Rows changed in one transaction, so that nobody waits long for the lock."""
+"""How many rows one transaction changes, so that nobody waits long for the lock."""
 
 
 def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
-    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
+    alerts.lock(connection)  # before the locks on recipients: the end of a hold is counted with its alert
     key = key_of(wanted.recipient, wanted.stream)
     by = ChangedBy.PLATFORM if wanted.source is SuppressionSource.PLATFORM else ChangedBy.PERSON
     books = RecipientBatch(connection, {key: wanted.recipient}, announce, by)
@@ -45,7 +45,7 @@ def release(
 
 
 def expire(engine: Engine, now: datetime, announce: Announce) -> int:
-    """Releases in batches, each its own transaction. Returns how many."""
+    """Releases suppressions that have expired by `now`, in batches, each in its own transaction. Returns how many."""
     count = 0
     while released := write(engine, lambda connection: _expire_batch(connection, now, announce)):
         count += released

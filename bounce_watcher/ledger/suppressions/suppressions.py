@@ -1,4 +1,4 @@
-"""Suppressions that start and end without a report: by a person, an import, the clock, or the undo of an incident."""
+"""Suppressions that begin and end without a report: by a person, an import, the clock, or the undo of an incident."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ class Suppressions(Acting):
     def suppress(
         self, recipient: str, stream: str, by: Actor, *, announce: Announce, until: datetime | None = None
     ) -> None:
-        """Suppresses a recipient by hand. Changes nothing if an existing suppression lasts at least as long."""
+        """Suppresses a recipient by hand. Changes nothing if an existing suppression lasts as long."""
         tell = forget.telling(announce, recipient)
 
         def work(connection: Connection) -> None:
@@ -38,7 +38,7 @@ class Suppressions(Acting):
         self._act(Act(by, "suppress", recipient=recipient), work, lambda _: 1)
 
     def release(self, recipient: str, stream: str | None, by: Actor, *, announce: Announce) -> int:
-        """Releases a recipient by hand, in all streams if `stream` is None. Returns the number of streams."""
+        """Releases the suppressions of a recipient by hand, in all streams if `stream` is None. Returns how many."""
         tell = forget.telling(announce, recipient)
 
         def work(connection: Connection) -> int:
@@ -59,14 +59,15 @@ class Suppressions(Acting):
         return standing.expire(self._engine, now, announce)
 
     def protect(self, name: str, by: Actor) -> None:
-        """Protects an address, or a domain ("@" and its name), from all rules. An existing suppression stays.
+        """Protects an address, or the addresses of a domain ("@" and its name), from suppression by rules. Existing
+        suppressions stay.
 
         Replaces an earlier protection of the same name. Raises ValueError for a forgotten address.
         """
         def work(connection: Connection) -> None:
             if self._filed(connection, name) != name:
                 raise ValueError("this address was forgotten: nothing may be stored on it")
-            alerts.lock(connection)  # or a page that is being decided on would not know of it
+            alerts.lock(connection)  # otherwise a page that is being decided on would miss the protection
             actor, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
             protection.put(connection, Protection(name, by.at, actor, note))
 
@@ -81,7 +82,7 @@ class Suppressions(Acting):
     def rule(
         self, alert: str, ruling: Ruling, wanted: rulings.BulkRequest, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
-        """Releases or confirms everything that the alert of that id holds; see `rulings.rule`."""
+        """Carries out a person's decision on everything that the alert with that id holds; see `rulings.rule`."""
         return rulings.rule(self._engine, self._names, alert, ruling, self._bulk(wanted), dry_run=dry_run)
 
     def release_all(
@@ -94,9 +95,9 @@ class Suppressions(Acting):
         self, incident: Incident, decide: Decide, announce: Announce, by: Actor, *, subject: str,
         dry_run: bool = False, step: Callable[[], None] | None = None,
     ) -> Iterator[undo.UndoOutcome]:
-        """Discards an incident's events and releases what rested on them alone; see `undo.undo`.
+        """Strikes out an incident's events for good and releases what rested only on them; see `undo.undo`.
 
-        `subject` is what the log names.
+        `subject` is the subject in the log.
         """
         act = Act(by, "undo", subject)
         return undo.undo(
@@ -104,15 +105,15 @@ class Suppressions(Acting):
         )
 
     def _bulk(self, wanted: rulings.BulkRequest) -> rulings.BulkRequest:
-        """`wanted` with the note as it may be stored with each recipient."""
+        """Returns the request with the note as it may be stored with each recipient."""
         return replace(wanted, by=replace(wanted.by, note=self._kept(wanted.by.note or "")))
 
     def _kept(self, text: str) -> str:
-        """Returns what somebody typed without the addresses of forgotten people."""
+        """Returns a text that a person typed, without forgotten addresses."""
         return forget.kept(self._engine, text)
 
     def _filed(self, connection: Connection, recipient: str) -> str:
-        """Returns the name under which an address is stored: its hash if it was forgotten."""
+        """Returns the name under which an address is filed: the hash if it is forgotten."""
         return forget.names(connection, {recipient}).get(recipient, recipient)
 
 
@@ -121,5 +122,5 @@ def _if_any(changed: int) -> int | None:
 
 
 def _on_name(by: Actor, action: str, name: str) -> Act:
-    """The act on a protected name: an address, or "@" and a domain."""
+    """Returns the act on a protected name: an address, or a domain after an "@"."""
     return Act(by, action, name) if name.startswith("@") else Act(by, action, recipient=name)

@@ -1,4 +1,4 @@
-"""What an incident led to, undone: its events count no more, and what rested on them alone is released."""
+"""Undoes what an incident led to: its events no longer count, and what rested only on them is released."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ from bounce_watcher.policy.replay import Correction, Decide, correct
 _PAGE = 5000
 _PROVEN = [grade.value for grade in Evidence if grade.at_least(PROVEN)]
 _BATCH = 200
-"""Recipients corrected in one transaction, so that nobody waits long for the lock."""
+"""How many recipients one transaction corrects, so that nobody waits long for the lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class UndoOutcome:
-    """What becomes of one recipient: `events` of its reports count no more.
+    """What happens to one recipient. `events` is how many of its events no longer count.
 
-    `was` is where it stood before, `state` where it stands afterwards; `released` whether a suppression ended by that,
-    `grounds` why, or why not.
+    `was` is the state before, `state` the state after. `released` says whether a suppression ended by this, `grounds`
+    why or why not.
     """
 
     recipient: str
@@ -53,10 +53,10 @@ def undo(
     engine: Engine, names: Names, incident: Incident, decide: Decide, announce: Announce, act: Act, *,
     dry_run: bool, step: Callable[[], None] | None = None,
 ) -> Iterator[UndoOutcome]:
-    """Batch after batch, each its own transaction, committed when its first outcome is given.
+    """Undoes an incident batch by batch. Each batch is a transaction, committed before its first outcome is yielded.
 
-    `step` is called before each: what it raises ends the undo there. What was undone before is not found again, so an
-    undo that broke off is simply begun anew. The log counts the suppressions that ended.
+    `step` is called before each batch: an exception from it ends the undo there. What is already undone is not found
+    again, so an undo that broke off is simply started again. The log counts the suppressions that ended.
     """
     keys, row = list(dict.fromkeys(_keys(engine, incident))), LogEntry(names, act)
     for start in range(0, len(keys), _BATCH):
@@ -87,7 +87,8 @@ def _keys(engine: Engine, incident: Incident) -> Iterator[RecipientKey]:
 
 
 def _chosen(incident: Incident) -> Select[Any]:
-    """What was said is read only where it is asked for: it is most of a row."""
+    """Returns the query for the incident's events. It reads the texts only if a wording is given: they are most of a
+    row."""
     few = [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
     return select(*(few if incident.wording is None else [EVENT])).where(*_belongs(incident))
 
@@ -97,7 +98,7 @@ def _is_said_alike(row: Any, incident: Incident) -> bool:
 
 
 def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
-    """Events that count, or would if those that stand in their way counted no more."""
+    """Returns the conditions for events that count, or would count if the events in their way no longer did."""
     is_complaint = EVENT.c.kind == Kind.COMPLAINT
     found = [
         EVENT.c.at >= incident.since,
@@ -125,7 +126,7 @@ def _undo(
     connection: Connection, batch: Sequence[RecipientKey], incident: Incident, decide: Decide, announce: Announce,
     now: datetime
 ) -> list[UndoOutcome]:
-    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
+    alerts.lock(connection)  # before the locks on recipients: the end of a hold is counted with its alert
     books = RecipientBatch(connection, {key: key.address for key in batch}, announce, ChangedBy.UNDO)
     struck, cause = _strike(connection, batch, incident), Undone(incident.scene)
     events, steps = events_of(connection, batch), steps_of(connection, sorted({key.address for key in batch}))
