@@ -43,11 +43,6 @@ count."""
 
 # ── by the hash ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def is_forgotten(name: str | None) -> bool:
-    """Checks whether a recipient's name is the hash of a forgotten address."""
-    return name is not None and name.startswith(FORGOTTEN)
-
-
 def known_as(engine: Engine, address: str) -> str:
     """Returns the name under which the ledger files an address: the hash if it is forgotten, else the address itself.
     """
