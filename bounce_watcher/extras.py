@@ -1,4 +1,4 @@
-"""What only some need comes with an extra of the package. Where one is missing, one line says which."""
+"""The extras of the package, for features that only some users need. If one is missing, one line says which."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -7,11 +7,11 @@ PACKAGES: Mapping[str, str] = {
     "demo": "pymap", "languages": "pycld2", "mysql": "pymysql", "notify": "apprise", "redis": "redis",
     "ses": "botocore",
 }
-"""Each extra, by the package that comes with it alone."""
+"""A package for each extra that no other extra installs."""
 
 
 def missing(extra: str) -> str | None:
-    """What somebody lacks who needs an extra, as the end of a sentence; None where it is installed."""
+    """Returns the end of a sentence that says which extra is missing; None if it is installed."""
     if find_spec(PACKAGES[extra]):
         return None
     return f"needs the extra '{extra}': pip install 'bounce-watcher[{extra}]'"

@@ -1,7 +1,7 @@
-"""Structured logs on stderr: a message, `action=…`, and ids. Addresses and secrets are never handed to a logger.
+"""Structured logs on stderr: a message, `action=…`, and ids. Addresses and secrets are never passed to a logger.
 
-What others say may hold an address all the same: each is replaced by a keyed hash, with its domain. The key is made at
-start and kept nowhere, so that within one run of the program what is about one address can be told from the rest.
+The words of others may still contain an address: each is replaced by a keyed hash, with its domain. The key is made at
+start and stored nowhere. So the lines about one address can be recognised within one run of the program.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from bounce_watcher.model.neutral import LONGEST_IN_LOG, for_log, without_addres
 Format = Literal["logfmt", "json", "console"]
 
 _QUIET = ("httpx", "httpcore", "apscheduler", "alembic", "imapclient", "flufl", "psycopg", "uvicorn")
-"""Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job, psycopg what it got over."""
+"""Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job, psycopg handled errors."""
 
 _KEY = secrets.token_bytes(32)
 
@@ -27,7 +27,7 @@ _ORDER = ["timestamp", "level", "event", "action"]
 
 
 def configure(level: str = "info", format_: Format = "logfmt") -> None:
-    """Routes our own and the libraries' log records through one formatter. `level` is a name of the logging module."""
+    """Sends our own and the libraries' log records through one formatter. `level` is a name of the logging module."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(format_))
     root = logging.getLogger()
@@ -40,10 +40,10 @@ def configure(level: str = "info", format_: Format = "logfmt") -> None:
 
 
 class _Logger:
-    """structlog's logger. structlog is imported when something is logged: most commands log nothing."""
+    """structlog's logger. It imports structlog on the first log call: most commands log nothing."""
 
     def __getattr__(self, name: str) -> Any:
-        import structlog  # noqa: PLC0415 - takes as long to import as a short command takes in all
+        import structlog  # noqa: PLC0415 - the import takes as long as a whole short command
 
         if not structlog.is_configured():
             _configure_structlog()
@@ -69,7 +69,7 @@ def _configure_structlog() -> None:
 
 
 class _Formatter(logging.Formatter):
-    """structlog's formatter, made for the first record."""
+    """structlog's formatter, created at the first record."""
 
     def __init__(self, format_: Format) -> None:
         super().__init__()
@@ -90,17 +90,17 @@ class _Formatter(logging.Formatter):
 
 
 def _shared() -> list[Any]:
-    """What every record goes through, ours and the libraries'."""
+    """Returns the processors for every record, ours and the libraries'."""
     import structlog  # noqa: PLC0415 - as above
 
     processors: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.StackInfoRenderer()]
-    if "JOURNAL_STREAM" not in os.environ:  # the journal keeps the time by itself
+    if "JOURNAL_STREAM" not in os.environ:  # the journal records the time itself
         processors.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
     return processors
 
 
 def _renderer(format_: Format) -> Any:
-    """What turns an event dictionary into a line."""
+    """Returns the processor that turns an event dictionary into a line."""
     import structlog  # noqa: PLC0415 - as above
 
     if format_ == "console":
@@ -111,11 +111,11 @@ def _renderer(format_: Format) -> Any:
 
 
 _LINES = frozenset({"exception", "stack"})
-"""What has several lines by its nature: a traceback."""
+"""Fields that normally have several lines: a traceback."""
 
 
 def _masked(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Every text harmless and without addresses in clear."""
+    """Makes every text harmless and replaces addresses in it."""
     for name, value in event.items():
         event[name] = "\n".join(map(_harmless, value.splitlines())) if name in _LINES else _shown(value)
     return event

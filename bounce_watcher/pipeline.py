@@ -1,10 +1,10 @@
-"""Read this file first: all that happens to one message before anything is stored, as one pure function.
+"""Read this file first: everything that happens to one message before anything is stored, as one pure function.
 
     bytes ─▶ parse ─▶ recognise ─▶ classify ─▶ attribute ─▶ Analysis
              what it   who failed,   what it     whose mail it was,
              holds     whose words   means       how far that is proven
 
-No clock, no disk, no network: the same bytes with the same toolkit always give the same analysis, as far as
+No clock, no disk, no network: the same bytes with the same toolkit always give the same analysis, provided that
 `Toolkit.dkim_key` gives the same answers.
 """
 
@@ -43,7 +43,7 @@ _JUDGED = frozenset({Action.FAILED, Action.DELAYED})
 
 @dataclass(frozen=True, slots=True)
 class Toolkit:
-    """What an analysis rests on besides the message. `dkim_key` looks up the DKIM keys of our own domains."""
+    """What an analysis uses besides the message. `dkim_key` looks up the DKIM keys of our own domains."""
 
     ruleset: Ruleset
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
@@ -51,10 +51,11 @@ class Toolkit:
 
 
 def analyse(content: bytes, toolkit: Toolkit, at: datetime | None = None, mailbox: str | None = None) -> Analysis:
-    """All that one message says. Total: any bytes give an analysis; an exception is a bug.
+    """Returns everything that one message says. Total: any bytes give an analysis; an exception is a bug.
 
-    `at` is when it was received (aware), by which tokens run out; None asks nothing of their age. `mailbox` is the
-    name of the configured one that it came to, whose server may say whether it is genuine; None = not known.
+    `at` is when the message was received (aware), which decides whether a token has expired; with None the age of
+    tokens is not checked. `mailbox` is the name of the configured mailbox that it came to, whose server may say whether
+    it is genuine; None = not known.
     """
     return analyse_parsed(parse(content), toolkit, at, mailbox)
 
@@ -62,7 +63,7 @@ def analyse(content: bytes, toolkit: Toolkit, at: datetime | None = None, mailbo
 def analyse_parsed(
     message: ParsedMessage, toolkit: Toolkit, at: datetime | None = None, mailbox: str | None = None
 ) -> Analysis:
-    """`analyse`, for whoever goes on reading the message: what was decoded of it once stays decoded."""
+    """Does the same as `analyse` for a parsed message: a caller who reads on need not decode it again."""
     recognition = recognise(message)
     genuine = authenticity(message.headers, toolkit.attribution.authserv_ids_of(mailbox))
     judged = [_judged(message, each, recognition.sent, genuine, toolkit, at) for each in recognition.findings]
@@ -100,9 +101,9 @@ def _judged(
 
 
 def _each_once(judged: Iterable[RecipientVerdict]) -> tuple[RecipientVerdict, ...]:
-    """A token may show that several addresses of a report are one recipient's: the worst of them counts.
+    """Keeps one verdict per recipient: a token may show that several addresses of a report are one recipient's.
 
-    What neither the report nor anything of ours ties to a recipient is left out.
+    The worst of them counts. A verdict that neither the report nor anything of ours ties to a recipient is left out.
     """
     best: dict[str, RecipientVerdict] = {}
     for each in judged:

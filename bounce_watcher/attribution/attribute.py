@@ -1,19 +1,20 @@
-"""Whose failure a finding is, and how far it is proven, by what the report shows of our own sending (`traces`).
+"""Attributes a finding: whose failure it is, and how far that is proven, from what the report shows of our own sending.
 
-Strongest first:
+The evidence (see `traces`), strongest first:
 
-- a token of ours in a return path: it proves what was mailed, to whom, in which sending (TOKEN). Its recipient goes
-  before the report's: where mail was forwarded, the report names only an address that we never mailed.
-- the same in a header field of the mail that came back (SIGNATURE).
-- something in the form of a token that we did not sign, that has run out, or that is for another recipient than the one
-  that the report says was mailed: forged or mixed up. There is doubt, and no more proof than prose.
-- a DKIM signature of ours over a field that names the very recipient (SIGNATURE).
-- the mailbox's own server, which says that the report is not from whom it claims to be (`authenticity`): there is doubt
-  as with a forged token. What stands above proves more: bounces that were forwarded fail such checks.
-- a plain VERP address or a field of ours that does (VERP).
-- nothing: what the finding itself rests on.
+- a token of ours in a return path: it proves what was mailed, to whom, in which sending (TOKEN). Its recipient
+  overrides the report's: if mail was forwarded, the report names only an address that we never mailed.
+- a token of ours in a header field of the returned mail (SIGNATURE).
+- a text in token format that we did not sign, that has expired, or that is for another recipient than the one that the
+  report says was mailed: forged or mixed up. This raises a doubt, and proves no more than prose.
+- a DKIM signature of ours over a field that names this very recipient (SIGNATURE).
+- the mailbox's own server says that the report is not from its claimed sender (`authenticity`): this raises a doubt as
+  a forged token does. The evidence above is stronger, because forwarded bounces fail such checks.
+- a plain VERP address or a field of ours that names this recipient (VERP).
+- nothing: the evidence of the finding itself.
 
-A finding may name nobody, as most complaints do. Then the recipient is whom the strongest of these names, alone.
+A finding may name nobody, as most complaints do. Then the recipient is the one that the strongest evidence names, if it
+names only one.
 """
 
 from datetime import datetime
@@ -29,7 +30,7 @@ from bounce_watcher.parsing.message import ParsedMessage
 
 
 def no_key(name: str) -> str | None:
-    """For those who look nothing up: keys of the configuration alone."""
+    """Looks up no key, for callers that use only the keys of the configuration."""
     return None
 
 
@@ -43,12 +44,12 @@ def attribute(
     at: datetime | None = None,
     genuine: Authenticity = UNTOLD,
 ) -> Attribution:
-    """The attribution of one finding. Total: no header can make it raise.
+    """Returns the attribution of one finding. Total: no header can make it raise.
 
-    `mail_from` is the envelope sender that a feedback report tells; `key_of` looks up DKIM keys of our domains; `at` is
-    when the report was received (aware), None where it is not to be asked how old a token is; `genuine` is what the
-    mailbox's server found of the report.
-    `recipient` is "" where nothing names one.
+    `mail_from` is the envelope sender that a feedback report names; `key_of` looks up DKIM keys of our domains; `at` is
+    when the report was received (aware), None to ignore the age of tokens; `genuine` is what the mailbox's server found
+    about the report.
+    The `recipient` of the result is "" if nothing names one.
     """
     found = traces(message, mail_from, settings, key_of, at)
     for token, grade in ((found.token, Evidence.TOKEN), (found.header_token, Evidence.SIGNATURE)):
@@ -80,10 +81,10 @@ def _doubted(finding: Finding, doubt: Doubt) -> Attribution:
 def _mailed_recipient(
     token: Token, finding: Finding, hints: tuple[str, ...], keys: TokenKeys
 ) -> str | None:
-    """The address that the token was made for, as the report writes it where it does; None on a contradiction.
+    """Returns the address that the token was made for, in the report's spelling if it has it; None on a contradiction.
 
-    Original-Recipient says what was mailed (RFC 3464 section 2.3.1), so another one there contradicts the token.
-    Final-Recipient may be where a forwarder or an alias led (section 2.3.2): it contradicts nothing.
+    Original-Recipient says what was mailed (RFC 3464 section 2.3.1), so another address there contradicts the token.
+    Final-Recipient may be the destination of a forwarder or an alias (section 2.3.2): it contradicts nothing.
     """
     report = finding.report
     named = [address for address in (report.original_recipient, report.final_recipient) if address]
@@ -104,7 +105,7 @@ def _by_address(found: Traces, finding: Finding) -> Attribution:
 
 
 def _same(recipient: str | None, addresses: frozenset[str]) -> str | None:
-    """`recipient` if it is among them; the only one of them where the report names nobody."""
+    """Returns `recipient` if it is in `addresses`; the only one of them if the report names nobody; else None."""
     if recipient is None:
         return next(iter(addresses)) if len(addresses) == 1 else None
     return recipient if address_key(recipient) in addresses else None

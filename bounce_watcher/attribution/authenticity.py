@@ -1,16 +1,17 @@
-"""Whether a report is from whom it says, as far as the mailbox's own server found (RFC 8601).
+"""Checks whether a report is from its claimed sender, by what the mailbox's own server found (RFC 8601).
 
-A server adds what it found on top of the header. Anybody can write such a field, so only those count that the servers
-named in the configuration added, and none below one of another's (sections 2.5, 5 and 7.1). Where several of them tell
-of one method, the topmost does: what stands below may have come with the mail, if the server takes no forged ones out.
+A server adds its results on top of the header. Anybody can write such a field. So only fields of the servers named in
+the configuration count, and none below a field of another server (sections 2.5, 5 and 7.1). If several fields report on
+one method, the topmost counts: the ones below may have come with the mail, if the server does not remove forged ones.
 
 A report is doubted when
 
-- DMARC fails: who owns the domain of its From says that such mail is not theirs (RFC 7489 section 6.6.2),
-- or, without DMARC's word, SPF fails outright and neither SPF nor DKIM passes for anything.
+- DMARC fails: the owner of the From domain says that such mail is not theirs (RFC 7489 section 6.6.2),
+- or there is no DMARC failure, SPF fails outright, and none of SPF, DKIM and DMARC passes.
 
-Nothing else is: a report has no return path, its server often no SPF, and a signature that broke on the way is as good
-as none (RFC 6376 section 6.1). A pass shows who reports. Whose mail it was is another question, so it proves nothing.
+Nothing else raises a doubt: a report has no return path, its server often has no SPF, and a signature that broke on the
+way is as good as none (RFC 6376 section 6.1). A pass shows who reports. That does not show whose mail it was, so a pass
+proves nothing.
 """
 
 import re
@@ -24,7 +25,7 @@ from bounce_watcher.parsing.headers import Headers
 FIELD = "Authentication-Results"
 
 MAX_FIELDS = 10
-"""Fields that are read: a server adds one, or one for each of its filters."""
+"""How many fields are read: a server adds one, or one for each of its filters."""
 
 _FAILS = frozenset({"fail", "hardfail"})  # the latter is RFC 5451's word for SPF
 _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}")
@@ -34,7 +35,7 @@ _PROPERTIES = {
 
 
 def authenticity(headers: Headers, authserv_ids: frozenset[str]) -> Authenticity:
-    """What the servers of these names, as `server_key` writes them, found of the mail with this header. Total."""
+    """Returns what the servers of these names, as `server_key` writes them, found about the mail. Total."""
     if not authserv_ids or FIELD not in headers:
         return UNTOLD
     found = _told(headers, authserv_ids)
@@ -42,12 +43,12 @@ def authenticity(headers: Headers, authserv_ids: frozenset[str]) -> Authenticity
 
 
 def server_key(authserv_id: str) -> str:
-    """How names of servers compare: as domains do, whatever the case, A-label or U-label."""
+    """Returns the form in which server names are compared: like domains, ignoring case, A-label or U-label."""
     return address_key(f"@{authserv_id}")[1:]
 
 
 def _told(headers: Headers, authserv_ids: frozenset[str]) -> tuple[MethodResult, ...]:
-    """The results that count, each method's of one field."""
+    """Returns the results that count: for each method those of one field."""
     told: tuple[MethodResult, ...] = ()
     for value in headers.get_all_as_written(FIELD)[:MAX_FIELDS]:
         field = parse_authentication_results(value)
@@ -77,6 +78,6 @@ def _with(found: tuple[MethodResult, ...], method: str, results: Iterable[str]) 
 
 
 def _domain(each: MethodResult) -> str:
-    """The domain that a result is about, without the address around it: this gets into logs. "" where it names none."""
+    """Returns the domain that a result is about, without the address, as it gets into logs; "" if it names none."""
     named = (each.get(name).rpartition("@")[2].lower() for name in _PROPERTIES[each.method])
     return next((domain for domain in named if _DOMAIN.fullmatch(domain)), "")

@@ -1,21 +1,21 @@
-"""DKIM signatures of ours in the header of a mail that came back (RFC 6376): which of its fields we wrote.
+"""Verifies DKIM signatures of ours in the header of a returned mail (RFC 6376): which of its fields we wrote.
 
-Only the header is looked at. A signature covers the named fields and, in bh=, a hash of the body; it is the fields that
-say whom we mailed, so it is verified wherever the signed fields came back as they were, whole mail or header alone, and
-a body that is cut, changed or missing takes nothing from the proof. It says nothing of that body. That is why this is
-not left to dkimpy: it hashes the body first and refuses every mail of which only the header, or a part, came back, and
-it has no public way around that (1.1.8, `DKIM.verify_sig_process`). The tests sign with it.
+Only the header is read. A signature covers the named fields and, in bh=, a hash of the body. The fields say whom we
+mailed. So a signature is verified whenever the signed fields came back unchanged, in a whole mail or a header alone. A
+body that is cut, changed or missing does not weaken the proof, which says nothing about the body. That is why dkimpy is
+not used here: it hashes the body first and refuses every mail of which only the header, or a part, came back, and it
+has no public way around that (1.1.8, `DKIM.verify_sig_process`). The tests sign with it.
 
 A signature counts when
-- the key is one of the configuration, or was looked up for one of our own domains (d= exactly: who runs a subdomain
+- the key is in the configuration, or was looked up for one of our own domains (exactly d=: whoever runs a subdomain
   signs for itself), is not revoked (p=) or on trial (t=y), and has 1024 bits or more,
 - the algorithm is rsa-sha256 or ed25519-sha256 (RFC 8301, RFC 8463); From is among the fields,
-- its t= is not older than tokens may be. x= is left alone: it tells how long to deliver, and bounces come later.
+- its t= is not older than tokens may be. x= is ignored: it limits delivery, and bounces come later.
 
-It proves the fields it covers that stand in the header once: a second To could be anybody's.
+It proves those of its fields that occur in the header only once: a second To could be anybody's.
 
-Pure: keys are asked for by name. Hostile fields cost a few milliseconds at most: header, signatures and names in h= are
-bounded, every step is linear, and a key is of the sender's own making.
+Pure: keys are requested by name. Hostile fields cost a few milliseconds at most: header, signatures and names in h= are
+bounded, every step is linear, and the sender itself makes the key.
 """
 
 import binascii
@@ -38,10 +38,10 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from bounce_watcher.parsing.headers import Headers
 
 KeyOf = Callable[[str], str | None]
-"""The TXT record of a name such as "s1._domainkey.example.com"; None where there is none."""
+"""Returns the TXT record of a name such as "s1._domainkey.example.com"; None if there is none."""
 
 MAX_HEADER = 64 * 1024
-"""Bytes of a header whose signatures are verified. Longer ones were never ours."""
+"""The longest header whose signatures are verified, in bytes. Longer ones were never ours."""
 
 MAX_SIGNATURES = 4
 MAX_SIGNED_FIELDS = 200
@@ -54,12 +54,12 @@ _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){0,9}[a-z0-9](
 _MARK = b"dkim-signature"
 
 _Field = tuple[bytes, bytes]
-"""A field as it is hashed, before it is put into canonical form: its name with what follows it, and its value."""
+"""A field to hash, before canonicalization: its name with the blanks after it, and its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """One DKIM-Signature. `field` is what is hashed of itself: with an empty b= (RFC 6376 section 3.7)."""
+    """One DKIM-Signature. `field` is the signature field as it is hashed: with an empty b= (RFC 6376 section 3.7)."""
 
     algorithm: str
     domain: str
@@ -76,9 +76,9 @@ class _Signature:
 
 
 def proven_fields(headers: Headers, key_of: KeyOf, at: datetime | None, max_age: timedelta | None) -> frozenset[str]:
-    """The names, in lower case, of the fields that a signature of ours vouches for. Total.
+    """Returns the names, in lower case, of the fields that a signature of ours proves. Total.
 
-    `key_of` answers for our own domains only. `at` is when the report was received; None leaves the age unasked.
+    `key_of` answers for our own domains only. `at` is when the report was received; with None the age is not checked.
     """
     raw = headers.raw
     if len(raw) > MAX_HEADER or _MARK not in raw.lower():
@@ -99,7 +99,7 @@ def _is_too_old(signature: _Signature, at: datetime | None, max_age: timedelta |
 
 
 def _read(field: _Field) -> _Signature | None:
-    """None where it is none that could count."""
+    """Returns the signature; None if it cannot count."""
     name, value = field
     tags = _tags(value.decode("latin-1"))
     signed = tuple(tags.get("h", "").lower().split(":")[: MAX_SIGNED_FIELDS + 1])
@@ -122,7 +122,7 @@ def _read(field: _Field) -> _Signature | None:
 
 
 def _tags(text: str) -> dict[str, str]:
-    """A tag list (RFC 6376 section 3.2), the blanks taken out of the values. The first of a name counts."""
+    """Returns a tag list (RFC 6376 section 3.2), values without blanks. The first tag of a name counts."""
     tags: dict[str, str] = {}
     for tag in text.split(";", 64)[:64]:
         name, equals, value = tag.partition("=")
@@ -161,7 +161,7 @@ def _verifies(signature: _Signature, fields: Mapping[str, list[_Field]], key_of:
 
 
 def _hashed(signature: _Signature, fields: Mapping[str, list[_Field]]) -> Iterator[bytes]:
-    """The signed fields, of several with one name the lowest first, and the signature itself (section 3.7)."""
+    """Yields the signed fields, the lowest of a name first, and then the signature itself (section 3.7)."""
     form = _relaxed if signature.is_relaxed else _simple
     left = {name: list(fields.get(name, ())) for name in signature.signed}
     for name in signature.signed:
@@ -182,7 +182,7 @@ def _relaxed(field: _Field) -> bytes:
 
 @lru_cache(maxsize=64)
 def _public_key(record: str) -> RSAPublicKey | Ed25519PublicKey | None:
-    """The key of a TXT record (section 3.6.1); None where it is revoked, on trial, not for mail or of no known form."""
+    """Returns the key of a TXT record (section 3.6.1); None if revoked, on trial, not for mail or of no known form."""
     tags = _tags(record[:MAX_RECORD])
     is_for_us = (
         tags.get("v", "DKIM1") == "DKIM1" and "y" not in tags.get("t", "").split(":")
@@ -201,5 +201,5 @@ def _public_key(record: str) -> RSAPublicKey | Ed25519PublicKey | None:
 
 
 def is_key_record(record: str) -> bool:
-    """Whether a signature could be verified by it."""
+    """Checks whether a signature could be verified with the record's key."""
     return _public_key(record) is not None

@@ -1,8 +1,8 @@
-"""Who of those that we mailed asks for no more: by the return path that their mail came to, never by its sender alone.
+"""Finds which recipient opts out: by the return path that the opt-out came to, never by its sender alone.
 
-People read mail that was forwarded, so another address than the one mailed may ask. A token or a plain VERP address
-names who was mailed. A token that holds a digest alone names the sender where it was made for that address, and else
-nobody that we could tell.
+People read forwarded mail, so the opt-out may come from another address than the one that we mailed. A token or a plain
+VERP address names the recipient. A token that holds only a digest names the sender if it was made for that address;
+otherwise we cannot tell whom it names.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ def attribute_opt_out(
     at: datetime | None = None,
     genuine: Authenticity = UNTOLD,
 ) -> Attribution:
-    """Who was mailed; `recipient` is "" where nothing of ours names one. Total. The values are those of `attribute`."""
+    """Returns who was mailed; `recipient` is "" if nothing of ours names one. Total. Arguments as in `attribute`."""
     def named(address: MailAddress | None) -> Attribution:
         finding = Finding(RecipientReport(final_recipient=address), Provenance("opt-out", "", ""), Evidence.PROSE)
         return attribute(message, finding, settings, key_of=key_of, at=at, genuine=genuine)

@@ -1,4 +1,4 @@
-"""Signed return paths: an envelope sender of one's own for each mail, which proves what a report is about.
+"""Signed return paths: each mail gets its own envelope sender, which proves what a report is about.
 
 For the sending side:
 
@@ -13,31 +13,32 @@ For the sending side:
     # returns+r6f3kq2m7xw4ydqo=marketing=spring-26=user=example.org@bounces.example.com
     header = make_header_token(settings, "user@example.org", "marketing", "spring-26", day=today)
 
-`key` is at least 16 random bytes, the same that the configuration names. Give the first to SMTP's MAIL FROM; the mail
-server must deliver "returns+anything" to the mailbox "returns" (Postfix: recipient_delimiter = +). The second is the
-value of a header field of the mail (X-BW-Token, unless `token_header` says otherwise), for reports that come to no
-return path of ours and give the mail back, as feedback loops do.
+`key` is at least 16 random bytes, the same as in the configuration. Use `envelope_sender` in SMTP's MAIL FROM; the mail
+server must deliver "returns+anything" to the mailbox "returns" (Postfix: recipient_delimiter = +). `header` is the
+value of a header field of the mail (X-BW-Token, unless `token_header` says otherwise). It is for reports that do not
+come to a return path of ours but include the mail, as feedback loops do.
 
-Format of what stands behind the "+" (or "-", with `delimiter="-"` in the settings), 64 octets for the whole local part
+Format of the text after the "+" (or "-", with `delimiter="-"` in the settings), 64 octets for the whole local part
 (RFC 5321 section 4.5.3.1.1):
 
     r <signature> <day> = <stream> = <sending> = <local> = <domain>     the recipient in clear, where it fits in
     d <signature> <day> = <stream> = <sending> = <digest>               else a digest of the recipient
 
 - signature: 12 characters, the first 60 bits of an HMAC-SHA256 under the newest key over all that follows and the form.
-  In a header it is made for that place, and proves nothing in a return path.
-- day: 3 characters, when it was made: days since 1 January 2020, up to 2109. "aaa" tells no day: it never runs out.
+  The signature of a header is made for that place, and proves nothing in a return path.
+- day: 3 characters, when the token was made: days since 1 January 2020, up to 2109. "aaa" means no day: the token never
+  expires.
 - digest: 10 characters, the first 50 bits of an HMAC-SHA256 under the same key over the recipient's `address_key`.
-  It cannot be turned back into an address, but tells whether an address that a report names is the right one.
+  It cannot be turned back into an address, but shows whether an address that a report names is the right one.
 - stream and sending are short ids of the sender's own; both may be empty.
-- Both numbers are in base32 (RFC 4648 section 6) in lower case. In the other fields a-z, 0-9, "-" and a dot that
-  follows no dot stand for themselves, "__" is "_", and any other byte of UTF-8 is "_" and two hex digits. So a token
-  survives servers that fold case, and needs no quoting (RFC 5322 section 3.2.3).
+- Both numbers are in base32 (RFC 4648 section 6) in lower case. In the other fields a-z, 0-9, "-" and a dot that does
+  not follow a dot are written as they are, "__" is "_", and any other byte of UTF-8 is "_" and two hex digits. So a
+  token survives servers that fold case, and needs no quoting (RFC 5322 section 3.2.3).
 
-What it proves: who holds a valid token has seen the return path of a mail that we sent to its recipient, that is, the
-recipient and the servers on the way. They can make up a failure of that one recipient and of nobody else: each guess at
-another token is right once in 2^60. A token runs out `token_max_age` after its day, by the time of the report; to end
-the life of all old ones at once drop their key from `token_keys`. Old keys behind the first verify and never sign.
+What it proves: whoever holds a valid token has seen the return path of a mail that we sent to its recipient. Only the
+recipient and the servers on the way have. They can forge a failure of that one recipient and of nobody else: each guess
+at another token is right once in 2^60. A token expires `token_max_age` after its day, by the time of the report. To
+expire all old tokens at once, remove their key from `token_keys`. The keys after the first only verify and never sign.
 Signatures are compared in constant time.
 """
 
@@ -63,21 +64,21 @@ SIGNATURE_LENGTH = 12  # characters of 5 bits
 DIGEST_LENGTH = 10
 
 MAX_HEADER_TOKEN = 400
-"""Characters of a token in a header that are read. The longest address has 254 (RFC 5321 section 4.5.3.1)."""
+"""The longest token in a header that is read, in characters. The longest address has 254 (RFC 5321 section 4.5.3.1)."""
 
 MAX_SEEN = 256 * 1024
-"""Bytes of a mail in which tokens are looked for ahead."""
+"""How many bytes of a mail `claims` searches for tokens."""
 
 DAY_ZERO = date(2020, 1, 1)
-"""Stands for a token that tells no day."""
+"""Means that a token has no day."""
 
 _DAY_BITS = 15
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _RETURN_PATH, _HEADER = b"bounce_watcher return path 2\0", b"bounce_watcher header 2\0"
-"""What a signature is made for."""
+"""The purposes of signatures."""
 
 _RECIPIENT = b"bounce_watcher recipient 1\0"
-"""What a digest is made for."""
+"""The purpose of a digest."""
 
 _CLEAR, _DIGEST = "r", "d"
 _TOKEN = re.compile(r"([rd])([a-z2-7]{12})([a-z2-7]{3}(?:=[a-z0-9._-]*){3,4})")
@@ -88,10 +89,10 @@ _ESCAPED = re.compile(rb"_(?:(_)|([0-9a-f]{2}))")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a return path or a header of ours says. Nothing of it may be believed unless `is_ours`.
+    """The content of a token in a return path or a header. Believe none of it unless `is_ours`.
 
-    `recipient` is the address under `address_key`, None where the token holds only a digest of it. `day` is the one on
-    which it was made (UTC); None where it tells none. `problem` says why it is not ours.
+    `recipient` is the address under `address_key`; None if the token holds only a digest of it. `day` is the day on
+    which it was made (UTC); None if it names none. `problem` says why it is not ours.
     """
 
     recipient: str | None
@@ -103,19 +104,19 @@ class Token:
     day: date | None = None
 
     def names(self, recipient: str, keys: TokenKeys) -> bool:
-        """True where the token was made for `recipient`, whatever the case. `keys` are those of the settings."""
+        """Checks whether the token was made for `recipient`, ignoring case. `keys` are those of the settings."""
         if self.recipient is not None:
             return self.recipient == address_key(recipient)
         return _held(keys, _digested(recipient), self.digest or "")
 
     def last_day(self, max_age: timedelta | None) -> date | None:
-        """The last day on which it proves something. None: it does not run out."""
+        """Returns the last day on which the token proves something; None: it does not expire."""
         if self.day is None or max_age is None:
             return None
         return self.day + min(max_age, date.max - self.day)
 
     def has_run_out(self, at: datetime, max_age: timedelta | None) -> bool:
-        """Whether it is too old to be believed in a report that was received `at` (aware)."""
+        """Checks whether the token is too old to be believed in a report received `at` (aware)."""
         last = self.last_day(max_age)
         return last is not None and at.astimezone(UTC).date() > last
 
@@ -128,10 +129,10 @@ def make_return_path(
     *,
     day: date | None = None,
 ) -> str:
-    """The envelope sender for one mail to `recipient`. `day` is today in UTC; without one the token never runs out.
+    """Returns the envelope sender for one mail to `recipient`. `day` is today in UTC; without it the token never expires.
 
-    Raises ValueError, with the fix, where no return path or key is configured, the recipient is no address, the day is
-    not of this century, or stream and sending leave no room.
+    Raises ValueError, with the fix, if no return path or key is configured, the recipient is no address, the day is
+    not between 2020 and 2109, or stream and sending leave no room.
     """
     local, domain = _base(settings)
     body = _Body(recipient, stream or "", sending or "", day)
@@ -148,15 +149,18 @@ def make_header_token(
     *,
     day: date | None = None,
 ) -> str:
-    """The value of the header field `settings.token_header` for one mail to `recipient`. As `make_return_path`."""
+    """Returns the value of the header field `settings.token_header` for one mail to `recipient`.
+
+    Arguments and errors are those of `make_return_path`.
+    """
     body = _Body(recipient, stream or "", sending or "", day)
     return _signed(_signing_key(settings), body.clear(), _HEADER)
 
 
 def read_return_path(address: str, settings: AttributionSettings) -> Token | None:
-    """What the token in `address` holds and whether it is ours; None where there is no token of our form in it.
+    """Returns the token in `address`, and whether it is ours; None if it has no token in our format.
 
-    BATV and SRS around it are taken off first. Total: any text may be given.
+    Removes BATV and SRS around the address first. Total: accepts any text.
     """
     if settings.return_path is None:
         return None
@@ -165,20 +169,19 @@ def read_return_path(address: str, settings: AttributionSettings) -> Token | Non
 
 
 def read_token(text: str, keys: TokenKeys) -> Token | None:
-    """The token of a return path that is the whole of `text`, verified under any of `keys`; None if there is none.
-    """
+    """Returns the token of a return path if `text` is one, verified under any of `keys`; None if it is none."""
     return _read(text, keys, _RETURN_PATH) if len(text) <= MAX_LOCAL_PART else None
 
 
 def read_header_token(text: str, keys: TokenKeys) -> Token | None:
-    """The same for the value of a header field, which `make_header_token` made."""
+    """Does the same as `read_token` for the value of a header field from `make_header_token`."""
     return _read("".join(text.split()), keys, _HEADER) if len(text) <= MAX_HEADER_TOKEN else None
 
 
 def claims(content: bytes) -> Iterator[tuple[bytes, str]]:
-    """What `fits` will be asked when this mail is read, as far as tokens stand there in plain sight: data and writing.
+    """Yields the arguments of `fits` (data and writing) for the tokens that are in plain sight in this mail.
 
-    For those to whom one question with many answers costs less than many.
+    With them a caller can ask in advance, in one request, for all tokens of a mail.
     """
     for form, signature, body in _SEEN.findall(content[:MAX_SEEN].lower()):
         for purpose in (_RETURN_PATH, _HEADER):
@@ -228,7 +231,7 @@ def _signing_key(settings: AttributionSettings) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """What is signed, in its two forms. Raises ValueError for what cannot be written."""
+    """The signed content, in its two forms. Raises ValueError if it cannot be written."""
 
     recipient: str
     stream: str
@@ -299,9 +302,9 @@ def _held(keys: TokenKeys, data: bytes, written: str) -> bool:
 
 
 def fits(keys: tuple[bytes, ...], data: bytes, written: str) -> bool:
-    """Whether `written` is the whole signature or digest of `data` under one of the keys; of a part nothing is said.
+    """Checks whether `written` is the whole signature or digest of `data` under one of the keys. A part never fits.
 
-    Safe to be asked by who must not learn the keys: each guess is right once in 2^60 (a digest's: 2^50). Constant time.
+    Callers who must not learn the keys may call it: each guess is right once in 2^60 (a digest's: 2^50). Constant time.
     """
     length = DIGEST_LENGTH if data.startswith(_RECIPIENT) else SIGNATURE_LENGTH
     if len(written) != length or not written.isascii():

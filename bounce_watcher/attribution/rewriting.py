@@ -1,4 +1,4 @@
-"""Envelope senders as mail systems rewrite them, taken back to what they were.
+"""Undoes the ways in which mail systems rewrite envelope senders.
 
 BATV  prvs=<tag>=<local>@<domain>     draft-levine-smtp-batv: signed by the sender's own server
       btv1==<tag>==<local>@<domain>   the form of Barracuda's filters
@@ -7,7 +7,7 @@ SRS1  SRS1=<hash>=<forwarder>==<hash>=<time>=<domain>=<local>@…  forwarded twi
 VERP  <bounces>+<local>=<domain>@…    qmail, Postfix and Mailman: the recipient inside the return path
       <bounces>+<local>==a==<domain>@…  Sympa; a further ==<list> may follow
 
-Hashes and tags are their makers' to check: nothing here is proof of anything.
+Only their makers can check hashes and tags: nothing here proves anything.
 Pure, total, linear in the length of the address.
 """
 
@@ -23,11 +23,11 @@ _SRS0 = re.compile(r"(?:srs0[=+-]|srs1[=+-][^=]+=[^=]+=[=+-])[^=]+=[^=]+=([^=]+)
 _SYMPA = "==a=="
 
 MAX_LAYERS = 4
-"""Rewritings that are taken off, one by one: BATV inside SRS is common, more than two were never seen."""
+"""How many rewritings are undone, one by one: BATV inside SRS is common, more than two were never seen."""
 
 
 def unwrap(address: str) -> str:
-    """`address` without BATV and SRS, in whatever order they lie; as it is where there is none."""
+    """Returns `address` without BATV and SRS, in whatever order they are; unchanged if it has none."""
     for _ in range(MAX_LAYERS):
         inner = _unwrap_batv(address) or _unwrap_srs(address)
         if inner is None:
@@ -48,7 +48,7 @@ def _unwrap_srs(address: str) -> str | None:
 
 
 def extension(address: str, base: str) -> str | None:
-    """What `address` adds to the local part of `base` behind a + or -, as written; None where it is no such address.
+    """Returns what `address` adds to the local part of `base` after a + or -, as written; None if it adds nothing.
 
     `extension("bounces+x@example.org", "bounces@example.org")` is "x". Case does not matter.
     """
@@ -61,7 +61,7 @@ def extension(address: str, base: str) -> str | None:
 
 
 def extension_of_any(address: str, pattern: str) -> str | None:
-    """The same for a base that may begin with "*", which stands for any name.
+    """Does the same as `extension` for a base that may begin with "*", which stands for any name.
 
     `extension_of_any("news-bounces+x@example.org", "*-bounces@example.org")` is "x".
     """
@@ -74,7 +74,7 @@ def extension_of_any(address: str, pattern: str) -> str | None:
 
 
 def verp_recipients(added: str) -> tuple[MailAddress, ...]:
-    """Whom the extension of a plain VERP return path may name: one with `==a==` in it can be read in two ways."""
+    """Returns whom the extension of a plain VERP return path may name: one with `==a==` in it has two readings."""
     readings = [added.rpartition("=")[::2]]
     if _SYMPA in added:
         local, _, rest = added.partition(_SYMPA)

@@ -9,15 +9,15 @@ from bounce_watcher.model.keys import Key, KeyMark, Rotating, ValueKind
 TOKEN_HEADER = "X-BW-Token"
 
 TOKEN_MAX_AGE = timedelta(days=90)
-"""Servers give up after five days (RFC 5321 section 4.5.4.1) and few complain of a mail weeks old; who shows a token of
-last year has found it in an archive."""
+"""Servers give up after five days (RFC 5321 section 4.5.4.1), and few people complain about a mail that is weeks old. A
+token of last year comes from an archive."""
 
 
 class KeyHolder(Protocol):
-    """Has the signing keys where they must not lie at hand, and says no more of them than this."""
+    """A holder of the signing keys, for processes that must not have the keys. It reveals only this about them."""
 
     def fits(self, data: bytes, written: str) -> bool:
-        """As `return_path.fits` does with the keys themselves."""
+        """Does the same as `return_path.fits` with the keys themselves."""
 
 
 TokenKeys = tuple[bytes, ...] | KeyHolder
@@ -25,7 +25,7 @@ TokenKeys = tuple[bytes, ...] | KeyHolder
 
 @dataclass(frozen=True, slots=True)
 class HeaderNames:
-    """Fields of the mail that we send, by which a returned one is known; None where there is none such.
+    """Header fields of the mail that we send, which identify a returned one; None = no such field.
 
     `campaign` holds the id of the sending, `stream` the stream, `user` the address of the recipient.
     """
@@ -37,7 +37,7 @@ class HeaderNames:
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """Where a DKIM key stands in the DNS, and its TXT record."""
+    """The DNS name of a DKIM key, and its TXT record."""
 
     name: Annotated[str, ValueKind.DKIM_NAME]
     record: Annotated[str, ValueKind.DKIM_RECORD]
@@ -45,16 +45,17 @@ class DkimKey:
 
 @dataclass(frozen=True, slots=True)
 class AttributionSettings:
-    """`return_path` is the plain address that tokens ride on; `token_keys` the signing keys, the newest first.
+    """The settings of attribution.
 
-    `delimiter` parts the two in those that are made; both of `rewriting.DELIMITERS` are read. `verp_paths` are other
-    return paths in use, whose plain VERP names a recipient; a "*" at the beginning of one stands for any name.
-    `own_domains` are the From and DKIM domains of what we send. An empty `token_keys` means: no token is ours.
-    `token_max_age` None = tokens do not run out. `token_header` is the field that holds a token in what we send.
-    `authserv_ids` are the names of mailboxes and of the servers before each, as `authenticity.server_key` writes them,
-    whose Authentication-Results are believed.
+    `return_path` is the plain address that tokens are added to. `token_keys` are the signing keys, newest first; if
+    empty, no token is ours. `delimiter` separates address and token in new return paths; when reading, both of
+    `rewriting.DELIMITERS` count. `verp_paths` are other return paths in use, whose plain VERP names a recipient; a "*"
+    at the beginning of one stands for any name. `own_domains` are the From and DKIM domains of our mail.
+    `token_max_age` None = tokens do not expire. `token_header` is the field of our mail that holds a token.
+    `authserv_ids` maps names of mailboxes to the servers whose Authentication-Results are believed there, as
+    `authenticity.server_key` writes them.
     `dkim_keys` are DKIM keys of ours; with `dkim_dns` those of `own_domains` are looked up.
-    `key_holder` is asked in place of `token_keys` where these must not lie at hand.
+    `key_holder` is asked instead of `token_keys` in a process that must not have the keys.
     """
 
     return_path: Annotated[str | None, ValueKind.ADDRESS] = None
@@ -72,9 +73,9 @@ class AttributionSettings:
 
     @property
     def verifying(self) -> TokenKeys:
-        """What tokens are verified by; empty: no token is ours."""
+        """The keys, or their holder, that verify tokens; empty: no token is ours."""
         return self.key_holder or self.token_keys
 
     def authserv_ids_of(self, mailbox: str | None) -> frozenset[str]:
-        """The servers that are believed of mail in `mailbox`; all of them where it is None, as of mail from a file."""
+        """Returns the servers believed about mail in `mailbox`; all of them if it is None, as for mail from a file."""
         return frozenset().union(*(ids for name, ids in self.authserv_ids if mailbox in {None, name}))

@@ -1,11 +1,11 @@
-"""What a report shows of our own sending, whichever of its recipients is asked for.
+"""What a report shows of our own sending, the same for all of its recipients.
 
-Three places show something:
+Three places can show something:
 
-- the return path that the report came to: our own server writes it down on delivery, many a reporter repeats it in To;
-- the return path of the mail that was sent, as a feedback report tells it (Original-Mail-From, RFC 5965 section 3.2) or
-  as servers on the way noted it in the header that came back;
-- that header's own fields: the token in it, DKIM signatures, and the fields that the configuration names.
+- the return path that the report came to: our own server records it on delivery, and many reporters repeat it in To;
+- the return path of the sent mail, as a feedback report names it (Original-Mail-From, RFC 5965 section 3.2) or as
+  servers on the way recorded it in the returned header;
+- the fields of the returned header: the token in it, DKIM signatures, and the fields that the configuration names.
 """
 
 import re
@@ -28,24 +28,24 @@ from bounce_watcher.parsing.returned import only_addressee, original_headers
 from bounce_watcher.parsing.sending_ids import parse_feedback_id, parse_list_id
 
 _ENVELOPE_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
-"""Postfix, Dovecot and Exim write the first three on delivery; the address before an alias stands in the first."""
+"""Postfix, Dovecot and Exim write the first three on delivery; the first holds the address before an alias."""
 
 _SENDER_FIELDS = (
     "return-path", "x-return-path", "x-original-return-path", "envelope-from", "x-envelope-from", "x-envelope-sender",
     "x-mailfrom", "received-spf", "authentication-results", "arc-authentication-results",
 )
-"""Where a mail that was delivered tells its envelope sender. Feedback loops black out To, and seldom these."""
+"""Fields of a delivered mail that name its envelope sender. Feedback loops redact To, but seldom these."""
 
 MAX_FIELDS = 4
 MAX_FIELD_LENGTH = 2000
 MAX_ADDRESSES = 16
-"""Fields of one name that are looked at, characters of each, addresses in it: a report has one recipient."""
+"""Limits: fields of one name, characters of each, addresses in each. A report has one recipient."""
 
 MAX_HINTS = 8
-"""Addresses of the mail that was sent which a digest is compared with: each costs an HMAC a key."""
+"""How many addresses of the sent mail are compared with a digest: each costs an HMAC per key."""
 
 MAX_ID = 64
-"""Characters of a stream or sending that an unsigned field names."""
+"""The longest stream or sending from an unsigned field, in characters."""
 
 Form = Callable[[str], str | None]
 
@@ -55,7 +55,8 @@ _STREAM_IN: Mapping[str, Form] = {
 _SENDING_IN: Mapping[str, Form] = {
     "list-id": parse_list_id, "feedback-id": lambda value: parse_feedback_id(value).campaign,
 }
-"""Fields with a form of their own, if the configuration names one of them: of any other the whole value counts."""
+"""Fields with a format of their own, if the configuration names one of them. Of any other field the whole value counts.
+"""
 
 _BETWEEN = r"\s<>\"(),;:\[\]"
 _ADDRESS = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}]{{1,320}}@[a-z0-9.-]{{1,255}}", re.IGNORECASE)
@@ -64,12 +65,12 @@ _PROPERTY = re.compile(r"\b(?:smtp\.mailfrom|smtp\.mail|envelope-from)=", re.IGN
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """`token` is that of a return path, `header_token` that of a header field: each is ours or pretends to be.
+    """The traces. `token` is from a return path, `header_token` from a header field: each is ours or pretends to be.
 
-    `signed` are the addresses that a DKIM signature of ours says were mailed, `named` those that plain VERP or a field
-    of ours names without any proof, both under `address_key`. `stream` and `sending` are what such fields say. `hints`
-    are addresses to try on a token that holds a digest alone: nothing says that they were mailed. `named` holds every
-    reading of a return path that has more than one.
+    `signed` are the addresses that a DKIM signature of ours says were mailed. `named` are those that plain VERP or a
+    field of ours names without any proof; it holds every reading of an ambiguous return path. Both are under
+    `address_key`. `stream` and `sending` are from fields of ours. `hints` are addresses to try on a token that holds
+    only a digest: nothing says that they were mailed.
     """
 
     token: Token | None = None
@@ -88,7 +89,7 @@ NO_TRACES = Traces()
 def traces(
     message: ParsedMessage, mail_from: str | None, settings: AttributionSettings, key_of: KeyOf, at: datetime | None
 ) -> Traces:
-    """All that it shows. `mail_from` is the sender that a feedback report names; `key_of` looks up DKIM keys."""
+    """Returns all traces. `mail_from` is the sender that a feedback report names; `key_of` looks up DKIM keys."""
     if not _looks_for_anything(settings):
         return NO_TRACES
     original = original_headers(message)
@@ -146,7 +147,7 @@ def _named_by_field(original: Headers | None, name: str | None) -> tuple[MailAdd
 # ── return paths ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _senders(message: ParsedMessage, mail_from: str | None, told: Mapping[str, str]) -> Iterator[str]:
-    """Texts that may hold our return path, in the order of trust."""
+    """Yields the texts that may hold our return path, most trusted first."""
     for name in _ENVELOPE_HEADERS:
         yield from message.headers.get_all_as_written(name)[:MAX_FIELDS]
     yield mail_from or ""
@@ -161,13 +162,13 @@ def _addresses(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _extensions(senders: Iterable[str], return_path: str) -> Iterator[str]:
-    """What addresses add to our return path."""
+    """Yields what the addresses add to our return path."""
     if return_path:
         yield from (added for address in senders if (added := extension(address, return_path)))
 
 
 def _first_token(extensions: list[str], keys: TokenKeys) -> Token | None:
-    """The first token of ours; where there is none, the first that pretends to be."""
+    """Returns the first token of ours; if there is none, the first that pretends to be."""
     tokens = [token for each in extensions if (token := read_token(each, keys))]
     return next((token for token in tokens if token.is_ours), tokens[0] if tokens else None)
 
@@ -177,7 +178,7 @@ def _first_token(extensions: list[str], keys: TokenKeys) -> Token | None:
 def _signed_addresses(
     original: Headers, settings: AttributionSettings, key_of: KeyOf, at: datetime | None
 ) -> frozenset[str]:
-    """Whom signed fields say that we mailed: who stands alone in To, and in the field that holds the recipient."""
+    """Returns whom signed fields say that we mailed: the only address in To, and in the field of the recipient."""
     if not (settings.dkim_keys or settings.own_domains):
         return frozenset()
     proven = proven_fields(original, lambda name: _own_key(name, settings, key_of), at, settings.token_max_age)

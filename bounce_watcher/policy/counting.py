@@ -1,4 +1,4 @@
-"""What counts against a recipient, and how: the `count` column of the taxonomy as a table."""
+"""Which reasons count against a recipient, and how: the `count` column of the taxonomy as a table."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 
 
 class CountRule(StrEnum):
-    """How the bounces of a reason add up to a suppression, the weakest first."""
+    """How the bounces of a reason add up to a suppression, weakest first."""
 
     NEVER = "never"
     THRESHOLD = "threshold"        # several, over several days: `PolicySettings.soft`
@@ -35,7 +35,7 @@ DEFAULTS: Mapping[Reason, CountRule] = MappingProxyType({
     Reason.GREYLISTED: CountRule.NEVER,
     Reason.RATE_LIMITED: CountRule.NEVER,
 })
-"""Hard and soft reasons only. A block or an undetermined bounce has no row to edit: see `count_rule`."""
+"""Hard and soft reasons only. Blocks and undetermined bounces have no row to edit: see `count_rule`."""
 
 
 def _choices(reason: Reason, default: CountRule) -> tuple[CountRule, ...]:
@@ -48,25 +48,25 @@ def _choices(reason: Reason, default: CountRule) -> tuple[CountRule, ...]:
 CHOICES: Mapping[Reason, tuple[CountRule, ...]] = MappingProxyType({
     reason: _choices(reason, default) for reason, default in DEFAULTS.items()
 })
-"""How a reason may be set to count. One soft bounce alone is never enough; what speaks of the sender never counts."""
+"""How a reason may be set to count. One soft bounce alone is never enough; a reason about the sender never counts."""
 
 Changed = Mapping[Reason, CountRule]
-"""`PolicySettings.reasons`: the reasons that count otherwise than by default."""
+"""`PolicySettings.reasons`: the reasons that do not count as by default."""
 
 
 _TELLING = frozenset({BounceType.HARD, BounceType.SOFT})
 
 
 def speaks_of_recipient(event: BounceEvent) -> bool:
-    """Whether an event may bear on where a recipient stands, under whatever settings.
+    """Checks whether an event can affect a recipient's state under any settings.
 
-    A block or an undetermined bounce may not, not even by its date: it ends no wait and no outage.
+    A block or an undetermined bounce cannot, not even by its date: it ends no wait and no outage.
     """
     return event.kind is Kind.COMPLAINT or event.bounce_type in _TELLING
 
 
 def count_rule(reason: Reason, changed: Changed) -> CountRule:
-    """How bounces of `reason` count. A change that `CHOICES` does not offer is none."""
+    """Returns how bounces of `reason` count. Ignores a change that `CHOICES` does not offer."""
     default = DEFAULTS.get(reason, CountRule.NEVER)
     if not changed or default is CountRule.NEVER:
         return default
@@ -75,10 +75,10 @@ def count_rule(reason: Reason, changed: Changed) -> CountRule:
 
 
 def counts_with(one: Reason | None, other: Reason | None, changed: Changed) -> bool:
-    """True where two bounces are counted together: of one bounce type and by one rule.
+    """Checks whether two bounces are counted together: they have the same bounce type and the same rule.
 
-    Of these one a day and one a sent message is enough, and never does a weaker one hide a stronger: "mailbox full" in
-    the morning stands apart from "no such user" in the evening. None is a complaint, counted with complaints alone.
+    Of those only one a day and one per sent message counts. A weaker bounce never hides a stronger one: "mailbox full"
+    in the morning is separate from "no such user" in the evening. None is a complaint, counted only with complaints.
     """
     if one is None or other is None:
         return one is other

@@ -9,5 +9,5 @@ def utc_day(moment: datetime) -> date:
 
 
 def start_of_day(moment: datetime) -> datetime:
-    """Midnight in UTC before it."""
+    """Returns the midnight in UTC that begins the day of `moment`."""
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

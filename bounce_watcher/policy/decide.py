@@ -1,11 +1,11 @@
 """What follows from one event: the one place where a suppression is decided.
 
 `decide` is pure and takes the event's own time as now, so a stored history replayed in its order gives the same
-decisions. What it is given holds for one recipient in one stream.
+decisions. Its arguments are about one recipient in one stream.
 
 An event that reaches a recipient who is already suppressed still counts (`Decision.exclusion` is None, the step is
 NOTE): so a second hard bounce confirms the first even while a mailbox-full suppression lasts. Nothing is counted twice
-by that, for what came before a release, or before the end of a suppression, never counts after it.
+that way: what came before a release, or before the end of a suppression, never counts after it.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ _Ends = Callable[[datetime], datetime | None]  # when a suppression ends that be
 
 
 def decide(event: BounceEvent, history: History, settings: PolicySettings) -> Decision:
-    """NOTE, WATCH or SUPPRESS, and why. Total: never raises. `settings.mode` is the caller's affair."""
+    """Decides NOTE, WATCH, PEND or SUPPRESS, and why. Never raises. The caller handles `settings.mode`."""
     standing = _standing(event.at, history.record)
     current, released_at = standing.current, standing.released_at
     earlier = tuple(each for each in history.counted if _still_counts(each, event, released_at))
@@ -62,7 +62,10 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """What is in force when an event comes, until when nothing counts any more, and what ran out then."""
+    """What is in force when an event comes, and the time up to which nothing counts.
+
+    `expired_reason` is the reason of a suppression that expired at that time.
+    """
 
     current: Suppression | None
     released_at: datetime | None
@@ -71,7 +74,7 @@ class _Position:
 
 
 def _standing(now: datetime, record: RecipientRecord) -> _Position:
-    """A suppression that has run out is as good as released; a delivery after it denies what it said."""
+    """Returns the position at `now`. An expired suppression is as good as released; a later delivery contradicts it."""
     current, ended_at = record.suppression, record.released_at
     expiry_level, expired_reason = record.expiry_level, record.expired_reason
     if current is not None and current.until is not None and current.until <= now:
@@ -91,7 +94,7 @@ def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: dateti
 def _weigh(
     event: BounceEvent, earlier: tuple[CountedBounce, ...], standing: _Position, settings: PolicySettings
 ) -> Decision:
-    """What a counting event comes to, were the recipient not suppressed already."""
+    """Decides on an event that counts, as if the recipient were not suppressed yet."""
     ladder, scope = _terms(event, settings)
     ends = partial(until, ladder, standing.expiry_level)
     if event.kind is Kind.COMPLAINT or event.reason is None:
@@ -112,7 +115,7 @@ def _weigh(
 
 
 def _terms(event: BounceEvent, settings: PolicySettings) -> tuple[Ladder, Scope]:
-    """A complaint that anybody can have made up reaches no further than its stream."""
+    """Returns the ladder and the scope for an event. An unproven complaint suppresses in its own stream only."""
     if event.kind is Kind.COMPLAINT or event.reason is None:
         return settings.complaint_expiry, Scope.STREAM if is_unproven(event) else settings.complaint_scope
     if event.reason.bounce_type is BounceType.HARD:
@@ -125,7 +128,7 @@ def _at_once(event: BounceEvent, grounds: AtOnce | Again, ends: _Ends, scope: Sc
 
 
 def _again(event: BounceEvent, reason: Reason, standing: _Position, threshold: Threshold) -> Again | None:
-    """One bounce confirms what a suppression that ran out had said, if it comes soon and says the very same."""
+    """Returns the grounds if one bounce confirms an expired suppression: it comes soon and has the same reason."""
     ended_at = standing.released_at
     if ended_at is None or standing.expired_reason != reason or event.at - ended_at > threshold.window:
         return None
@@ -137,7 +140,7 @@ def _held(current: Suppression) -> Decision:
 
 
 def _beside(current: Suppression, outcome: Decision) -> Decision:
-    """A hard bounce or a complaint makes a suppression last longer or reach further; all else is noted."""
+    """Extends a suppression where a hard bounce or a complaint makes it longer or wider; otherwise only notes it."""
     further = _ends_later(outcome.until, current.until) or _is_wider(outcome.scope, current.scope)
     if outcome.step is not Step.SUPPRESS or not further:
         return _held(current)
@@ -146,7 +149,7 @@ def _beside(current: Suppression, outcome: Decision) -> Decision:
 
 
 def _is_other_matter(event: BounceEvent, current: Suppression) -> bool:
-    """A complaint is no answer of a receiver: what makes bounces doubtful holds none back."""
+    """Checks whether a complaint meets a held suppression: what makes bounces doubtful does not hold complaints."""
     return current.state is State.PENDING and event.kind is Kind.COMPLAINT
 
 
@@ -155,7 +158,7 @@ def _is_soft(event: BounceEvent) -> bool:
 
 
 def _ends_later(this: datetime | None, that: datetime | None) -> bool:
-    """None is for good."""
+    """Compares two ends; None is for good."""
     return that is not None and (this is None or this > that)
 
 

@@ -1,8 +1,9 @@
-"""Deliveries that the platform reports, and which bounces they answer for. Pure.
+"""Deliveries that the platform reports, and the bounces that they cancel. Pure.
 
-A server that takes a recipient's mail has answered for the bounces before it, soft ones and those that wait for a
-second one alike. But some servers take all mail and bounce it later, so a delivery stands only if no bounce follows it
-soon. Of deliveries with no bounce in between the first is enough: it came after the same bounces, and stands sooner.
+When a server accepts a recipient's mail, the bounces before it no longer count: soft ones, and those that wait for a
+second one. But some servers accept all mail and bounce it later, so a delivery is valid only if no bounce follows it
+soon. Of several deliveries with no bounce in between only the first matters: it came after the same bounces, and is
+valid sooner.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,12 +13,13 @@ from datetime import datetime, timedelta
 from bounce_watcher.model.ledger import CountedBounce, RecipientRecord
 
 SOON = timedelta(hours=12)
-"""What bounces later than that after a delivery is another mail: a gateway asks the server behind it within minutes or
-hours. Less than a day, or every delivery of a daily mailing would be denied by the next day's bounce."""
+"""A bounce that comes later than this after a delivery is about another mail: a gateway asks the server behind it
+within minutes or hours. It must be less than a day, or the next day's bounce would cancel each delivery of a daily
+mailing."""
 
 
 def answered_until(record: RecipientRecord, at: datetime) -> datetime | None:
-    """No bounce at or before it counts, as an event at `at` finds the record; None where nothing was delivered."""
+    """Returns the time up to which bounces do not count, seen from an event at `at`; None without a delivery."""
     since, until = record.delivered_since, record.answered_until
     if since is None or since < at < since + SOON:
         return until
@@ -25,20 +27,23 @@ def answered_until(record: RecipientRecord, at: datetime) -> datetime | None:
 
 
 def unanswered(counted: Iterable[CountedBounce], record: RecipientRecord, at: datetime) -> Iterator[CountedBounce]:
-    """Of what counted, what still does. A delivery answers for no complaint."""
+    """Yields the bounces that still count. A delivery never cancels a complaint."""
     until = answered_until(record, at)
     return (bounce for bounce in counted if until is None or bounce.reason is None or bounce.at > until)
 
 
 def with_bounce(record: RecipientRecord, at: datetime) -> RecipientRecord:
-    """After a bounce at `at` that is believed: it ends the deliveries before it, which stand or do not."""
+    """Returns the record after a believed bounce at `at`. It settles whether the deliveries before it are valid."""
     if record.delivered_since is None or at <= record.delivered_since:
         return record
     return replace(record, delivered_since=None, answered_until=answered_until(record, at))
 
 
 def with_delivery(record: RecipientRecord, at: datetime, counted: Iterable[CountedBounce]) -> RecipientRecord:
-    """After a delivery at `at`, the latest so far. `counted` tells of bounces after it, where it is told late."""
+    """Returns the record after a delivery at `at`, the latest so far.
+
+    If the delivery is reported late, `counted` holds the bounces after it.
+    """
     seen = replace(record, delivered_at=at)
     following = min((bounce.at for bounce in counted if bounce.reason is not None and bounce.at > at), default=None)
     if following is None:
@@ -47,6 +52,6 @@ def with_delivery(record: RecipientRecord, at: datetime, counted: Iterable[Count
 
 
 def _first(record: RecipientRecord, at: datetime) -> datetime:
-    """One from before the end of a suppression says nothing of what came after that."""
+    """Returns the first delivery that matters: one before the end of a suppression says nothing about what follows."""
     since, ended_at = record.delivered_since, record.released_at
     return at if since is None or (ended_at is not None and since <= ended_at) else since

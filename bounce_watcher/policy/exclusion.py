@@ -1,8 +1,7 @@
 """Why an event does not count against its recipient.
 
-Each check answers with an `Excluded`, or None where it has nothing to say against counting. They stand in tuples, and
-the first answer is the one that is told: what the report is, before whom it is about, before how far it is proven,
-before what was counted already.
+Each check returns an `Excluded`, or None if it has no objection. The checks are in tuples, and the first answer is the
+one that is reported. The order: what the report is, whom it is about, how far it is proven, what was counted already.
 """
 
 from collections.abc import Callable
@@ -23,10 +22,11 @@ from bounce_watcher.policy.settings import PolicySettings
 
 @dataclass(frozen=True, slots=True)
 class JudgedEvent:
-    """One event before the policy: what counted before it, and until when nothing counts any more (or None).
+    """One event for the policy to judge, with the earlier events that counted.
 
-    `answered_until`: a delivery answers for the bounces before it that are not enough by themselves.
-    `protected`: what a person has protected that the recipient is of.
+    Nothing up to `released_at` counts (None = no release). Up to `answered_until` bounces that are not enough by
+    themselves do not count, because of a delivery. `protected`: the address or domain of the recipient that a person
+    has protected.
     """
 
     event: BounceEvent
@@ -38,12 +38,12 @@ class JudgedEvent:
 
 
 def why_not(case: JudgedEvent) -> Excluded | None:
-    """Why the event does not count whatever came before it; None where it does."""
+    """Returns why the event does not count, whatever counted before it; None if nothing speaks against it."""
     return _first_answer(_CHECKS, case)
 
 
 def counted_already(case: JudgedEvent) -> Excluded | None:
-    """What counted already and stands for the event too; None where nothing does."""
+    """Returns the exclusion of an event that repeats one already counted; None if it repeats none."""
     return _first_answer(_REPETITIONS, case)
 
 
@@ -63,7 +63,7 @@ def _no_failure(case: JudgedEvent) -> Excluded | None:
 
 
 def _no_complaint(case: JudgedEvent) -> Excluded | None:
-    """not-spam says the very opposite; fraud, virus and auth-failure speak of what somebody sent in our name."""
+    """Excludes other feedback: not-spam says the opposite; fraud, virus and auth-failure are about mail in our name."""
     event = case.event
     if event.kind is not Kind.COMPLAINT or event.feedback_type == ABUSE:
         return None
@@ -90,12 +90,12 @@ def _protected(case: JudgedEvent) -> Excluded | None:
 
 
 def domain_protected(name: str) -> str | None:
-    """The domain in the name of what is protected; None where it is an address by itself."""
+    """Returns the domain if a domain is protected; None if `name` is an address."""
     return name[1:] if name.startswith("@") else None
 
 
 def protected_by(recipient: str, settings: PolicySettings) -> str | None:
-    """By what the settings protect an address: itself, or "@" and its domain; None where they don't."""
+    """Returns what the settings protect for an address: itself, or "@" and its domain; None if neither."""
     if not (settings.protected_addresses or settings.protected_domains):
         return None
     address = address_key(recipient)
@@ -126,7 +126,7 @@ def _answered(case: JudgedEvent) -> Excluded | None:
 
 
 def _doubtful(case: JudgedEvent) -> Excluded | None:
-    """A report that is in doubt proves nothing, however little proof the settings ask for."""
+    """Excludes a report in doubt: it proves nothing, however little proof the settings require."""
     doubt = case.event.doubt
     return None if doubt is None else Excluded(ExclusionKind.IN_DOUBT, doubt=doubt)
 
@@ -139,7 +139,7 @@ def _too_weak(case: JudgedEvent) -> Excluded | None:
 
 
 def asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
-    """The lowest grade that may count against the recipient of such an event."""
+    """Returns the lowest grade of evidence at which such an event may count."""
     if event.kind is Kind.COMPLAINT:
         return settings.evidence_complaint
     hard = event.reason is not None and event.reason.bounce_type is BounceType.HARD
@@ -147,11 +147,11 @@ def asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
 
 
 WITHIN = timedelta(days=14)
-"""How long before a mail is told, or was sent, its bounce may have come: who tells no time tells of now."""
+"""How long before a mail is sent its bounce may have come: a sending reported without a time counts as sent now."""
 
 
 def is_proven_late(event: BounceEvent, sent_at: datetime, settings: PolicySettings) -> bool:
-    """Whether a bounce that was too weak counts once it is known that we sent the mail, at that time."""
+    """Checks whether a bounce with too weak evidence counts once we know that we sent the mail, at `sent_at`."""
     is_near = event.at >= sent_at - WITHIN
     return is_near and Evidence.KNOWN_MESSAGE.at_least(asked_evidence(event, settings))
 
@@ -171,7 +171,7 @@ def _same_day(case: JudgedEvent) -> Excluded | None:
 
 
 def _standing_in(case: JudgedEvent, alike: Callable[[CountedBounce], bool]) -> CountedBounce | None:
-    """The first bounce that is `alike` and was counted together with what this event would be."""
+    """Returns the first earlier bounce that is `alike` and counts together with this event; None if there is none."""
     reason, changed = case.event.reason if case.event.kind is not Kind.COMPLAINT else None, case.settings.reasons
     matches = (bounce for bounce in case.earlier if alike(bounce) and counts_with(bounce.reason, reason, changed))
     return next(matches, None)

@@ -1,6 +1,6 @@
-"""What is held: whom an outage or a flood holds, what that makes of a decision, and how it ends. Pure.
+"""How an outage or a flood holds suppressions: what that changes in a decision, and how it ends. Pure.
 
-The ledger counts reports, knows who is held, and writes what follows.
+The ledger counts reports, knows who is held, and writes the result.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ from bounce_watcher.policy.transitions import Transition
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """An outage or a flood that holds a recipient's suppression: its alert's id, times and grounds."""
+    """An outage or a flood that holds a recipient's suppression: the id, times and grounds of its alert."""
 
     alert: str
     since: datetime
@@ -54,15 +54,15 @@ def holder_of(alert: Alert) -> Holder:
     return Holder(alert.id, alert.since, alert.ends_at, alert.grounds, alert.kind)
 
 
-# ── what it makes of a decision ─────────────────────────────────────────────────────────────────────────────────────
+# ── how it changes a decision ───────────────────────────────────────────────────────────────────────────────────────
 
 def in_outages(
     event: BounceEvent, decision: Decision, covering: Sequence[Alert], *, in_flood: bool
 ) -> tuple[Decision, Sequence[Alert]]:
-    """What is decided in the outages that cover an event, and the alerts that hold the recipient by that.
+    """Returns the decision under the outages that cover an event, and the alerts that hold the recipient because of it.
 
-    A hard bounce in an outage holds a suppression; in one that is over and told it does not even count. Nor does it
-    where a second one would have to confirm it: an outage of two days would be confirmed by itself.
+    A hard bounce in an outage leads to a held suppression. If the outage's alert is cleared, the bounce does not count.
+    Nor does it count if a second bounce would have to confirm it: an outage of two days would confirm itself.
     """
     if not covering or decision.exclusion is not None or not outages.is_hard(event):
         return decision, ()
@@ -77,14 +77,14 @@ def in_outages(
 
 
 def needs_room(decision: Decision, *, is_held: bool) -> bool:
-    """Whether a decision would suppress somebody whom nothing holds yet: an unproven one then needs room."""
+    """Checks whether a decision would suppress a recipient who is not held yet: if unproven, it needs room."""
     would_suppress = decision.step is Step.SUPPRESS or (decision.step is Step.PEND and not is_held)
     return would_suppress and decision.exclusion is None
 
 
 def without_room(record: RecipientRecord, decision: Decision, exclusion: Excluded) -> Decision:
-    """What may not pass is held, and counts for nothing until something else or a person decides."""
-    if record.state is State.SUPPRESSED:  # it would only last longer
+    """Holds what may not pass. It does not count until another event or a person decides."""
+    if record.state is State.SUPPRESSED:  # it would only extend the suppression
         return Decision(Step.NOTE, exclusion, exclusion)
     return replace(decision, step=Step.PEND, grounds=Held(unwaited(decision.grounds), exclusion), exclusion=exclusion)
 
@@ -106,7 +106,7 @@ def outage_of(of: Alert | Holder) -> Outage:
 # ── what was suppressed before the alarm ────────────────────────────────────────────────────────────────────────────
 
 def is_taken_back(current: Suppression | None, alert: Alert) -> bool:
-    """Whether an alarm that was raised later holds what is in force after all."""
+    """Checks whether an alarm raised later must hold a suppression that is already in force."""
     return (
         current is not None and current.source is SuppressionSource.POLICY and current.since >= alert.since
         and current.bounce_type is BounceType.HARD
@@ -114,7 +114,7 @@ def is_taken_back(current: Suppression | None, alert: Alert) -> bool:
 
 
 def taken_back(record: RecipientRecord, alert: Alert) -> Transition:
-    """A suppression that an alarm holds after all. Ask `is_taken_back` first."""
+    """Holds a suppression that was in force before the alarm. Check `is_taken_back` first."""
     current = record.suppression
     if current is None:
         return Transition(record)
@@ -126,7 +126,7 @@ def taken_back(record: RecipientRecord, alert: Alert) -> Transition:
 
 @dataclass(frozen=True, slots=True)
 class HoldOutcome:
-    """What becomes of a recipient when all that holds it is over; `is_true`: it is suppressed after all."""
+    """What happens to a recipient when everything that holds it is over; `is_true`: it is suppressed."""
 
     change: Transition
     is_true: bool
@@ -136,9 +136,9 @@ def settled(
     record: RecipientRecord, holding: Sequence[Holder], counted: Iterable[CountedBounce],
     may_pass: Callable[[Suppression], bool],
 ) -> HoldOutcome:
-    """Suppressed where something outside of the outages speaks against the recipient, else released.
+    """Suppresses a recipient if something outside the outages counts against it, else releases it.
 
-    `may_pass` is asked of what would be suppressed: one on unproven reports needs room.
+    `may_pass` is called with a suppression before it is put in force: one on unproven reports needs room.
     """
     end = max(each.ends_at for each in holding)
     against = next((bounce for bounce in counted if _is_independent(bounce, holding)), None)
@@ -157,7 +157,10 @@ def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
 
 
 def wait_ended(record: RecipientRecord, now: datetime, wait: timedelta) -> Transition:
-    """The suppression of one whom no alert holds, put in force if its wait is over by `now`."""
+    """Puts a waiting suppression in force if its wait is over by `now`. For a recipient that no alert holds.
+
+    If the recipient has been protected meanwhile, releases it instead.
+    """
     waiting = record.suppression
     if waiting is None or waiting.state is not State.PENDING or waiting.since + wait > now:
         return Transition(record)

@@ -1,7 +1,7 @@
-"""Why an address stands on our list alone, or on a target's alone.
+"""Explains why an address is only on our list, or only on a target's list.
 
-A list there is not ours alone: people unsubscribe at the platform itself. So an address that stands there and not here
-is released there only where we are known to have put it there, to have released it, and to have failed to say so.
+We are not the only ones who write a target's list: people unsubscribe at the platform itself. So an address that is
+only on the target's list is released there only if we put it there, we released it, and the target did not get to know.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from bounce_watcher.model.ledger import NoticeType, OutboxState, State
 from bounce_watcher.model.list_comparison import Cause, DifferenceReason
 
 SETTLES = timedelta(hours=1)
-"""So long a list there may still show whom it was told to release: platforms answer before all of them has heard."""
+"""How long a target's list may still show an address after a release: platforms answer before all their parts know."""
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class SentNotice(NamedTuple):
-    """One row of the outbox that told the target of a state."""
+    """One item of the outbox that reported a state to the target."""
 
     number: int
     id: str
@@ -38,10 +38,10 @@ class SentNotice(NamedTuple):
 
 
 class AddressFacts(NamedTuple):
-    """What is known of one address: what the target was told, in order; when it was released; how it stands.
+    """What is known about one address: the notices to the target, in order; when it was released; its states.
 
-    `is_theirs`: all that suppresses it here is that it once stood on the list there. `was_due`: a notice on it was on
-    its way when the lists began to be read; notices after the number `read_from` were made after that.
+    `is_theirs`: it is suppressed here only because it was once on the target's list. `was_due`: a notice about it was
+    on its way when the reading of the lists began. Notices after the number `read_from` were made after that.
     """
 
     notices: Sequence[SentNotice] = ()
@@ -53,11 +53,11 @@ class AddressFacts(NamedTuple):
 
     @property
     def put(self) -> SentNotice | None:
-        """The last notice by which the target took a suppression."""
+        """The last notice of a suppression that the target accepted; None if it accepted none."""
         return next((each for each in reversed(self.notices) if each.suppresses and each.is_delivered), None)
 
     def is_moving(self, *, suppresses: bool) -> bool:
-        """Whether a state of this kind was decided, or on its way, when the lists were read."""
+        """Checks whether a state of this kind was decided, or on its way, when the lists were read."""
         newest = next((each for each in reversed(self.notices) if each.suppresses is suppresses), None)
         if newest is None or newest.state not in (OutboxState.DUE, OutboxState.DELIVERED):
             return False
@@ -65,7 +65,7 @@ class AddressFacts(NamedTuple):
 
 
 def why_missing(known: AddressFacts, *, is_forgotten: bool) -> Cause:
-    """It is suppressed here and does not stand there."""
+    """Explains an address that is suppressed here and not on the target's list."""
     if is_forgotten:
         return Cause(DifferenceReason.ERASED)
     if known.is_theirs:
@@ -81,7 +81,10 @@ def why_missing(known: AddressFacts, *, is_forgotten: bool) -> Cause:
 
 
 def why_unknown(known: AddressFacts, since: datetime | None, now: datetime) -> Cause:
-    """It stands there, `since` then as far as it tells, and is not suppressed here."""
+    """Explains an address that is on the target's list and not suppressed here.
+
+    `since` is when the target listed it; None if the target does not say.
+    """
     if State.PENDING in known.standing:
         return Cause(DifferenceReason.HELD_BACK)
     if known.is_moving(suppresses=False):
@@ -97,7 +100,7 @@ def why_unknown(known: AddressFacts, since: datetime | None, now: datetime) -> C
 
 
 def _after_release(taken: SentNotice, since: datetime | None, now: datetime) -> Cause:
-    """It took a release, and lists the address."""
+    """Explains an address that the target lists although it accepted a release."""
     if since and since > taken.created_at + CLOCKS_DIFFER:
         return Cause(DifferenceReason.LISTED_AFTER_RELEASE)
     return Cause(
@@ -108,7 +111,7 @@ def _after_release(taken: SentNotice, since: datetime | None, now: datetime) -> 
 def _from_here(
     put: SentNotice, released_at: datetime | None, since: datetime | None, release: SentNotice | None
 ) -> Cause:
-    """It took a suppression, and no release after it."""
+    """Explains an address whose suppression the target accepted, and no release after it."""
     if released_at is None or released_at < put.created_at:
         return Cause(DifferenceReason.NOT_RELEASED)
     if since and not put.created_at - CLOCKS_DIFFER <= since <= released_at + CLOCKS_DIFFER:

@@ -1,4 +1,4 @@
-"""The states of a recipient in a stream, and every way from one to another: the table that README.md draws."""
+"""The states of a recipient in a stream, and every transition between them: the table that README.md draws."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,14 +10,14 @@ from bounce_watcher.model.ledger import State
 class Move(StrEnum):
     """What may happen to a recipient."""
 
-    WATCH = "watch"        # a bounce counts, and is not enough
-    PEND = "pend"          # enough, but held back
-    SUPPRESS = "suppress"  # enough, or a person's wish
-    CONFIRM = "confirm"    # what was held back is put in force
-    HOLD = "hold"          # what is in force is held back after all
-    RELEASE = "release"    # by a person or after an outage: what counted counts no more
-    EXPIRE = "expire"      # its time is over: what counted counts no more
-    RESET = "reset"        # the platform delivered: what counted counts no more
+    WATCH = "watch"        # a bounce counts, but is not enough
+    PEND = "pend"          # enough, but held
+    SUPPRESS = "suppress"  # enough, or a person asks for it
+    CONFIRM = "confirm"    # puts a held suppression in force
+    HOLD = "hold"          # holds a suppression that is in force
+    RELEASE = "release"    # by a person or after an outage: earlier events no longer count
+    EXPIRE = "expire"      # its time is over: earlier events no longer count
+    RESET = "reset"        # the platform delivered: earlier events no longer count
 
 
 MOVES: Mapping[tuple[State, Move], State] = MappingProxyType({
@@ -42,5 +42,5 @@ MOVES: Mapping[tuple[State, Move], State] = MappingProxyType({
 
 
 def after(state: State, move: Move) -> State:
-    """The next state. A move that the table does not know from `state` leaves it as it is."""
+    """Returns the next state. A move that the table does not list for `state` changes nothing."""
     return MOVES.get((state, move), state)

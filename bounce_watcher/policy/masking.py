@@ -1,4 +1,4 @@
-"""What differs from report to report in a server's words, told by its shape: so that the same words compare."""
+"""Masks what differs from report to report in a server's words, found by its shape, so that equal words match."""
 
 import re
 from collections.abc import Iterator, Set
@@ -8,10 +8,10 @@ from bounce_watcher.parsing.smtp_reply import read_reply
 
 ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?")
 LONGEST = 300
-"""Characters of a wording: the words that tell stand at the beginning."""
+"""The longest wording in characters: the words that matter are at the beginning."""
 _READ = 2000
 _LONGEST_WORD = 24
-"""Characters of a word without digits; what is longer and plain is an id."""
+"""The longest word without digits, in characters; a longer plain one is an id."""
 _ENDS = "<>()[]{}\"'.,:;!?=*|"
 
 _DAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
@@ -29,7 +29,7 @@ _PLAIN = re.compile(r"[a-z0-9+/=_-]+")
 
 
 class Mark(StrEnum):
-    """What stands in a wording in place of what varies."""
+    """The placeholder for a part of a wording that varies."""
 
     ADDRESS = "<address>"
     HOST = "<host>"
@@ -44,7 +44,7 @@ _MARK = re.compile("|".join(map(re.escape, Mark)))
 
 
 def names_of(recipient: str) -> Set[str]:
-    """Words that name a recipient: its mailbox and its domain, in lower case."""
+    """Returns the words that name a recipient: its local part and its domain, in lower case."""
     local, _, domain = recipient.casefold().rpartition("@")
     return {name for name in (local, domain) if len(name) > 2}
 
@@ -54,7 +54,7 @@ def has_digit(word: str) -> bool:
 
 
 def wording(diagnostic: str, recipient: str) -> str:
-    """The last hop's words in lower case, with a Mark in place of what varies; "" where there are none."""
+    """Returns the last hop's words in lower case, with a Mark for each part that varies; "" if there are none."""
     reply = read_reply(diagnostic[:_READ]).text or diagnostic
     text = ADDRESS.sub(f" {Mark.ADDRESS} ", _DATE.sub(f" {Mark.DATE} ", " ".join(reply[:_READ].casefold().split())))
     names = names_of(recipient)
@@ -90,7 +90,7 @@ def _mark_of(word: str, names: Set[str]) -> Mark | None:
 
 
 def parts(text: str) -> Iterator[tuple[str, Mark | None]]:
-    """A wording in its pieces: words that are the same in all reports, and the marks between them."""
+    """Yields the pieces of a wording: words that are the same in all reports (with None), and the marks between."""
     at = 0
     for found in _MARK.finditer(text):
         if text[at : found.start()]:
@@ -102,6 +102,6 @@ def parts(text: str) -> Iterator[tuple[str, Mark | None]]:
 
 
 def longest_constant(text: str) -> str:
-    """The longest piece of a wording that does not vary: what a rule looks for. "" where all of it varies."""
+    """Returns the longest piece of a wording that does not vary, for a rule to look for; "" if everything varies."""
     pieces = (piece.strip(f" {_ENDS}-,/") for piece, mark in parts(text) if mark is None)
     return max(pieces, key=len, default="")

@@ -1,8 +1,8 @@
-"""Which organisation takes a recipient's mail: of the host that refused it where the report tells, else by the domain.
+"""Finds the provider of a recipient: by the host that refused the mail if the report names it, else by the domain.
 
-Outages are an organisation's, not a domain's: outlook.com, hotmail.fr and a company's own domain may all be refused by
-hosts below protection.outlook.com. The tables hold the organisations whose hosts or domains have several names; all
-others are known by the domain that they registered.
+An outage affects an organisation, not a domain: outlook.com, hotmail.fr and a company's own domain may all be refused
+by hosts below protection.outlook.com. The tables list organisations whose hosts or domains have several names. All
+others go by the domain that they registered.
 """
 
 import re
@@ -66,25 +66,28 @@ _DOMAINS: Mapping[str, str] = {
 _BRANDS: Mapping[str, str] = {
     "yahoo": "yahoo.com", "hotmail": "outlook.com", "live": "outlook.com", "outlook": "outlook.com", "gmx": "gmx.net",
 }
-"""Names that one organisation holds below many countries: yahoo.co.uk, hotmail.fr."""
+"""Names that one organisation uses below many country domains: yahoo.co.uk, hotmail.fr."""
 
 _NOT_YAHOOS = frozenset({"yahoo.co.jp"})  # another company, with mail servers of its own
 _BELOW_A_BRAND = re.compile(r"[^.]+|com?\.[a-z]{2}")
-"""Elsewhere a brand is just a word: whoever has yahoo.github.io is not Yahoo."""
+"""The suffixes below which a brand counts. Elsewhere it is just a word: yahoo.github.io is not Yahoo's."""
 
 _HOST_NAME = re.compile(r"(?=.{4,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,20}")
 
 
 @lru_cache(maxsize=4096)
 def provider_of(remote_mta: str | None, domain: str) -> str:
-    """`google.com`, `outlook.com`, `example.org`: in lower case. `domain` is the recipient's, "" for none known."""
+    """Returns the provider in lower case: `google.com`, `outlook.com`, `example.org`.
+
+    `domain` is the recipient's; "" means that none is known.
+    """
     host = _host(remote_mta)
     of_host, of_domain = registrable(host), registrable(domain.casefold())
     return _HOSTS.get(of_host) or _known(of_domain) or of_host or of_domain
 
 
 def _host(remote_mta: str | None) -> str:
-    """The name; "" for an address literal, a bare word, or a name of this very machine."""
+    """Returns the host name; "" for an address literal, a bare word, or a local name."""
     name = (remote_mta or "").casefold().rstrip(".")
     is_name = _HOST_NAME.fullmatch(name) and not name.rpartition(".")[2].isdigit()
     return name if is_name and not name.endswith((".local", ".localdomain", ".internal")) else ""
@@ -98,16 +101,17 @@ def _known(domain: str) -> str | None:
 
 
 def registrable(host: str) -> str:
-    """The domain that one holder registered, by the public suffix list: example.co.uk of mx.example.co.uk.
+    """Returns the registered domain by the public suffix list: example.co.uk for mx.example.co.uk.
 
-    Private suffixes count as well as those of registries: names below uk.com, eu.org or dyndns.org belong to as many
-    organisations, each with mail servers of its own, as names below co.uk do. Names below those of hosting companies
-    (github.io) rarely take mail at all. An address literal, and what no one can register, is returned as it is.
+    Private suffixes count as well as those of registries: names below uk.com, eu.org or dyndns.org belong to many
+    organisations with mail servers of their own, just as names below co.uk do. Names below the suffixes of hosting
+    companies (github.io) rarely take mail at all. Address literals, and names that nobody can register, are returned
+    as they are.
     """
     return (None if host.startswith("[") else _suffixes().privatesuffix(host)) or host
 
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
-    """The list that the library ships: read when it is first asked for, as that takes a tenth of a second."""
+    """Returns the list that the library ships. Reading takes a tenth of a second, so it happens on the first call."""
     return PublicSuffixList()

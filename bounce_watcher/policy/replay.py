@@ -1,6 +1,6 @@
-"""The course of one recipient in one stream, gone through again: pure, on events and steps in the order of time.
+"""Replays the history of one recipient in one stream. Pure: works on events and steps in chronological order.
 
-What reports led to is decided anew; what a person, a platform or the outage guard did beside them stays as it was.
+What reports led to is decided again. What a person, a platform or the outage guard did stays as it was.
 """
 
 from bisect import insort
@@ -39,10 +39,10 @@ from bounce_watcher.policy.deliveries import unanswered
 Decide = Callable[[BounceEvent, History], Decision]
 
 LONGEST_HISTORY = 100
-"""Counted events of one recipient that `decide` is shown: the most recent ones."""
+"""How many counted events of one recipient `decide` gets at most: the most recent ones."""
 
 NOT_BY_REPORTS = (ChangedBy.PERSON, ChangedBy.PLATFORM, ChangedBy.GUARD)
-"""Whose steps stay as they were when a course is gone through again."""
+"""A replay leaves the steps of these as they were."""
 
 _at = attrgetter("at")
 _RELEASED = frozenset({State.ACTIVE, State.RELEASED})
@@ -50,13 +50,13 @@ _RELEASED = frozenset({State.ACTIVE, State.RELEASED})
 
 @dataclass(slots=True)
 class Replay:
-    """Where a recipient stands after what was taken so far. The record's figures are not kept, nor its `sequence`."""
+    """The state of a recipient after the entries so far. Keeps neither the record's figures nor its `sequence`."""
 
     record: RecipientRecord
     counted: list[CountedBounce] = field(default_factory=list)
 
     def take(self, event: BounceEvent, decide: Decide) -> Decision:
-        """Decides on one event as `record_page` does, on the history as it stands here."""
+        """Decides on one event as `record_page` does, with the history replayed so far."""
         self.until(event.at)
         decision = self._decided(event, decide)
         if decision.exclusion is None:
@@ -66,10 +66,10 @@ class Replay:
         return decision
 
     def _decided(self, event: BounceEvent, decide: Decide) -> Decision:
-        """What a person or a guard has struck out stays so; the policy may know another reason why it doesn't count.
+        """Decides on an event; what a person or a guard has excluded stays excluded.
 
-        That an outage is over is known by then: what was reported in it was never to count. What a flood held is held
-        again, whatever has become of it.
+        The policy may give another reason why such an event does not count. In a replay it is known that an outage is
+        over, so nothing reported in it counts. What a flood held is held again, whatever happened to it later.
         """
         struck = event.exclusion
         if struck is not None and struck.why is ExclusionKind.UNDONE:
@@ -85,13 +85,16 @@ class Replay:
         return decision
 
     def _looked_at(self) -> RecipientRecord:
-        """To the policy what a flood holds does not stand. In a course gone through again nothing else is held."""
+        """Returns the record as the policy sees it: without a suppression that a flood holds.
+
+        A replay holds nothing else.
+        """
         current = self.record.suppression
         is_held = current is not None and current.state is State.PENDING
         return replace(self.record, suppression=None) if is_held else self.record
 
     def repeat(self, step: StateChange) -> None:
-        """What was done beside the reports, done again."""
+        """Repeats a step that did not come from a report."""
         self.until(step.at)
         if step.by is not ChangedBy.GUARD and step.state is State.SUPPRESSED:
             self.record = transitions.suppress(self.record, _by_hand(step)).record
@@ -102,13 +105,13 @@ class Replay:
             self.record = transitions.release(self.record, step.at, _grounds(step)).record
 
     def until(self, now: datetime) -> None:
-        """Ends what ran out by then."""
+        """Ends a suppression that has expired by `now`."""
         if self.record.suppression is not None:
             self.record = transitions.release_expired(self.record, now).record
 
 
 def history_at(record: RecipientRecord, counted: Iterable[CountedBounce], at: datetime) -> History:
-    """What a decision on an event at `at` is shown: of what `counted`, what still does."""
+    """Returns the history for a decision on an event at `at`: those of `counted` that still count."""
     if record.released_at is not None:
         counted = [each for each in counted if each.at > record.released_at]
     if record.delivered_at is not None:
@@ -119,7 +122,7 @@ def history_at(record: RecipientRecord, counted: Iterable[CountedBounce], at: da
 def go_through(
     replay: Replay, events: Iterable[BounceEvent], steps: Sequence[StateChange], decide: Decide
 ) -> Iterator[tuple[BounceEvent, Decision]]:
-    """Each event with what is decided on it now. `events` and `steps` are in the order of time."""
+    """Yields each event with the decision on it now. `events` and `steps` are in chronological order."""
     entries: Iterable[BounceEvent | StateChange] = merge(events, steps, key=_at) if steps else events
     for entry in entries:
         if isinstance(entry, StateChange):
@@ -130,7 +133,7 @@ def go_through(
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What going through a course again changes: the record's `change` (None = nothing), and events' `exclusions`."""
+    """What a replay changes: the record's `change` (None = nothing), and the `exclusions` of events."""
 
     change: transitions.Transition | None
     exclusions: tuple[tuple[str, Excluded | None], ...] = ()
@@ -147,11 +150,11 @@ def correct(
     now: datetime,
     may_suppress: bool,
 ) -> Correction:
-    """Holds a record against its course gone through again, after the events named in `touched` have changed.
+    """Compares a record with a replay of its history, after the events named in `touched` have changed.
 
-    What a person or a platform suppressed stays, and so does what rests on none of `touched`. A suppression whose
-    grounds are gone is released for that `cause`; one that still has grounds goes on, on those. What was held back
-    stays held back. A new one begins only if it `may_suppress`.
+    A suppression by a person or a platform stays, and so does one that rests on none of `touched`. A suppression that
+    has lost its grounds is released with `cause` as the grounds. One that still has grounds goes on with those. A held
+    suppression stays held. A new suppression begins only with `may_suppress`.
     """
     replay = Replay(RecipientRecord(record.recipient, record.stream, protected=record.protected))
     decided = list(go_through(replay, events, steps, decide))
@@ -179,7 +182,7 @@ def _held_against(
 
 
 def _watching(record: RecipientRecord, then: RecipientRecord) -> transitions.Transition | None:
-    """Nothing stands against it before or after; but what counts may be less, or more."""
+    """Updates a record without a suppression before and after: fewer or more events may count."""
     if State.WATCHING not in {record.state, then.state}:
         return None
     if (record.state, record.grounds) == (then.state, then.grounds):
@@ -190,7 +193,7 @@ def _watching(record: RecipientRecord, then: RecipientRecord) -> transitions.Tra
 def _lifted(
     record: RecipientRecord, then: RecipientRecord, cause: Undone | Reread, now: datetime
 ) -> transitions.Transition:
-    """Released, but not as by a person: what still counts goes on counting."""
+    """Releases the suppression, but unlike a person's release: what still counts goes on counting."""
     lifted = transitions.release(record, now, cause)
     left = replace(
         lifted.record, released_at=then.released_at, expiry_level=then.expiry_level, expired_reason=then.expired_reason
@@ -208,5 +211,5 @@ def _by_hand(step: StateChange) -> Suppression:
 
 
 def _grounds(step: StateChange) -> Grounds:
-    """Of somebody who was forgotten none are kept."""
+    """Returns the grounds of a step. The steps of a forgotten recipient keep none."""
     return step.grounds or ByPerson("")

@@ -1,4 +1,4 @@
-"""What a person decides on suppressions, one or many: what it changes, and who is left out of it. Pure."""
+"""A person's decisions on suppressions, one or many: what they change, and which recipients are skipped. Pure."""
 
 from collections.abc import Set
 from dataclasses import replace
@@ -14,27 +14,27 @@ from bounce_watcher.policy.transitions import Transition
 
 
 class Ruling(StrEnum):
-    """What a person decides on those whom an incident holds."""
+    """A person's decision on recipients that an incident holds."""
 
     RELEASE = "release"
     CONFIRM = "confirm"
 
 
 class SkipReason(StrEnum):
-    """Why one of many is left as it is."""
+    """Why a decision on many recipients skips one of them."""
 
     COMPLAINT = "complaint"
     BY_HAND = "manual"       # a person suppressed it
-    PROTECTED = "protected"  # who protects it is to be asked
-    FORGOTTEN = "forgotten"  # no target knows it by its hash, so none could be told
+    PROTECTED = "protected"  # ask the person who protects it
+    FORGOTTEN = "forgotten"  # no target knows it by its hash, so a release could not be reported
 
 
 INCLUDABLE = (SkipReason.COMPLAINT, SkipReason.BY_HAND, SkipReason.PROTECTED)
-"""Who is not left out if a person says so."""
+"""The reasons for a skip that a person may override."""
 
 
 def ruled(record: RecipientRecord, ruling: Ruling, now: datetime, note: str) -> Transition:
-    """What is confirmed so is a decision by hand, which neither the guard nor an undo takes back."""
+    """Applies a ruling. A confirmed suppression counts as made by hand: neither the guard nor an undo reverts it."""
     if ruling is Ruling.RELEASE:
         return transitions.release(record, now, ByPerson(note))
     held = record.suppression
@@ -51,7 +51,7 @@ def why_not_confirmed(record: RecipientRecord, policy: PolicySettings) -> SkipRe
 def why_skipped(
     record: RecipientRecord, is_forgotten: bool, policy: PolicySettings, included: Set[SkipReason]
 ) -> SkipReason | None:
-    """Why a suppression is left out when many are released; None where it is not, or is `included`."""
+    """Returns why a release of many skips this suppression; None if it does not, or if the reason is `included`."""
     standing = record.suppression
     if standing is None:
         return None

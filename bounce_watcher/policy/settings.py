@@ -1,4 +1,4 @@
-"""The numbers that a policy is made of. Defaults are those of the taxonomy and of config.example.toml."""
+"""The settings of a policy. The defaults are those of the taxonomy and of config.example.toml."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """So many bounces, on so many distinct days (UTC), at least `span` between first and last, all within `window`."""
+    """A number of bounces on a number of distinct days (UTC), all within `window`, the last `span` after the first."""
 
     bounces: Annotated[int, Between(1, 1000)]
     distinct_days: Annotated[int, Between(1, 1000)]
@@ -32,7 +32,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
-    """`evidence_*`: the lowest grade that may count. `reasons`: those that count otherwise than by default."""
+    """The settings. `evidence_*` is the lowest grade that may count. `reasons` overrides how reasons count."""
 
     mode: Mode = Mode.ENFORCE
     evidence_hard: Annotated[Evidence, Key("evidence.hard")] = Evidence.REPORT
@@ -54,6 +54,6 @@ class PolicySettings:
 
     @property
     def counts_unproven(self) -> bool:
-        """Whether any report counts that nothing proves."""
+        """Whether any unproven report may count."""
         asked = (self.evidence_hard, self.evidence_soft, self.evidence_complaint)
         return not all(grade.at_least(PROVEN) for grade in asked)

@@ -1,6 +1,6 @@
-"""Counted bounces held against a threshold, by whole days in UTC.
+"""Compares counted bounces with a threshold, by whole days in UTC.
 
-All of it is measured between days, not moments: so it never matters which of two reports of one day came first.
+Everything is measured between days, not moments, so the order of two reports of one day never matters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The bounces inside one window, oldest first, their days, and the threshold that they are held against."""
+    """The bounces inside one window, oldest first, their days, and the threshold for them."""
 
     bounces: tuple[CountedBounce, ...]
     dates: tuple[date, ...]
@@ -51,10 +51,10 @@ class Tally:
 
 
 def tally(bounce: CountedBounce, earlier: Sequence[CountedBounce], threshold: Threshold) -> Tally:
-    """The window around `bounce` that comes closest to the threshold.
+    """Returns the window around `bounce` that comes closest to the threshold.
 
-    Mail comes in its order of arrival but for imports and slow mailboxes: a window may also end with a bounce that is
-    younger than this one and was counted before it.
+    Imports and slow mailboxes can bring reports out of order, so a window may also end with a bounce that is younger
+    than this one and was counted before it.
     """
     everything = sorted((*earlier, bounce), key=lambda each: (each.at, each.event_id))
     windows = _windows(everything, utc_day(bounce.at), threshold)

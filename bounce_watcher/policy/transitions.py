@@ -1,6 +1,6 @@
-"""What a decision, a delivery, a person or the clock changes: from a record to the next, and what of it is to be told.
+"""What a decision, a delivery, a person or the clock changes: the next record, and the notices for targets.
 
-Pure. `decide` decides, the ledger writes; here stands only what follows.
+Pure. `decide` decides and the ledger writes; this module only computes the change.
 """
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ class Transition:
 
 
 class _OccurrenceData(Mapping[str, object]):
-    """The data of an occurrence, put together when somebody asks: most occurrences nobody listens to."""
+    """The data of an occurrence, built only when read: most occurrences have no listener."""
 
     __slots__ = ("_tell",)
 
@@ -77,14 +77,14 @@ class _OccurrenceData(Mapping[str, object]):
 
 
 def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Transition:
-    """The record after one event and what was decided on it."""
+    """Returns the change after one event and the decision on it."""
     record = _with_bounce(record, event, decision)
     changes, notices = _STEPS[decision.step](record, event, decision)
     return _change(record, _tally(record, event) | changes, (*_event_notices(event, decision), *notices))
 
 
 def apply_again(record: RecipientRecord, event: BounceEvent, decision: Decision) -> RecipientRecord:
-    """As `apply_event`, for what is gone through again: no figures, and nobody is told."""
+    """Does the same as `apply_event` for a replay: without figures and notices."""
     record = _with_bounce(record, event, decision)
     changes, _ = _STEPS[decision.step](record, event, decision)
     return replace(record, **changes) if changes else record
@@ -98,7 +98,7 @@ def _with_bounce(record: RecipientRecord, event: BounceEvent, decision: Decision
 def release_expired(record: RecipientRecord, at: datetime) -> Transition:
     """Ends a suppression whose time is over at `at`.
 
-    It ended at its `until`, not when somebody looked: so the record does not depend on when the ledger was asked.
+    It ends at its `until`, so the record does not depend on when the ledger is read.
     """
     suppression = record.suppression
     if suppression is None or suppression.until is None or suppression.until > at:
@@ -109,42 +109,42 @@ def release_expired(record: RecipientRecord, at: datetime) -> Transition:
 
 
 def suppress(record: RecipientRecord, wanted: Suppression) -> Transition:
-    """Suppresses, or holds the suppression back where `wanted.state` is PENDING.
+    """Suppresses a recipient, or holds the suppression if `wanted.state` is PENDING.
 
-    What is suppressed stays as it is unless `wanted` lasts longer or turns PENDING into SUPPRESSED.
+    A current suppression stays as it is unless `wanted` lasts longer, is wider, or turns PENDING into SUPPRESSED.
     """
     return _change(record, *_suppressed(record, wanted))
 
 
 def release(record: RecipientRecord, at: datetime, grounds: Grounds, *, expiry_level: int = 0) -> Transition:
-    """Lifts what stands against a recipient: nothing at or before `at` counts any more.
+    """Releases a recipient: nothing at or before `at` counts any more.
 
-    Only the end of a real suppression is told: of a pending one nobody has heard.
+    Makes a notice only for a suppression in force: a pending one was never reported.
     """
     return _change(record, *_released(record, at, grounds, expiry_level))
 
 
 def reset(record: RecipientRecord, grounds: Grounds) -> Transition:
-    """Who is watched is so no more. What is in force or held back stays so."""
+    """Ends the watching of a recipient. A suppression in force or held stays."""
     state = after(record.state, Move.RESET)
     return Transition(record) if state is record.state else _change(record, {"state": state, "grounds": grounds}, ())
 
 
 def confirm(record: RecipientRecord, at: datetime, grounds: Grounds) -> Transition:
-    """Puts in force what was held back, and tells it. Any other record stays as it is."""
+    """Puts a held suppression in force and makes a notice of it. Any other record stays as it is."""
     return _change(record, *_confirmed(record, at, grounds))
 
 
 def hold(record: RecipientRecord, at: datetime, grounds: Grounds) -> Transition:
-    """Holds back what is in force, or is pending: `confirm` or `release` comes later. Any other record stays as it is.
+    """Holds a suppression in force or pending; `confirm` or `release` comes later. Any other record stays as it is.
 
-    A platform that has heard of the suppression hears of a release. What counted goes on counting.
+    For a suppression in force it makes a notice of a release. What counted goes on counting.
     """
     return _change(record, *_held(record, at, grounds))
 
 
 def tell(record: RecipientRecord, at: datetime) -> Transition:
-    """Tells at `at` of the suppression in force, which stays as it is. Of any other record there is nothing to tell."""
+    """Makes a notice at `at` of the suppression in force, which stays as it is. Does nothing for any other record."""
     current = record.suppression
     if current is None or current.state is not State.SUPPRESSED:
         return Transition(record)
@@ -152,19 +152,22 @@ def tell(record: RecipientRecord, at: datetime) -> Transition:
 
 
 def tell_end(record: RecipientRecord, at: datetime, told: Mapping[str, object]) -> Transition:
-    """Tells at `at` of the end of a suppression of which `told` was told, for what the record now rests on."""
+    """Makes a notice at `at` that a suppression has ended, with the grounds of the record.
+
+    `told` is the data with which the suppression was reported.
+    """
     return _change(record, {}, ((NoticeType.RELEASED, at, partial(dict, told, grounds=record.grounds)),))
 
 
 def apply_delivery(
     record: RecipientRecord, at: datetime, counted: Sequence[CountedBounce], *, is_unproven: bool = False
 ) -> Transition:
-    """The record after a delivery at `at`. `counted` is what counts against it.
+    """Returns the change after a delivery at `at`. `counted` holds the bounces that count against the recipient.
 
-    A suppression for soft bounces ends by it, and so does any that a flood of unproven reports holds. One for a hard
-    reason, or by a person, stands and shows the delivery beside it: dead addresses that take mail again are what spam
-    traps are made of, and a person can tell. `is_unproven`: a flood holds its suppression, so a delivery says more
-    than the report that it rests on.
+    The delivery ends a suppression for soft bounces, and any that a flood of unproven reports holds. A suppression for
+    a hard reason, or by a person, stays and shows the delivery beside it: spam traps are dead addresses that accept
+    mail again, and a person can judge that. `is_unproven`: a flood holds the suppression, so the delivery is stronger
+    evidence than the report behind it.
     """
     if record.delivered_at is not None and at <= record.delivered_at:  # by another writer, before the lock
         return Transition(record)
@@ -207,7 +210,7 @@ def _tally(record: RecipientRecord, event: BounceEvent) -> _Changes:
 
 
 def taken_out(record: RecipientRecord, event: BounceEvent) -> Transition:
-    """The record without an event that did not count, as far as it shows in its figures."""
+    """Takes an event that did not count out of the record's figures."""
     name = _count_name(event)
     left = record.counts.get(name or "", 0) - 1
     others = {other: number for other, number in record.counts.items() if other != name}
@@ -223,7 +226,7 @@ def _count_name(event: BounceEvent) -> str | None:
 
 
 def _event_notices(event: BounceEvent, decision: Decision) -> tuple[_Notice, ...]:
-    """bounce.recorded for a failure, complaint.recorded for a complaint against us; all else makes no notice."""
+    """Returns bounce.recorded for a failure, complaint.recorded for a complaint of abuse, else no notice."""
     if event.kind is Kind.COMPLAINT and event.feedback_type == ABUSE:
         return ((NoticeType.COMPLAINT, event.at, partial(_event_data, event, decision)),)
     if event.bounce_type is not None and _count_name(event) == event.bounce_type:
@@ -342,19 +345,19 @@ def _goes_further(wanted: Suppression, current: Suppression) -> bool:
 
 
 def _joined(wanted: Suppression, current: Suppression) -> Suppression:
-    """What goes further in one respect falls behind in none."""
+    """Returns `wanted` extended so that it is nowhere shorter or narrower than `current`."""
     scope = Scope.GLOBAL if Scope.GLOBAL in (wanted.scope, current.scope) else Scope.STREAM
     since, until = min(current.since, wanted.since), _later(wanted.until, current.until)
     return replace(wanted, since=since, until=until, scope=scope)
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    """None is for good."""
+    """Returns the later end; None is for good."""
     return None if one is None or other is None else max(one, other)
 
 
 def _suppression_data(suppression: Suppression) -> dict[str, object]:
-    """The contract's fields of recipient.suppressed; recipient.released tells by the same what was released."""
+    """Returns the contract's fields of recipient.suppressed; recipient.released describes the suppression with them."""
     return {
         "bounce_type": _plain(suppression.bounce_type),
         "reason": suppression.reason,

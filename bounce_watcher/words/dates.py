@@ -35,7 +35,7 @@ def _date(this: date, after: date | None) -> str:
 
 
 def plain(name: str) -> str:
-    """A reason as people say it: `mailbox full`."""
+    """Returns a reason for people to read: `mailbox full`."""
     return name.replace("_", " ")
 
 

@@ -1,6 +1,6 @@
-"""Grounds in English: the one place where the sentence is made that says why something is as it is.
+"""Grounds in English: the one place that builds the sentence for why something is as it is.
 
-One function a class, in a table; a second language is a second table.
+A table holds one function per class; a second language would be a second table.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -51,17 +51,17 @@ from bounce_watcher.words.dates import day, days, minute, number_of_days, plain
 
 
 def because(grounds: Grounds | Alarm) -> str:
-    """Why, in a sentence without a full stop. Total: every value has its words."""
+    """Returns the grounds as a sentence without a full stop. Total: every value has its words."""
     return _SENTENCES[type(grounds)](grounds)
 
 
 def text(grounds: Grounds | Alarm | None) -> str:
-    """`because`, and "" where nothing is kept."""
+    """Returns `because`, or "" if there are no grounds."""
     return "" if grounds is None else because(grounds)
 
 
 def brief(grounds: Grounds) -> str:
-    """In a few words: `3 of 3 on 3 days`. The whole stands where there is room for it."""
+    """Returns the grounds in a few words, for places without room for the whole: `3 of 3 on 3 days`."""
     at_bottom = base(grounds)
     if isinstance(at_bottom, Counted):
         return _numbers(at_bottom)
@@ -230,7 +230,7 @@ TOKEN_FAULTS: Mapping[DoubtKind, str] = {
 
 
 def doubt(it: Doubt) -> str:
-    """Why a report is forged or mixed up."""
+    """Returns why a report is forged or mixed up."""
     place = _PLACES.get(it.place, "it holds")
     if it.kind in TOKEN_FAULTS:
         return f"{place} a token in our format, but {TOKEN_FAULTS[it.kind]}"
@@ -255,7 +255,10 @@ def passed(it: Pass) -> str:
 
 
 def formerly(verdicts: Iterable[OlderVerdict]) -> str | None:
-    """`hard invalid_recipient by google.no-such-user until 2026-11-24`, the oldest first; None where there is none."""
+    """Returns older verdicts, oldest first; None if there are none.
+
+    `hard invalid_recipient by google.no-such-user until 2026-11-24`.
+    """
     return "; ".join(
         f"{' '.join(filter(None, (it.bounce_type, it.reason))) or it.action or it.kind} by {it.rule} until {it.until}"
         for it in verdicts
@@ -265,7 +268,7 @@ def formerly(verdicts: Iterable[OlderVerdict]) -> str | None:
 # ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def subject(it: Subject) -> str:
-    """What an alert is about, in as few words as scripts like: `provider google.com`."""
+    """Returns the subject of an alert, short enough for scripts: `provider google.com`."""
     if it.kind is SubjectKind.PROVIDER and it.reason:
         return f"block {it.name} {it.reason} {it.ip or '-'}"
     if it.kind is SubjectKind.PROVIDER:
@@ -297,7 +300,7 @@ def _blocks(it: Blocks) -> str:
 
 
 def _share(it: Blocks) -> str:
-    """Of what was sent where that is known; where less is known than was blocked, it is not."""
+    """Returns the share of the mails sent if known, else of the bounces. A number below `blocked` counts as unknown."""
     if it.sent >= it.blocked:
         return f"{_percent(it.blocked, it.sent)} of {it.sent} mails sent to it since {day(it.since)}"
     return f"share of bounces {_percent(it.blocked, it.reports)}: {it.blocked} of {it.reports}"

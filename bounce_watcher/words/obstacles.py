@@ -1,4 +1,4 @@
-"""What keeps settled mail from being filed, in English."""
+"""What keeps settled mail from being filed, in English sentences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,12 +20,12 @@ def rights(letters: Sequence[str]) -> str:
 
 
 def explained(it: Obstacle) -> tuple[str, str]:
-    """What is in the way, and the fix."""
+    """Returns the problem and its fix."""
     return _WORDS[type(it)](it)
 
 
 def told(about: About, obstacles: Sequence[Obstacle]) -> str:
-    """All in one line of bounded length, the fix of the first at its end."""
+    """Describes the obstacles in one line of bounded length, which ends with the fix of the first."""
     problem, fix = explained(obstacles[0])
     more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
     return f"{about}: {problem}{more}; {fix}"

@@ -1,11 +1,11 @@
-"""What a configuration lets happen, and what to do about it."""
+"""The risk that a configuration allows, and the remedy."""
 
 from bounce_watcher.policy.guards.limits import FloodSettings
 from bounce_watcher.policy.settings import PolicySettings
 
 
 def risk(policy: PolicySettings, *, has_key: bool) -> str | None:
-    """What a configuration lets happen, in a sentence; None where nothing unproven counts."""
+    """Returns the risk of a configuration in a sentence; None if no unproven report counts."""
     if not policy.counts_unproven:
         return None
     state = "[policy.evidence] asks for less than a signature" if has_key else "attribution.token_key is not set"
@@ -13,13 +13,13 @@ def risk(policy: PolicySettings, *, has_key: bool) -> str | None:
 
 
 def danger(settings: FloodSettings) -> str:
-    """What can happen where unproven reports count."""
+    """Returns what can happen if unproven reports count."""
     bound = f"at most {settings.day} a day and {settings.month} in 30 days" if settings.enabled else "any number"
     return f"anyone who knows your recipients' addresses can forge bounces that suppress them, {bound}"
 
 
 def remedy(*, has_key: bool) -> str:
-    """What to do about it."""
+    """Returns the remedy."""
     if has_key:
         return 'Take [policy.evidence] out as soon as all your mail is signed (README, "Signed return paths")'
     return (

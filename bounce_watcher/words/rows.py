@@ -1,4 +1,4 @@
-"""What a value looks like as a row: field names are those that scripts rely on, times are aware datetimes."""
+"""Values as rows. Scripts rely on the field names; times are aware datetimes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -56,14 +56,14 @@ def verdict_row(each: RecipientVerdict) -> Row:
 
 
 def explained(grounds: Grounds | Alarm | None) -> Row:
-    """Why something is as it is: `because` in words, `grounds` as data."""
+    """Returns the grounds: `because` in words, `grounds` as data."""
     if grounds is None:
         return {"because": None, "grounds": None}
     return {"because": because(grounds), "grounds": as_data(grounds)}
 
 
 def count_of(exclusion: Excluded | None) -> Row:
-    """`counted` is true, or the words why not; `grounds` tells that as data."""
+    """Returns `counted`, which is true or says why not, and `grounds`, the same as data."""
     if exclusion is None:
         return {"counted": True, "grounds": None}
     return {"counted": because(exclusion), "grounds": as_data(exclusion)}
@@ -74,7 +74,7 @@ def doubt_text(it: Doubt | None) -> str | None:
 
 
 def event_row(event: BounceEvent) -> Row:
-    """`counted` and `grounds` as `count_of` says."""
+    """Returns the row of an event; `counted` and `grounds` are those of `count_of`."""
     return {
         "id": event.id,
         "at": event.at,
@@ -185,7 +185,7 @@ def opt_out_row(kept: KeptOptOut) -> Row:
 def with_streams_of(
     records: Sequence[RecipientRecord], opt_outs: Iterable[KeptOptOut], address: str
 ) -> list[RecipientRecord]:
-    """`records` of an address, and an empty one for each stream of which it asked for no more mail but has none."""
+    """Returns `records`, and an empty record for each stream in which the address opted out but has no record."""
     known = {record.stream for record in records}
     asked = sorted({each.asked.stream for each in opt_outs} - known)
     return [*records, *(RecipientRecord(address, stream) for stream in asked)]
@@ -195,9 +195,10 @@ def recipient_row(
     record: RecipientRecord, history: Iterable[BounceEvent], course: Iterable[StateChange], protected: Row | None,
     opt_outs: Iterable[KeptOptOut] = (),
 ) -> Row:
-    """`history` is every event of the recipient in this stream, `course` every step of its state; oldest first.
+    """Returns the row of a recipient.
 
-    `protected` tells who keeps the rules off it, None where nobody does. Of `opt_outs` those of this stream are told.
+    `history` holds all events of the recipient in this stream, `course` all steps of its state; oldest first.
+    `protected` says who protects it; None = nobody. The row includes only `opt_outs` of this stream.
     """
     suppression = record.suppression
     return {

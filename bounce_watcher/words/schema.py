@@ -2,7 +2,7 @@
 
 After a change of the grounds: `python -m bounce_watcher.words.schema > bounce_watcher/words/grounds.schema.json`.
 
-What a field means is told once by its name: one name means one thing wherever it stands.
+Each field name is described once: a name means the same thing everywhere.
 """
 
 import json
@@ -75,14 +75,14 @@ FIELDS: Mapping[str, str] = {
 
 
 def schema() -> dict[str, Any]:
-    """Of one object `grounds`, with `about` of an alert among its definitions."""
+    """Returns the schema of one `grounds` object, with the `about` of an alert among its definitions."""
     document = ANY.adapter.json_schema(mode="serialization", ref_template="#/$defs/{model}")
     document["$defs"].update(SUBJECT.adapter.json_schema(mode="serialization").get("$defs", {}))
     for described in _objects(document):
         for name, each in described["properties"].items():
             each["description"] = FIELDS[name]
             each.pop("title", None)
-            if "const" in each:  # by which they are told apart
+            if "const" in each:  # the field that tells the kinds apart
                 described["required"] = [name, *described.get("required", ())]
     return {
         "$schema": _DIALECT, "title": "Grounds",
@@ -99,7 +99,7 @@ def text() -> str:
 
 
 def shipped() -> str:
-    """As it stands in the package."""
+    """Returns the schema file in the package."""
     return (files("bounce_watcher.words") / PLACE).read_text("utf-8")
 
 

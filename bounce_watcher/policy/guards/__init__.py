@@ -1,1 +1,1 @@
-"""What stands between a report and a suppression when too much happens at once: outages, floods, own trouble."""
+"""Guards against too many reports at once: outages, floods, and trouble of our own."""

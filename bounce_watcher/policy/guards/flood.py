@@ -1,18 +1,18 @@
-"""The flood guard: how many suppressions may rest on reports that nothing proves to be about mail of ours. Pure.
+"""The flood guard: how many suppressions may rest on unproven reports. Pure.
 
-Anybody can write a bounce. A token or a signature of ours in it shows that it is about mail of ours; the weaker grades
-can be made up by anybody who knows an address, and a Message-ID can be guessed. Where the policy lets such reports
-count, only their number tells a forger from a receiver. So new suppressions on unproven reports are capped: by one
-report, by one host within an hour, and altogether within an hour, 24 hours and 30 days. What goes beyond is held.
+Anybody can write a bounce. A token or a signature of ours in it proves that it is about our mail. Anybody who knows an
+address can forge the weaker grades, and a Message-ID can be guessed. If the policy lets such reports count, only their
+number tells a forger from a receiver. So new suppressions on unproven reports are capped: per report, per host within
+an hour, and in total within an hour, 24 hours and 30 days. Suppressions beyond a cap are held.
 
-The caps on everybody are what bounds a forger, who may have many hosts and much patience. The cap on a report needs no
-past, and the one on a host leaves room for others beside a forger with one host.
+The caps on the total limit a forger, who may have many hosts and much patience. The cap per report needs no history.
+The cap per host leaves room for other hosts if a forger has only one.
 
-A cap is a number, or `factor` times what is usual, where that is more. Usual is what passed more than `AGE` ago, and
-what a person has confirmed. So what was let pass lately raises no cap unless a person says so. It is the third busiest
-of the days before, so that one cleaning of a list does not make a flood look usual.
+A cap is a number, or `factor` times the usual number if that is higher. The usual number comes from what passed more
+than `AGE` ago, and from what a person has confirmed. So recent suppressions raise no cap unless a person confirms them.
+The usual day is the third busiest one, so that one cleaning of a list does not make a flood look usual.
 
-It goes by the times of reports, in hours of UTC, whatever the order in which they come: so the caps hold for imports.
+The guard uses the times of the reports, in hours of UTC, in whatever order they come: so the caps hold for imports.
 """
 
 from collections import Counter, defaultdict
@@ -29,38 +29,38 @@ from bounce_watcher.policy.guards.spells import slot_of
 from bounce_watcher.policy.providers import registrable
 
 AGE = timedelta(days=30)
-"""What has passed makes nothing usual before it is so old: somebody may have taken it back by then."""
+"""Passed suppressions count as usual only from this age on: until then somebody may revert them."""
 
 BASELINE = timedelta(days=90)
-"""How far back usual days are looked for, from `AGE` on; what a person confirmed, from the day before on."""
+"""How far back usual days are searched, from `AGE` on; for what a person confirmed, from the day before on."""
 
 RANK = 3
-"""The day that is usual: two days beyond it in a baseline do not make a third one usual."""
+"""The rank of the usual day among the busiest: two busier days in a baseline do not make a third one usual."""
 
 MONTH = 30
 """Days."""
 
 BOUNCES = 5 / 6
-"""The share of the caps on everybody that bounces may use up: who is gone bounces again, a complaint comes once."""
+"""The share of the caps on the total that bounces may use: a dead address bounces again, a complaint comes once."""
 
 REACH = AGE + BASELINE
-"""How old a count may be that a decision rests on."""
+"""The greatest age of a count that a decision uses."""
 
 QUIET = timedelta(hours=24)
-"""A flood is over when nothing more was held for so long."""
+"""A flood is over when nothing was held for this long."""
 
 SUBJECT = Subject(SubjectKind.UNPROVEN)
-"""What an alert on a flood is about."""
+"""The subject of an alert on a flood."""
 
 SLOTS_AN_HOUR = timedelta(hours=1) // SLOT
 _HOURS_A_DAY = 24
 _NETWORKS = {4: 24, 6: 48}
-"""Bits of an address that make a network of one holder."""
+"""The prefix length of one holder's network, by IP version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A cap that one more would exceed: `limit` have passed. `source` is the host that the cap is about, if any."""
+    """A cap that one more suppression would exceed: `limit` have passed. `source` is the host for a cap per host."""
 
     cap: Cap
     limit: int
@@ -73,9 +73,9 @@ def is_unproven(event: BounceEvent) -> bool:
 
 
 def source(event: BounceEvent) -> str:
-    """Who reports: the network of the host that our own mail server took the report from, as that server saw it.
+    """Returns the reporting host: the network of the client from which our own mail server received the report.
 
-    Where its Received fields do not tell, the report's own word for who wrote it: which a forger can choose.
+    If its Received fields do not show it, returns the host that the report names, which a forger can choose.
     """
     if event.client_ip:
         address = ip_address(event.client_ip)
@@ -93,7 +93,7 @@ Hours = Mapping[int, int]
 
 @dataclass(slots=True)
 class Passed:
-    """How many suppressions have passed in each hour, and how many of those held a person has confirmed."""
+    """How many suppressions have passed in each hour, and how many held ones a person has confirmed."""
 
     hours: Counter[int] = field(default_factory=Counter)
     confirmed: Hours = field(default_factory=dict)
@@ -108,11 +108,11 @@ class Passed:
         self._days[hour // _HOURS_A_DAY] += number
 
     def in_day(self, hour: int) -> int:
-        """The most in any 24 hours that touch this one: what is reported late has hours behind it as well."""
+        """Returns the most in any 24 hours that touch this hour: after a late report there may be later hours too."""
         return _most(self.hours, hour, _HOURS_A_DAY + 1)
 
     def in_month(self, today: int) -> int:
-        """The most in any 30 days that touch this one."""
+        """Returns the most in any 30 days that touch this day."""
         return _most(self._days, today, MONTH + 1)
 
     def usual(self, today: int) -> "Usual":
@@ -134,7 +134,7 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What passes in an hour, in a day and in 30 days."""
+    """The usual numbers in an hour, in a day and in 30 days."""
 
     hour: int = 0
     day: int = 0
@@ -142,13 +142,13 @@ class Usual:
 
 
 def _most(numbers: Hours, at: int, length: int) -> int:
-    """Of all windows of that length that hold the place, the fullest."""
+    """Returns the highest total of the windows of that length that touch `at`."""
     around = [numbers.get(each, 0) for each in range(at - length + 1, at + length)]
     return max(sum(around[first : first + length]) for first in range(length))
 
 
 def _between(hours: Hours, first: int, end: int) -> Counter[int]:
-    """Those of the days from `first` to before `end`."""
+    """Returns the hours of the days from `first` up to but not including `end`."""
     return Counter({hour: number for hour, number in hours.items() if first <= hour // _HOURS_A_DAY < end})
 
 
@@ -164,7 +164,7 @@ def _ranked(numbers: Hours) -> int:
 
 
 class Budget:
-    """What may still pass. Holds what has passed: `everybody`, and that of the hosts which report now."""
+    """What may still pass. Keeps what has passed: from `everybody`, and from each host that reports now."""
 
     def __init__(self, settings: FloodSettings, everybody: Passed, sources: Mapping[str, Passed]) -> None:
         self._settings = settings
@@ -173,11 +173,11 @@ class Budget:
         self._reports: Counter[str] = Counter()
 
     def over(self, event: BounceEvent) -> Over | None:
-        """The cap that one more suppression would exceed, None where it may pass."""
+        """Returns the cap that one more suppression would exceed; None if it may pass."""
         return next(self._exceeded(event), None)
 
     def add(self, event: BounceEvent, number: int = 1) -> None:
-        """Enters that one has passed; -1 takes that back."""
+        """Adds a suppression that has passed; -1 takes it back."""
         self._reports[event.message_digest] += number
         self._everybody.add(hour_of(event), number)
         self._sources[source(event)].add(hour_of(event), number)
@@ -205,7 +205,7 @@ class Budget:
 
 
 def exclusion(over: Over) -> Excluded:
-    """Why an event that is held does not count."""
+    """Returns why a held event does not count."""
     return Excluded(ExclusionKind.IN_FLOOD, cap=over.cap, limit=over.limit, source=over.source)
 
 

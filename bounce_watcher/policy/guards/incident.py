@@ -1,4 +1,4 @@
-"""What is struck out when an incident is undone: which reports, of which time. Pure."""
+"""Which reports an undo of an incident excludes, and of which time. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +10,11 @@ from bounce_watcher.policy.days import start_of_day
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Events of `since` <= at <= `until`, narrowed by what is not None of the others.
+    """Events of `since` <= at <= `until`, narrowed by each other field that is not None.
 
-    `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it; `wording` is
-    what was said alike. With `only_hard` soft bounces and complaints are none of it,
-    with `only_unproven` nothing that a token or a signature of ours proves.
+    `domain` is the recipient's. `provider` is the organisation that took the mail, as the guard names it. `wording` is
+    the wording that the reports share. `only_hard` leaves out soft bounces and complaints. `only_unproven` leaves out
+    reports that a token or a signature of ours proves.
     """
 
     since: datetime
@@ -28,10 +28,10 @@ class Incident:
 
     @classmethod
     def of(cls, alert: Alert) -> "Incident | None":
-        """What an alert is about: the hard bounces of an outage, or all that came of a provider while it blocked us.
+        """Returns the events of an alert: the hard bounces of an outage, or all of a provider while it blocked us.
 
-        Of a flood it is all unproven reports from the beginning of its first day, those that passed among them.
-        None for an alert on what never counts anyway.
+        For a flood, all unproven reports from the beginning of its first day, including those that passed. None for an
+        alert on events that never count.
         """
         if alert.ends_at is None:
             return None
@@ -41,7 +41,7 @@ class Incident:
                 return cls(alert.since, alert.ends_at, wording=about, only_hard=True)
             return cls(alert.since, alert.ends_at, provider=about.name, only_hard=True)
         if alert.kind is AlertKind.FLOOD:
-            return cls(start_of_day(alert.since), alert.ends_at, only_unproven=True)  # first came what passed
+            return cls(start_of_day(alert.since), alert.ends_at, only_unproven=True)  # those that passed came first
         if alert.kind is AlertKind.BLOCKS:
             return cls(alert.since, alert.ends_at, provider=alert.subject.name)
         return None

@@ -1,4 +1,4 @@
-"""The numbers of the guards and of the alerts. Defaults are those of config.example.toml."""
+"""The settings of the guards and the alerts. The defaults are those of config.example.toml."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,10 +8,10 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.keys import DAY, MINUTE, Between
 
 PROVEN = Evidence.SIGNATURE
-"""The lowest grade that nobody can forge who was not sent the mail."""
+"""The lowest grade that nobody can forge without having received the mail."""
 
 SLOT = timedelta(minutes=10)
-"""Reports are counted by slots of this length: every window is a whole number of them."""
+"""Reports are counted in slots of this length; every window is a whole number of them."""
 
 Window = Annotated[timedelta, Between(10 * MINUTE, DAY)]
 Quiet = Annotated[timedelta, Between(10 * MINUTE, 30 * DAY)]
@@ -26,12 +26,12 @@ def in_hours(length: timedelta) -> float:
 class GuardSettings:
     """When new hard bounces of one group (a receiving provider, a wording) are too many to be believed.
 
-    So many within `window` are at least `min_bounces`, and at least `factor` times what is usual: the busiest window of
-    the third busiest day of the `baseline` before. Nothing is held before `learning` different days had reports on
-    recipients. It is over when for `quiet` no window held half as many as the alarm took.
+    The alarm needs at least `min_bounces` within `window`, and at least `factor` times the usual number: the busiest
+    window of the third busiest day in the `baseline` before. Nothing is held until `learning` different days had
+    reports on recipients. The outage is over when for `quiet` no window held half as many as the alarm needed.
 
-    Before the alarm a suppression waits for `wait`, where it is at least the `wait_min`-th of its window and at least
-    this share (`wait_from`) of what is usual.
+    Before the alarm a suppression waits for `wait` if its bounce is at least the `wait_min`-th of its window and at
+    least the share `wait_from` of the usual number.
     """
 
     enabled: bool = True
@@ -48,9 +48,9 @@ class GuardSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """When the blocks of one provider, reason and sending IP are a trouble of our own that a person should hear of.
+    """When the blocks of one provider, reason and sending IP are trouble of our own that a person should know about.
 
-    So many within `window` are at least `min_blocks`, and at least `share` of all that the provider reported in it.
+    The alert needs at least `min_blocks` within `window`, and at least `share` of all reports of the provider in it.
     """
 
     enabled: bool = True
@@ -62,10 +62,10 @@ class AlertSettings:
 
 @dataclass(frozen=True, slots=True)
 class FloodSettings:
-    """How many new suppressions may rest on reports that nothing proves to be about mail of ours.
+    """How many new suppressions may rest on unproven reports.
 
-    So many by one report, by one host within an hour, and altogether within an hour of UTC, any 24 of them and 30 days;
-    or `factor` times what is usual, where that is more. All further ones are held.
+    The caps are per report, per host within an hour, and in total within an hour of UTC, any 24 of them and 30 days.
+    If `factor` times the usual number is higher, that is the cap. All further suppressions are held.
     """
 
     enabled: bool = True

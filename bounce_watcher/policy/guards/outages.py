@@ -2,12 +2,12 @@
 
 A receiver that has lost its directory answers "no such user" for everybody: Gmail on 14 and 15 December 2020, Yahoo in
 March 2018, Outlook.com in April 2016. No rule can tell such an answer from a true one; the number of them can. New
-hard bounces are counted by receiving provider, and by wording where the provider has no spell, and each group is held
-against its own past (`limits.GuardSettings`). What is reported in a spell suppresses nobody; what comes before it, and
-is more than quite ordinary, waits for it a while, so that nearly nobody is told and taken back.
+hard bounces are counted by receiving provider, and by wording if the provider has no spell. Each group is compared
+with its own past (`limits.GuardSettings`). Reports in a spell suppress nobody. A suppression just before a spell waits
+for a while if the number of bounces is more than ordinary, so hardly any suppression is reported and then reverted.
 
-New is a recipient whose first hard bounce is no older than `ECHO`: the dead of a list that is mailed again are counted
-no more, those that one outage hits on two days are.
+A recipient is new if its first hard bounce is no older than `ECHO`. So dead addresses of a list that is mailed again
+no longer count, but recipients that one outage hits on two days do.
 """
 
 import math
@@ -26,7 +26,7 @@ from bounce_watcher.policy.providers import provider_of
 
 ECHO = timedelta(hours=48)
 RANK = 3
-"""The day whose busiest window is usual: two outages in a baseline do not make a third one look usual."""
+"""The rank of the day whose busiest window is usual: two outages in a baseline do not make a third look usual."""
 
 _WORDING = 160
 
@@ -37,12 +37,12 @@ def is_hard(event: BounceEvent) -> bool:
 
 
 def is_believed(event: BounceEvent, evidence: Evidence) -> bool:
-    """A hard bounce that could suppress, were it not for the guard: a forged flood raises no alarm."""
+    """Checks whether a hard bounce could suppress without the guard: a forged flood raises no alarm."""
     return is_hard(event) and event.evidence.at_least(evidence)
 
 
 def is_new(at: datetime, hard_bounces: Iterable[datetime], quiet: timedelta) -> bool:
-    """Whether a hard bounce at `at` counts for the guard, given the recipient's others: once in each outage."""
+    """Checks whether a hard bounce at `at` counts for the guard, given the recipient's others: once per outage."""
     others = list(hard_bounces)
     return all(at - other < ECHO for other in others) and all(abs(at - other) >= quiet for other in others)
 
@@ -56,21 +56,21 @@ def provider(event: BounceEvent) -> str:
 
 
 def wording_subject(event: BounceEvent) -> Subject | None:
-    """The rule and the words without what differs by recipient and time; None where there are no words."""
+    """Returns the rule and the words without parts that vary by recipient and time; None if there are no words."""
     return Subject(SubjectKind.WORDING, wording(event), rule=event.rule) if event.diagnostic else None
 
 
 def subjects(event: BounceEvent) -> Iterator[Subject]:
-    """What a hard bounce is counted by."""
+    """Yields the subjects by which a hard bounce is counted."""
     yield provider_subject(event)
     if (words := wording_subject(event)) is not None:
         yield words
 
 
 def wording(event: BounceEvent) -> str:
-    """What the server said, fit to be shown to anybody: no address, no name of a mailbox, no number, no id.
+    """Returns the server's words in a form that anybody may see: no address, no mailbox name, no number, no id.
 
-    In lower case, and cut: the words that tell stand at the beginning.
+    They are in lower case and cut: the words that matter are at the beginning.
     """
     text = ADDRESS.sub("<address>", (event.diagnostic or "")[:1000].casefold())
     names = names_of(event.recipient)
@@ -89,7 +89,7 @@ def limit(usual: float, settings: GuardSettings) -> SpellThreshold:
 
 
 def waits(rank: int, limit: SpellThreshold, settings: GuardSettings) -> bool:
-    """Whether a suppression waits for an alarm: its bounce is the `rank`-th of its window."""
+    """Checks whether a suppression waits for an alarm. Its bounce is the `rank`-th of its window."""
     return rank >= max(settings.wait_min, settings.wait_from * limit.usual)
 
 

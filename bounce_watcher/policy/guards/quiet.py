@@ -1,8 +1,8 @@
-"""Whether mail has stopped coming to a mailbox: held against the longest pause that was usual there of late. Pure.
+"""Detects that mail has stopped coming to a mailbox, compared with the longest recent pause that was usual there. Pure.
 
-What was usual when an alert was raised stands with it and holds until mail comes: else a long silence would end by
-itself, once the days before are forgotten. Any mail ends it. Such a silence is not what the next one is held against,
-or one mail that a person sends to try the way would make days of silence usual for a month.
+An alert stores what was usual when it was raised, and that applies until mail comes: otherwise a long silence would
+end by itself once the days before it are out of reach. Any mail ends the silence. The next silence is not compared with
+it: otherwise one test mail by a person would make days of silence usual for a month.
 """
 
 from collections.abc import Sequence, Set
@@ -11,18 +11,18 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 SPAN = timedelta(days=30)
-"""So far it is looked back."""
+"""How far back it looks."""
 HISTORY, FEWEST = timedelta(days=14), 20
-"""From the first to the last mail, and hours with mail: with less nobody knows what is usual."""
+"""The time from the first to the last mail, and the hours with mail, that are needed to know what is usual."""
 TIMES, SHORTEST = 1.5, timedelta(hours=12)
-"""A pause is unusual from so many times the longest usual one on, and never below so long."""
+"""A pause is unusual above `TIMES` the longest usual one, and never below `SHORTEST`."""
 
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """An alert: the silence that began at `since`, held against pauses of `usual`."""
+    """An alert: the silence that began at `since`, compared with a usual pause of `usual`."""
 
     since: datetime
     usual: timedelta
@@ -31,7 +31,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRate:
-    """How mail comes to a mailbox: when the hour of the newest ended (aware), and the longest usual pause."""
+    """How mail comes to a mailbox: the end of the hour of the newest mail (aware), and the longest usual pause."""
 
     last_at: datetime
     longest: timedelta
@@ -54,7 +54,7 @@ def pace_of(busy: Sequence[datetime], told: Sequence[Silence]) -> ArrivalRate | 
 
 
 def _usual(busy: Sequence[datetime], told: Set[datetime]) -> timedelta:
-    """The longest pause; of those that alerts were raised on the longest is left out, as nothing like it was met."""
+    """Returns the longest pause. Of those that raised alerts it leaves out the longest, as it happened only once."""
     pauses = [(later - earlier, earlier + _HOUR in told) for earlier, later in pairwise(busy)]
     repeated = sorted(length for length, is_told in pauses if is_told)[:-1]
     return max([*repeated, *(length for length, is_told in pauses if not is_told)])

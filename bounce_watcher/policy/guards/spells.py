@@ -1,8 +1,8 @@
-"""When something happens too often, from when to when: counts by slots of time, windows over them, and their spells.
+"""Finds the spells in which something happens too often, from counts by slots of time and windows over them.
 
-A spell begins when a window holds at least its limit. It goes on while windows hold half of that, and ends when for a
-time (`quiet`) none did: so what goes up and down around the limit is one spell. All of it rests on the times of the
-reports, never on when they were read.
+A spell begins when a window holds at least its limit. It goes on while windows hold half of that, and ends when none
+did for a time (`quiet`). So a number that goes up and down around the limit makes one spell. Only the times of the
+reports matter, never when they were read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ SLOTS_A_DAY = timedelta(days=1) // SLOT
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`count` within the slots from `first`, the earliest that counts anything, to `last`, both included."""
+    """The `count` in the slots from `first`, the earliest with a count, to `last`, both included."""
 
     first: int
     last: int
@@ -26,7 +26,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class SpellThreshold:
-    """How many make a spell. `usual` is what they were held against."""
+    """How many make a spell. `usual` is the number that this was compared with."""
 
     count: int
     usual: float
@@ -34,10 +34,10 @@ class SpellThreshold:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """From `since` to `ends_at`, as far as is known: `ends_at` moves on while it lasts.
+    """A spell from `since` to `ends_at`, as far as is known: `ends_at` moves on while it lasts.
 
-    `peak` is the fullest window, `limit` what one needed for the spell to begin. `known` is the name of a spell that
-    is stored, `settled` where nothing can go on about it.
+    `peak` is the count of the fullest window, `limit` the count that began the spell. `known` is the name of a stored
+    spell. A `settled` spell no longer changes.
     """
 
     since: datetime
@@ -61,7 +61,7 @@ def start_of(slot: int) -> datetime:
 
 
 def windows(counts: Mapping[int, int], length: timedelta) -> Iterator[Window]:
-    """The windows that end with a slot that counts something, in order."""
+    """Yields the windows that end with a slot that has a count, in order."""
     slots, size, first, total = sorted(counts), length // SLOT, 0, 0
     for last in slots:
         total += counts[last]
@@ -75,7 +75,7 @@ def spells(
     over: Sequence[Window], known: Sequence[Spell], limit_of: Callable[[Window], SpellThreshold | None],
     quiet: timedelta
 ) -> list[Spell]:
-    """The spells in `known` that went on and those that began. `limit_of` is asked of windows outside of any spell."""
+    """Returns the spells of `known` that changed, and new ones. Calls `limit_of` only for windows outside any spell."""
     found = list(known)
     for window in over:
         at = start_of(window.last)
@@ -89,7 +89,7 @@ def spells(
 
 
 def _gone_on(spell: Spell, window: Window, others: Sequence[Spell], quiet: timedelta) -> Spell:
-    """Reports that come late may show that it began before what it was known by."""
+    """Returns the spell extended by a window. Late reports may show that it began earlier than known."""
     if spell.settled or 2 * window.count < spell.limit.count:
         return spell
     ends_at = max(spell.ends_at, start_of(window.last + 1) + quiet)
@@ -103,6 +103,6 @@ def _begun(window: Window, limit: SpellThreshold, others: Sequence[Spell], quiet
 
 
 def _beginning(window: Window, others: Sequence[Spell]) -> datetime:
-    """The start of the window, or the end of a spell that reaches into it."""
+    """Returns the start of the window, or the end of another spell that reaches into it."""
     first, end = start_of(window.first), start_of(window.last + 1)
     return max(first, max((spell.ends_at for spell in others if spell.ends_at < end), default=first))

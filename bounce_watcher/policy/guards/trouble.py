@@ -1,6 +1,6 @@
-"""Own trouble: blocks, which never touch a recipient, and forged reports, as something that a person should hear of.
+"""Trouble of our own that a person should know about: blocks, which never affect a recipient, and forged reports.
 
-Blocks are counted by receiving provider, reason and sending IP where the reply tells it. Pure.
+Blocks are counted by receiving provider, reason and, if the reply names it, sending IP. Pure.
 """
 
 import ipaddress
@@ -16,32 +16,32 @@ from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.policy.guards.spells import Spell, SpellThreshold, Window
 
 FORGED = Subject(SubjectKind.FORGED)
-"""All reports that are in doubt."""
+"""The subject for all reports in doubt."""
 
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(?![\w:])", re.IGNORECASE)
 
 
 def reports_series(event: BounceEvent) -> str | None:
-    """All failures and delays that a provider reported: what blocks are a share of."""
+    """Returns the series of a provider's failures and delays, of which blocks are a share; None for other events."""
     is_report = event.kind in (Kind.BOUNCE, Kind.DELAY) and event.action in (Action.FAILED, Action.DELAYED)
     return reports_of(provider(event)) if is_report else None
 
 
 def reports_of(receiver: str) -> str:
-    """The series of all that a provider reported."""
+    """Returns the series of all reports of a provider."""
     return f"reports {receiver}"
 
 
 def block_subject(event: BounceEvent) -> Subject | None:
-    """The provider, the reason and the sending IP. None for what is no block."""
+    """Returns the provider, the reason and the sending IP; None if the event is no block."""
     if event.bounce_type is not BounceType.BLOCK or event.kind not in (Kind.BOUNCE, Kind.DELAY):
         return None
     return Subject(SubjectKind.PROVIDER, provider(event), event.reason, sending_ip(event.diagnostic or ""))
 
 
 def sending_ip(reply: str) -> str | None:
-    """The first IP address in a reply: receivers name the one that they refuse."""
+    """Returns the first IP address in a reply, as receivers name the one that they refuse; None if it has none."""
     for pattern in (_IPV4, _IPV6):
         for match in pattern.finditer(reply[:1000]):
             try:
@@ -52,9 +52,9 @@ def sending_ip(reply: str) -> str | None:
 
 
 def limit(window: Window, reports: int, settings: AlertSettings) -> SpellThreshold | None:
-    """None where the blocks are too small a share of `reports`, all that the provider reported in the window.
+    """Returns the threshold; None if the blocks are too small a share of `reports`, the provider's in the window.
 
-    What is usual about it are those reports.
+    Its `usual` is the number of those reports.
     """
     if window.count < settings.share * reports:
         return None
@@ -68,9 +68,9 @@ def forged_grounds(spell: Spell, settings: AlertSettings) -> Forgeries:
 def blocks_grounds(
     subject: Subject, spell: Spell, settings: AlertSettings, *, blocked: int, reports: int, sent: int
 ) -> Blocks:
-    """`blocked` in the spell so far, of `reports` of the provider in it and of `sent` mails to its domains.
+    """Returns the grounds: `blocked` in the spell so far, of the provider's `reports` in it and `sent` mails to it.
 
-    What was sent is told by domain, so a domain of one's own at a provider is in no provider's figure.
+    Sent mails are counted by domain, so a customer's own domain at a provider is in no provider's figure.
     """
     return Blocks(
         subject, spell.peak, in_hours(settings.window), blocked, reports, sent, spell.limit.count, spell.since

@@ -1,6 +1,6 @@
-"""Before an alarm: whose suppression waits whether many others are reported as well. Pure.
+"""Before an alarm: which suppressions wait to see whether many others are reported as well. Pure.
 
-All of it rests on the times of reports: on how many of a group came before one, within the window.
+Only the times of reports matter: how many of a group came before one, within the window.
 """
 
 from bisect import bisect_right
@@ -18,9 +18,9 @@ from bounce_watcher.policy.guards.spells import SpellThreshold, slot_of
 
 @dataclass(slots=True)
 class SubjectCounts:
-    """One subject of a page. `counts` are by slot, the page's own with them; `new` are the slots of its own, in order.
+    """One subject of a page. `counts` are by slot, including the page; `new` are the slots of the page's own, in order.
 
-    `places` tells by event how many of the page's own had come with it.
+    `places` maps an event to how many of the page's own had come, including it.
     """
 
     counts: Counter[int] = field(default_factory=Counter)
@@ -28,13 +28,13 @@ class SubjectCounts:
     places: dict[str, int] = field(default_factory=dict)
 
     def add(self, event: BounceEvent, *, counts: bool) -> None:
-        """To be called in the order in which the page is decided on."""
+        """Adds an event. Call it in the order in which the page is decided."""
         if counts:
             self.new.append(slot_of(event.at))
         self.places[event.id] = len(self.new)
 
     def rank(self, event: BounceEvent, window: timedelta) -> int:
-        """How many of it there were by then, within the window: what came later in the page is none of them."""
+        """Returns how many there were up to the event, within the window; later ones of the page do not count."""
         last = slot_of(event.at)
         total = sum(self.counts[slot] for slot in range(last - window // SLOT + 1, last + 1))
         return total - (bisect_right(self.new, last) - self.places[event.id])
@@ -42,14 +42,14 @@ class SubjectCounts:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRoom:
-    """Who of a page waits. `limit_at` tells what is held against a subject in a slot, None while the ledger learns."""
+    """Which suppressions of a page wait. `limit_at` gives a subject's limit in a slot; None while the ledger learns."""
 
     groups: Mapping[Subject, SubjectCounts]
     limit_at: Callable[[Subject, int], SpellThreshold | None]
     settings: GuardSettings
 
     def admit(self, event: BounceEvent, decision: Decision) -> Decision:
-        """A suppression by a hard bounce waits where it is more than quite ordinary; all else is decided."""
+        """Makes a suppression by a hard bounce wait if the number is more than ordinary; keeps other decisions."""
         if decision.step is not Step.SUPPRESS or decision.exclusion is not None or not outages.is_hard(event):
             return decision
         waits = next(self._waits(decision.grounds, event), None)
