@@ -48,7 +48,7 @@ def test_every_name_is_in_a_scrape(scraped: dict[str, set[str]]) -> None:
 
 
 def test_the_names_in_the_readme_are_real_ones(scraped: dict[str, set[str]]) -> None:
-    section = (HERE.parents[1] / "README.md").read_text().partition("\n## Watch it\n")[2].partition("\n## ")[0]
+    section = (HERE.parents[1] / "README.md").read_text().partition("\n## Monitoring\n")[2].partition("\n## ")[0]
     named = set(_NAME.findall(section))
     assert len(named) > 10
     assert named - scraped.keys() == set()
