@@ -1,1 +1,1 @@
-"""Stored events gone through again: under other rules, under another policy; and what is kept no longer."""
+"""Goes through stored events again, under other rules or another policy; and deletes what is no longer kept."""

@@ -1,4 +1,4 @@
-"""Stored mail and events: replayed, revised, and deleted when their time is over."""
+"""Goes through what is stored again, and deletes it once its time is over."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,42 +18,43 @@ _BY_DEFAULT = PolicySettings()
 
 
 class LedgerHistory(Acting):
-    """Replays, revises and deletes what was stored."""
+    """The capability that goes through what is stored again, and deletes it once its time is over."""
 
     def course(self, address: str, stream: str) -> list[StateChange]:
-        """Returns every state change of a recipient in a stream, oldest first, with its cause."""
+        """Returns every step of a recipient in a stream, oldest first, with its cause."""
         return replaying.course(self._engine, forget.known_as(self._engine, address), stream)
 
     def count_events(self) -> int:
         return replaying.count_events(self._engine)
 
     def stretches(self, size: int) -> Iterator[replaying.Stretch]:
-        """Yields all recipients with a history, in stretches of about `size` events each."""
+        """Yields all recipients with a history, split into stretches of some `size` events each."""
         return replaying.stretches(self._engine, size)
 
     def simulate(
         self, decide: Decide, now: datetime, stretch: replaying.Stretch = replaying.WHOLE
     ) -> Iterator[simulation.Simulated]:
-        """Yields where every recipient with a history would stand now under another policy. Reads only."""
+        """Yields what would be decided now on every recipient with a history under another policy. Only reads."""
         return simulation.simulate(self._engine, decide, now, stretch)
 
     def kept(self, since: datetime | None) -> Iterator[list[revise.Kept]]:
-        """Yields pages of messages whose raw content is stored, in order of time."""
+        """Yields messages whose raw content is kept, in pages, in the order of time."""
         return revise.kept(self._engine, since)
 
     def kept_one(self, digest: str) -> revise.Kept | None:
-        """Returns the message of that digest, None if its raw content is no longer stored."""
+        """Returns the message with that digest; None if its raw content is no longer kept."""
         return revise.kept_one(self._engine, digest)
 
     def bare(self, since: datetime | None) -> Iterator[list[BounceEvent]]:
-        """Yields pages of events that have a diagnostic but whose message is no longer stored, in order of time."""
+        """Yields events with a diagnostic whose message is no longer kept, in pages, in the order of time."""
         return revise.bare(self._engine, since)
 
     def revise(
         self, revisions: Sequence[revise.Revision], decide: Decide, announce: Announce, now: datetime, *,
         policy: PolicySettings = _BY_DEFAULT, dry_run: bool = False, act: Act | None = None,
     ) -> list[revise.Revised]:
-        """Corrects verdicts and what followed from them: one transaction. New suppressions pass the caps of `policy`.
+        """Corrects verdicts and what they led to, in one transaction. New suppressions are subject to the caps of
+        `policy`.
 
         `act` is the entry for the log, if a person asked for it.
         """
@@ -61,35 +62,36 @@ class LedgerHistory(Acting):
         return revise.revise(self._engine, revisions, decide, announce, policy, now, dry_run=dry_run, row=row)
 
     def purge_raw(self, raw_before: datetime) -> int:
-        """Deletes the raw content of messages received before then; their events stay. Returns how many messages."""
+        """Drops the raw content of messages received before `raw_before`; their events stay. Returns how many."""
         return quota.purge(self._engine, raw_before)
 
     def trim_raw(self, most: int) -> int:
-        """Deletes the oldest raw content until the rest fits into `most` bytes. Returns the number of messages."""
+        """Drops the oldest raw content until the rest fits into `most` bytes. Returns how many messages lost theirs."""
         return quota.trim(self._engine, most)
 
     def raw_bytes(self) -> int:
-        """Returns the size of all stored raw content, in bytes."""
+        """Returns how many bytes the stored raw content takes up."""
         with reading(self._engine) as connection:
             return quota.raw_bytes(connection)
 
     def purge_events(self, before: datetime) -> int:
-        """Deletes events from before then, except those that a suppression in force rests on. Returns how many.
+        """Deletes events from before `before`, except those that current suppressions rest on. Returns how many.
 
-        Also deletes opt-outs from before then that a person has marked as done.
+        Also deletes opt-outs from before then that a person has dealt with.
         """
         return retention.purge_events(self._engine, before) + optouts.purge_done(self._engine, before)
 
     def purge_bodies(self, before: datetime) -> int:
-        """Deletes the bodies of items from before then that need no further try. Returns how many."""
+        """Removes the bodies of items from before `before` that need no further try. Returns how many."""
         return bodies.purge_bodies(self._engine, before)
 
     def purge_sent(self, before: datetime) -> int:
-        """Deletes sent mail from before then; its counts stay. Returns how many."""
+        """Deletes records of mail sent before `before`; its counts stay. Returns how many."""
         return sent.purge_sent(self._engine, before)
 
     def purge_counts(self, before: datetime) -> int:
-        """Deletes counts by hour from before then, of outages, reports and tries. Returns how many."""
+        """Deletes hourly counts from before `before`: those of the guards, of reports and of tries. Returns how many
+        counts."""
         return write(self._engine, lambda connection: sum(
             each(connection, before) for each in (alerts.forget_counts, report_counts.forget, tries.forget)
         ))

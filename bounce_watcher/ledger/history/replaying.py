@@ -1,4 +1,4 @@
-"""The history of recipients as it stands in the ledger: one recipient's after the other's, at bounded memory."""
+"""Reads the histories of recipients from the ledger, one recipient after the other, in bounded memory."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _EVIDENCE, _REASON = {str(each): each for each in Evidence}, {str(each): each fo
 _KIND, _ACTION = {str(each): each for each in Kind}, {str(each): each for each in Action}
 _TYPE = {str(each): each for each in BounceType}
 
-# All that a decision looks at, and no more: the words of a report are most of a row.
+# Only what a decision looks at: the texts of a report are most of a row.
 _LOOKED_AT = tuple(EVENT.c[name] for name in (
     "recipient_key", "at", "id", "message_digest", "kind", "recipient", "stream", "action", "bounce_type", "reason",
     "status", "remote_mta", "evidence", "doubt", "feedback_type", "sent_message_id", "sending", "exclusion",
@@ -54,10 +54,10 @@ _SET_EXCLUSION = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """All that was reported of a recipient in a stream, in the order of time, and what was done beside the reports.
+    """All events of a recipient in a stream, in the order of time, and the steps that did not come from reports.
 
-    Events hold what a decision looks at. `standing` is the suppression in force now. `delivered_at` is when the
-    platform last delivered, as far as it told; a step stands for it too. `protected` is as in the record.
+    Events hold only what a decision looks at. `standing` is the current suppression. `delivered_at` is when the
+    platform last delivered, as far as it reported; it is among the steps too. `protected` is as in the record.
     """
 
     key: RecipientKey
@@ -70,7 +70,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The addresses behind `after` up to `until`, in the order of the alphabet; None = no bound."""
+    """The addresses after `after` up to and including `until`, in alphabetical order; None = no bound."""
 
     after: str | None = None
     until: str | None = None
@@ -80,7 +80,7 @@ WHOLE = Stretch()
 
 
 def stretches(engine: Engine, size: int) -> Iterator[Stretch]:
-    """The addresses of whom something was reported, cut into stretches of some `size` events each."""
+    """Yields all addresses with events, split into stretches of some `size` events each."""
     after = None
     while True:
         chosen = select(EVENT.c.recipient_key).order_by(EVENT.c.recipient_key).offset(size).limit(1)
@@ -93,7 +93,7 @@ def stretches(engine: Engine, size: int) -> Iterator[Stretch]:
 
 
 def pasts(engine: Engine, stretch: Stretch = WHOLE) -> Iterator[Past]:
-    """Everybody of whom something was reported. Memory holds a page and the longest history of one address."""
+    """Yields everybody with events. Memory holds a page and the longest history of one address."""
     waiting: list[tuple[str, list[Any]]] = []
     size = 0
     for address, rows in groupby(_rows(engine, stretch), _of_address):
@@ -112,14 +112,14 @@ def count_events(engine: Engine) -> int:
 
 
 def course(engine: Engine, address: str, stream: str) -> list[StateChange]:
-    """Every step of a recipient, the oldest first."""
+    """Returns every step of a recipient, oldest first."""
     chosen = _COURSE.where(STATE_CHANGE.c.recipient_key == recipient_key(address), STATE_CHANGE.c.stream == stream)
     with reading(engine) as connection:
         return [_step(row) for row in connection.execute(chosen)]
 
 
 def events_of(connection: Connection, keys: Sequence[RecipientKey]) -> dict[RecipientKey, list[BounceEvent]]:
-    """The events of some recipients, each in the order of time."""
+    """Returns the events of these recipients, each in the order of time."""
     found: defaultdict[RecipientKey, list[BounceEvent]] = defaultdict(list)
     chosen = select(*_LOOKED_AT).where(EVENT.c.recipient_key.in_(KEYS)).order_by(*_ORDER)
     for part in chunks(sorted({key.address for key in keys})):
@@ -131,7 +131,8 @@ def events_of(connection: Connection, keys: Sequence[RecipientKey]) -> dict[Reci
 def steps_of(
     connection: Connection, addresses: Sequence[str], delivered: Mapping[RecipientKey, datetime] | None = None
 ) -> dict[RecipientKey, list[StateChange]]:
-    """What was done beside the reports to some recipients, each in the order of time, the last delivery with it."""
+    """Returns the steps of these recipients that did not come from reports, each in the order of time, including the
+    last delivery."""
     found: defaultdict[RecipientKey, list[StateChange]] = defaultdict(list)
     for part in chunks(addresses):
         for row in connection.execute(_STEPS, {"keys": part}):
@@ -142,7 +143,7 @@ def steps_of(
 
 
 def deliveries_to(connection: Connection, addresses: Sequence[str]) -> dict[RecipientKey, datetime]:
-    """When the platform last delivered to some recipients, as far as it told."""
+    """Returns when the platform last delivered to these recipients, as far as it reported."""
     return {
         RecipientKey(row.stream, row.recipient_key): row.delivered_at
         for part in chunks(addresses)
@@ -151,7 +152,7 @@ def deliveries_to(connection: Connection, addresses: Sequence[str]) -> dict[Reci
 
 
 def _rows(engine: Engine, stretch: Stretch) -> Iterator[Any]:
-    """Each page its own short transaction."""
+    """Yields the events of a stretch as rows. Each page is read in its own short transaction."""
     chosen: Select[Any] = select(*_LOOKED_AT).order_by(*_ORDER).limit(_PAGE)
     if stretch.until is not None:
         chosen = chosen.where(EVENT.c.recipient_key <= stretch.until)
@@ -204,7 +205,7 @@ def _step(row: Any) -> StateChange:
 
 
 def set_exclusions(connection: Connection, changes: Iterable[tuple[str, Excluded | None]]) -> None:
-    """Writes why events, by their ids, do not count; None where they do."""
+    """Writes why events, given by their ids, do not count (None = they count)."""
     if rows := [
         {"event_id": name, "new_kind": excluded and excluded.why.value, "new_exclusion": excluded}
         for name, excluded in sorted(changes, key=itemgetter(0))

@@ -1,8 +1,8 @@
-"""What is kept no longer: events by their age.
+"""Deletes events by their age.
 
-Nobody is released or changed by it. A recipient's record, its counts and the counts by time stand by themselves; what a
-suppression in force rests on is kept as long as that stands; and a configuration that forgets a bounce before it could
-count is refused.
+This releases or changes no recipient. A recipient's record, its counts and the counts by time do not depend on events.
+The events behind a current suppression are kept as long as it lasts. And a configuration that deletes a bounce before
+it could count is refused.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from bounce_watcher.ledger.db.tables import EVENT, SUPPRESSION
 from bounce_watcher.ledger.review import groups as review
 
 _PAGE = 500
-"""Rows changed in one transaction, so that nobody waits long for the lock."""
+"""How many rows one transaction changes, so that nobody waits long for the lock."""
 
 _IS_GROUND = exists().where(
     SUPPRESSION.c.recipient_key == EVENT.c.recipient_key, SUPPRESSION.c.stream == EVENT.c.stream
@@ -27,9 +27,10 @@ _Place = tuple[datetime, str]
 
 
 def purge_events(engine: Engine, before: datetime) -> int:
-    """Deletes events from before then, but those of recipients who are suppressed, or held back, in their stream.
+    """Deletes events from before `before`, except those of recipients with a suppression, in force or held, in their
+    stream.
 
-    Page after page in the order of time, each its own transaction. Returns how many.
+    Works page by page in the order of time, each in its own transaction. Returns how many.
     """
     count, here = _dropped(engine, before, None)
     while here is not None:
@@ -43,7 +44,7 @@ def _dropped(engine: Engine, before: datetime, after: _Place | None) -> tuple[in
 
 
 def _drop_page(connection: Connection, before: datetime, after: _Place | None) -> tuple[int, _Place | None]:
-    """How many were deleted, and where the page ended; None for the last one."""
+    """Deletes one page. Returns how many events were deleted, and where the page ended (None = it was the last)."""
     order = (EVENT.c.at, EVENT.c.id)
     page = select(*order, _IS_GROUND, EVENT.c.review_group).where(EVENT.c.at < before).order_by(*order).limit(_PAGE)
     if after is not None:

@@ -1,6 +1,6 @@
-"""Stored verdicts corrected: the same mail, understood by other rules than when it came.
+"""Corrects stored verdicts: the same mail, read by other rules than when it came.
 
-That a report came stays a fact, and so does what it was taken for: `formerly` keeps every older verdict.
+That a report came stays on record, and so does how it was read: `formerly` keeps every older verdict.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ VERDICT = (
     "kind", "action", "final_recipient", "bounce_type", "reason", "status", "code", "diagnostic", "remote_mta",
     "reporting_mta", "rule", "recognizer", "quote", "feedback_type",
 )
-"""What the rules make of a report, by name. How far it is proven, and whose it is, was settled when it came."""
+"""The fields that the rules fill in from a report. How far it is proven, and whose it is, was settled when it came."""
 
 _TELLING = ("kind", "action", "bounce_type", "reason", "rule")
 
@@ -56,7 +56,7 @@ _BARE = (
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """An event, and what today's rules make of the same report."""
+    """An event, and the event that today's rules read from the same report."""
 
     before: BounceEvent
     after: BounceEvent
@@ -64,7 +64,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Revised:
-    """What a revision came to. `was` and `state`: where the recipient stood before and stands after its batch."""
+    """The result of a revision. `was` and `state` are the recipient's state before and after its batch."""
 
     revision: Revision
     was: State
@@ -72,7 +72,7 @@ class Revised:
 
 
 def differs(before: BounceEvent, after: BounceEvent) -> bool:
-    """Whether two readings of one report differ in more than words."""
+    """Checks whether two readings of one report differ in more than their texts."""
     return any(getattr(before, name) != getattr(after, name) for name in _TELLING)
 
 
@@ -80,9 +80,10 @@ def revise(
     engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
     now: datetime, *, dry_run: bool, row: LogEntry | None = None,
 ) -> list[Revised]:
-    """Writes other verdicts over the old ones and decides on the recipients' histories anew: one transaction.
+    """Replaces the old verdicts and decides on the recipients' histories again, in one transaction.
 
-    What begins by that and nothing proves passes the caps of `policy`, or is held. `row` is a person's in the log.
+    A new suppression on an unproven report is subject to the caps of `policy`, or held. `row` is the log row, if a
+    person asked for it.
     """
     work = partial(_revise, revisions=revisions, decide=decide, announce=announce, policy=policy, now=now)
     if dry_run:
@@ -118,7 +119,7 @@ def _revise(
             held.append((key, alert))
         if change is not None:
             books.enter(key, change)
-    set_exclusions(connection, dict(exclusions).items())  # of one that is held the last one says so
+    set_exclusions(connection, dict(exclusions).items())  # the last entry of an event wins: the one that holds it
     review.correct(connection, [(each.before, each.after) for each in revisions])
     books.close()
     gate.close()
@@ -130,9 +131,10 @@ def _revise(
 def _refused(
     record: RecipientRecord, change: transitions.Transition, events: Sequence[BounceEvent], gate: flood.Gate
 ) -> tuple[transitions.Transition, tuple[str, Excluded], str] | None:
-    """What becomes of a suppression that may not begin: it is held by the alert named last, and its event struck out.
+    """Returns what happens to a suppression that may not begin: the transition that holds it, the exclusion that
+    strikes out its event, and the id of the alert that holds it.
 
-    None where it may, or where none begins.
+    None if it may begin, or if none begins.
     """
     wanted = change.record.suppression
     if record.suppression is not None or wanted is None or not wanted.events:
@@ -161,7 +163,7 @@ def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: da
 
 
 def formerly(event: BounceEvent, now: datetime) -> tuple[OlderVerdict, ...]:
-    """What it was taken for until now, behind what it was taken for before that."""
+    """Returns the older verdicts of an event with its current verdict at the end."""
     verdict = OlderVerdict(
         event.kind, now.date(), event.action, event.bounce_type, event.reason, event.rule or event.recognizer
     )
@@ -169,7 +171,7 @@ def formerly(event: BounceEvent, now: datetime) -> tuple[OlderVerdict, ...]:
 
 
 def withdrawn(event: BounceEvent) -> BounceEvent:
-    """An event that today's rules do not see in its report."""
+    """Returns an event without a verdict, as today's rules do not find it in its report."""
     return replace(event, action=None, bounce_type=None, reason=None, rule=None)
 
 
@@ -181,7 +183,7 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A message whose raw content is kept, and the events that it made."""
+    """A message whose raw content is kept, and its events."""
 
     digest: str
     raw: RawMessage
@@ -189,7 +191,7 @@ class Kept:
 
 
 def kept(engine: Engine, since: datetime | None) -> Iterator[list[Kept]]:
-    """Messages in the order of time, in pages."""
+    """Yields messages whose raw content is kept, in the order of time, in pages."""
     chosen = _KEPT if since is None else _KEPT.where(MESSAGE.c.received_at >= since)
     page = chosen
     while True:
@@ -204,7 +206,7 @@ def kept(engine: Engine, since: datetime | None) -> Iterator[list[Kept]]:
 
 
 def kept_one(engine: Engine, digest: str) -> Kept | None:
-    """The message of that digest; None where its raw content is not kept."""
+    """Returns the message with that digest; None if its raw content is not kept."""
     chosen = select(MESSAGE).where(MESSAGE.c.digest == digest, MESSAGE.c.packed.is_not(None))
     with reading(engine) as connection:
         row = connection.execute(chosen).first()
@@ -214,7 +216,7 @@ def kept_one(engine: Engine, digest: str) -> Kept | None:
 
 
 def bare(engine: Engine, since: datetime | None) -> Iterator[list[BounceEvent]]:
-    """Events with a diagnostic whose message is not kept, in the order of time, in pages."""
+    """Yields events with a diagnostic whose message is not kept, in the order of time, in pages."""
     chosen = _BARE if since is None else _BARE.where(EVENT.c.at >= since)
     page = chosen
     while True:
@@ -228,7 +230,7 @@ def bare(engine: Engine, since: datetime | None) -> Iterator[list[BounceEvent]]:
 
 
 def _events_of(connection: Connection, messages: Sequence[Any]) -> dict[str, list[BounceEvent]]:
-    """An event has its message's time, so the index by time finds them."""
+    """Returns the events of these messages. An event has its message's time, so the index by time finds them."""
     found: dict[str, list[BounceEvent]] = {}
     if not messages:
         return found

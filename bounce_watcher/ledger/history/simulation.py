@@ -1,10 +1,10 @@
-"""The stored history under another policy: who would be suppressed now, who not. Nothing is written.
+"""Simulates another policy on the stored history: who would be suppressed now, and who not. Nothing is written.
 
-Each recipient's events are taken in the order of their times, with what was done beside the reports. The outage guard
-is not run again, for it counts the reports on all recipients together, and here one recipient follows the other at
-bounded memory. What it did stays: whom it released is released, and what it struck out counts under no policy. Nobody
-is held back by it: a suppression counts from the day on which the policy decided on it. The flood guard is not run
-again either: what it held is held here too, and what passed it passes.
+Each recipient's events are replayed by time, with the steps that did not come from reports. The outage guard does not
+run again: it counts the reports on all recipients together, but here recipients follow one another in bounded memory.
+What it did stays: whom it released is released, and what it struck out counts under no policy. It holds nobody here: a
+suppression counts from the day on which the policy decided on it. The flood guard does not run again either: what it
+held is held here too, and what passed it passes.
 """
 
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ _TAKEN = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """One recipient in one stream: what stands against it, and what would stand under the other policy.
+    """One recipient in one stream: its suppression `now`, and `then`, the one under the other policy.
 
-    `took_mail_at` is when it last took mail after the suppression that would stand (or else stands) had begun, as far
-    as reports and the platform told; None = never heard of. `events` is how many were gone through.
+    `took_mail_at` is when it last took mail after the beginning of the suppression under the other policy (else the
+    current one), as far as reports and the platform show; None = unknown. `events` is how many were replayed.
     """
 
     recipient: str
@@ -38,7 +38,7 @@ class Simulated:
 
 
 def simulate(engine: Engine, decide: Decide, now: datetime, stretch: Stretch = WHOLE) -> Iterator[Simulated]:
-    """Everybody of whom something was reported, by address."""
+    """Yields the result for everybody with events, by address."""
     return (_simulated(past, decide, now) for past in pasts(engine, stretch))
 
 
@@ -55,7 +55,8 @@ def _simulated(past: Past, decide: Decide, now: datetime) -> Simulated:
 
 
 def _by_policy(suppression: Suppression | None) -> Suppression | None:
-    """What a person or a platform suppressed would be so under any policy."""
+    """Returns the suppression if it is in force and comes from the policy, else None: what a person or a platform
+    suppressed would be suppressed under any policy."""
     if suppression is None or suppression.source is not SuppressionSource.POLICY:
         return None
     return suppression if suppression.state is State.SUPPRESSED else None

@@ -68,8 +68,8 @@ class SuppressionFilter:
 
 @dataclass(frozen=True, slots=True)
 class OutboxFilter:
-    """A filter of items, in the order of writing: only those after the item with the id `after`. `since` <= when the
-    item was written.
+    """A filter of items, in the order of writing: only those after the item with the id `after`. `since` <= when what
+    the item reports happened.
 
     `retried_at` (aware): only what a retry at that time would make due.
     """

@@ -30,7 +30,7 @@ _ENDPOINTS = select(
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What is still to be sent to one target. `oldest_at` is when the oldest due item was written (aware)."""
+    """What is still to be sent to one target. `oldest_at` is when what the oldest due item reports happened (aware)."""
 
     due: int = 0
     oldest_at: datetime | None = None

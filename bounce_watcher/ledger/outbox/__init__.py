@@ -1,1 +1,1 @@
-"""Notices that wait for their receivers, and what each target's own list lacks."""
+"""Items that wait for their targets, and what each target's own list lacks."""

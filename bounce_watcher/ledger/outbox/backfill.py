@@ -1,7 +1,8 @@
-"""States that a target was never told: decided while the mode was shadow, or before it was configured. Told now, once.
+"""Announces states, once, that a target was never sent: they were decided in shadow mode, or before the target was
+configured.
 
-What a target knows of a recipient is what its last notice of a state in the outbox says, whatever became of it:
-one that failed for good is a matter of `outbox retry`.
+What a target knows of a recipient is what its last notice of a state in the outbox says, whatever happened to it:
+dead letters are a matter for `outbox retry`.
 """
 
 import json
@@ -23,15 +24,15 @@ from bounce_watcher.model.ledger import Announce, NoticeType, Occurrence, Outbox
 from bounce_watcher.policy import transitions
 
 _BATCH = 500
-"""Recipients looked at in one transaction, so that nobody waits long for the lock."""
+"""How many recipients one transaction looks at, so that nobody waits long for the lock."""
 
 _TERMS = ("until", "scope")
-"""What makes a suppression another one for a target that knows of it."""
+"""The fields whose change makes a known suppression news for a target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A state that is told now, and to whom."""
+    """A state that is announced now, and to which targets."""
 
     recipient: str
     stream: str
@@ -42,16 +43,16 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """The last that a target was told of a recipient's state."""
+    """The last notice to a target about a recipient's state."""
 
     type: NoticeType
     data: Mapping[str, Any]
 
 
 def announce_untold(engine: Engine, announce: Announce, now: datetime, *, dry_run: bool) -> Iterator[Announced]:
-    """Batch after batch, each its own transaction, committed when its first outcome is given.
+    """Announces states batch by batch. Each batch is a transaction, committed before its first outcome is yielded.
 
-    What is told is known from then on, so one that broke off is simply begun anew.
+    What is announced is known from then on, so a run that broke off is simply started again.
     """
     run = rehearse if dry_run else write
     for batch in _batches(engine):
@@ -93,7 +94,7 @@ def _announce(
 
 
 def _standing(record: RecipientRecord, known: Mapping[str, _Notice], now: datetime) -> transitions.Transition:
-    """What there is to tell of where a recipient stands; nothing of one that nobody knows to be suppressed."""
+    """Returns what to announce about a recipient's state. Nothing if it is not suppressed and no target believes so."""
     if record.state is State.SUPPRESSED:
         return transitions.tell(record, now)
     told = next((notice for notice in known.values() if notice.type is NoticeType.SUPPRESSED), None)
@@ -109,7 +110,7 @@ def _is_news(occurrence: Occurrence, known: _Notice | None) -> bool:
 
 
 def _known(connection: Connection, keys: Sequence[RecipientKey]) -> defaultdict[RecipientKey, dict[str, _Notice]]:
-    """By recipient and by the name of the target."""
+    """Returns the last notices, by recipient and by the name of the target."""
     found: defaultdict[RecipientKey, dict[str, _Notice]] = defaultdict(dict)
     for part in by_stream(keys):
         rows = connection.execute(
@@ -126,6 +127,6 @@ def _known(connection: Connection, keys: Sequence[RecipientKey]) -> defaultdict[
 
 
 def _data(body: str) -> Mapping[str, Any]:
-    """What a notice told of the suppression; nothing where it is forgotten."""
+    """Returns what a notice said about the suppression; empty if its body is gone."""
     data = json.loads(body).get("data", {})
     return {name: value for name, value in data.items() if name not in {"recipient", "stream", "sequence"}}

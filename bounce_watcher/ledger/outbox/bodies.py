@@ -1,4 +1,4 @@
-"""The bodies of notices that were taken long ago are kept no longer; when and to whom they were told stays."""
+"""Removes the bodies of old settled items. When and to whom they were sent stays."""
 
 from datetime import datetime
 
@@ -11,20 +11,20 @@ from bounce_watcher.ledger.outbox import tries
 from bounce_watcher.model.ledger import OutboxState
 
 NO_BODY = "{}"
-"""In place of the body of a notice that is not to be sent again."""
+"""Replaces the body of an item that is not to be sent again."""
 HAS_BODY = OUTBOX.c.body != literal_column("'{}'")
-"""Written out, no parameter: only so do the planners see that the partial index fits."""
+"""A literal, not a parameter: only then do the planners see that the partial index fits."""
 
 _PAGE = 500
-"""Rows changed in one transaction, so that nobody waits long for the lock."""
+"""How many rows one transaction changes, so that nobody waits long for the lock."""
 
 _SETTLED = (OutboxState.DELIVERED, OutboxState.SUPERSEDED, OutboxState.DISCARDED)
 
 
 def purge_bodies(engine: Engine, before: datetime) -> int:
-    """Takes the bodies, the tries, and what was answered, off notices from before then that need no further try.
+    """Removes the body, the tries and the answer of items from before `before` that need no further try.
 
-    That they were told stays, with when and to whom. Returns how many.
+    The record that they were sent stays, with when and to whom. Returns how many items.
     """
     count = 0
     while purged := write(engine, lambda connection: _strip_page(connection, before)):

@@ -1,4 +1,4 @@
-"""What the ledger holds against the list that one target keeps: where they differ, and what may be done."""
+"""Compares the ledger with the list that one target keeps: where they differ, and what can be done."""
 
 import json
 from collections import defaultdict
@@ -56,9 +56,10 @@ class FoundEntry(NamedTuple):
 
 
 class ListComparison:
-    """`take` the target's list page by page, then ask for the `differences`. Close it, or use it in a `with`.
+    """A comparison with one target's list. `take` the list page by page, then ask for the `differences`. Close it, or
+    use it in a `with`.
 
-    `streams` are those that the target is told of, () = all; what reaches all streams it is always told.
+    `streams` are those that the target is sent, () = all. It is always sent suppressions in force in all streams.
     """
 
     def __init__(self, engine: Engine, target: str, streams: Sequence[str], now: datetime) -> None:
@@ -67,7 +68,7 @@ class ListComparison:
         self._last = self._note_moving()
 
     def take(self, entries: Iterable[FoundEntry]) -> int:
-        """A page of the target's list. Returns how many of its addresses are new."""
+        """Takes a page of the target's list. Returns how many of its addresses are new."""
         found = list(entries)
         with reading(self._engine) as connection:
             forgotten = names(connection, [each.address for each in found])
@@ -80,7 +81,7 @@ class ListComparison:
         ))
 
     def read_here(self) -> None:
-        """Whom the ledger suppresses where the target is told of it. To be called once, when its list is taken."""
+        """Reads the ledger's suppressions that the target is sent. Call it once, after its whole list is taken."""
         order = (SUPPRESSION.c.recipient_key, SUPPRESSION.c.stream)
         chosen = (
             select(*order, SUPPRESSION.c.recipient)
@@ -99,16 +100,17 @@ class ListComparison:
         return self._lists.count(side)
 
     def differences(self) -> Iterator[Difference]:
-        """First what stands here alone, then what stands there alone, each by address. May be asked for again."""
+        """Yields first what is only in the ledger, then what is only on the target's list, each by address. May be
+        called again."""
         for side, judged in ((Side.HERE, self._missing), (Side.THERE, self._unknown)):
             for page in self._lists.only(side):
                 known = self._known({entry.key: moving for entry, moving in page})
                 yield from (judged(entry, known[entry.key]) for entry, _ in page)
 
     def fix_there(self, differences: Sequence[Difference], announce: Announce, now: datetime) -> int:
-        """Puts into the outbox what makes the target's list equal to ours. `announce` is for this target alone.
+        """Adds items to the outbox that make the target's list equal to ours. `announce` is for this target only.
 
-        Returns for how many of these. What has changed since then is left as it is.
+        Returns for how many of the differences. Skips what has changed since then.
         """
         wanted = [each for each in differences if each.fixed_at is Side.THERE]
         return sum(
@@ -133,7 +135,8 @@ class ListComparison:
         return [or_(SUPPRESSION.c.scope == Scope.GLOBAL, SUPPRESSION.c.stream.in_(streams))]
 
     def _note_moving(self) -> int:
-        """Notes whose state is on its way before the list is read. Returns the last number of the outbox by then."""
+        """Notes, before the list is read, which recipients have a due item. Returns the outbox's last number by then.
+        """
         last, chosen = 0, (
             select(OUTBOX.c.number, OUTBOX.c.recipient_key)
             .where(OUTBOX.c.target == self._target, IS_DUE, OUTBOX.c.type.in_(STATES_TOLD))

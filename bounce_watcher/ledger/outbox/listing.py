@@ -1,4 +1,4 @@
-"""The outbox as a person looks at it: by many filters, newest first; what was not taken, by what was answered."""
+"""The outbox for people: by many filters, newest first; and what failed, by the answer."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _IS_FAILING = OUTBOX.c.state == literal_column("'due'")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Deliveries to a target that met the same answer: `first_at` and `last_at` are when what they tell happened."""
+    """Items for a target that got the same answer. `first_at` and `last_at` are when what they report happened."""
 
     target: str
     state: OutboxState
@@ -44,30 +44,30 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Of the first `MOST_COUNTED` of each state (`more`: there are others)."""
+    """Failures among the first `MOST_COUNTED` items of each state. `more` means that there are others."""
 
     found: tuple[Failure, ...]
     more: bool
 
 
 class Deliveries:
-    """Reads only. What takes long raises TookTooLong."""
+    """Lists of items. Only reads. What takes too long raises TookTooLong."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def page(self, wanted: Query, place: PagePosition) -> Page[OutboxItem]:
-        """Some, the last written first."""
+        """Returns a page of items, the last written first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted, self._engine).page(connection, limit, place)
         return Page(tuple(map(item_from_row, found.rows)), found.older, found.newer, found.looked_back_to)
 
     def all(self, wanted: Query) -> Iterator[OutboxItem]:
-        """Any number, the last written first."""
+        """Yields all matching items, the last written first."""
         return map(item_from_row, _walk(wanted, self._engine).all(self._engine))
 
     def failures(self) -> Failures:
-        """What gave up, and what waits for another try, by target and answer."""
+        """Returns dead letters, and items that wait for another try, by target and answer."""
         found: list[Failure] = []
         more = False
         with looking(self._engine) as (connection, _):
@@ -82,13 +82,13 @@ class Deliveries:
         return Failures(tuple(found), more)
 
     def dead(self, target: str) -> list[OutboxItem]:
-        """What a target was given up for, the first `MOST_COUNTED` that were written."""
+        """Returns the dead letters of a target, the first `MOST_COUNTED` that were written."""
         chosen = _ROWS.where(_IS_DEAD, OUTBOX.c.target == storable(target)).order_by(OUTBOX.c.number)
         with looking(self._engine) as (connection, _):
             return [item_from_row(row) for row in connection.execute(chosen.limit(MOST_COUNTED))]
 
     def replaced(self, ids: Sequence[str]) -> set[str]:
-        """Of these the ids of what no retry sends, as a newer state of the recipient waits or was taken."""
+        """Returns which of these ids no retry sends, as a newer state of the recipient is due or was delivered."""
         with looking(self._engine) as (connection, _):
             return {
                 name for part in chunks(ids)
@@ -96,15 +96,15 @@ class Deliveries:
             }
 
     def tries(self, item_id: str) -> list[Tried]:
-        """Those of one delivery that are kept, the last one first."""
+        """Returns the stored tries of one item, the last one first."""
         return tries.of_delivery(self._engine, item_id)
 
     def throughput(self, now: datetime) -> dict[str, Throughput]:
-        """What each target took, and how quickly, in the last 24 hours that have begun."""
+        """Returns how much each target took, and how quickly, in the last 24 hours, the current one included."""
         return tries.throughput(self._engine, now)
 
     def replaced_by(self, item: OutboxItem) -> str | None:
-        """The id of what tells a newer state of the recipient to the same target."""
+        """Returns the id of the item with a newer state of the recipient for the same target; None if there is none."""
         if item.recipient is None or item.type not in STATES_TOLD:
             return None
         number = select(OUTBOX.c.number).where(OUTBOX.c.id == item.id).scalar_subquery()
@@ -112,13 +112,13 @@ class Deliveries:
         chosen = select(OUTBOX.c.id).where(
             OUTBOX.c.recipient_key == key, OUTBOX.c.target == storable(item.target),
             OUTBOX.c.state.in_(list(OutboxState)), OUTBOX.c.type.in_(STATES_TOLD), OUTBOX.c.number + 0 > number,
-        ).order_by(OUTBOX.c.number + 0).limit(1)  # "+ 0": or SQLite goes through all later rows
+        ).order_by(OUTBOX.c.number + 0).limit(1)  # "+ 0": otherwise SQLite reads all later rows
         with reading(self._engine) as connection:
             found: str | None = connection.scalar(chosen)
         return found
 
     def paused(self, ids: Sequence[str], target: str | None) -> dict[str, Pause]:
-        """Those that a person paused: `target`, else whom deliveries of `ids` are for, or all where none is named."""
+        """Returns the paused targets: of `target` if given, else of the targets of `ids`, else all."""
         found = pausing.paused(self._engine)
         if target is None and (not ids or not found):
             return found
@@ -133,7 +133,7 @@ class Deliveries:
             }
 
     def disabled(self) -> dict[str, tuple[datetime, str]]:
-        """Targets that want no more: since when, and what they answered."""
+        """Returns the disabled targets: since when, and what they answered."""
         chosen = select(ENDPOINT.c.target, ENDPOINT.c.disabled_at, ENDPOINT.c.disabled_because).where(
             ENDPOINT.c.disabled_at.is_not(None)
         )

@@ -1,4 +1,4 @@
-"""The outbox: items are leased, tried and settled; people pause targets, retry items or discard them."""
+"""The outbox: items are leased, tried and settled; people pause targets, and retry or discard items."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,27 +22,27 @@ CHOSEN = "chosen deliveries"
 
 
 class Outbox(Acting):
-    """What targets are to be told."""
+    """The capability for what is still to be sent to targets."""
 
     def __init__(self, engine: Engine, leases: dict[str, str]) -> None:
-        """`leases` maps the ids that this process has leased to their tokens."""
+        """`leases` maps the ids of items that this process has leased to the tokens of their leases."""
         super().__init__(engine)
         self._leases = leases
         self._lock = threading.Lock()
 
     def enroll(self, targets: Mapping[str, str]) -> None:
-        """Notes the targets in use, name to fingerprint. A target whose fingerprint changed is enabled again."""
+        """Stores the targets in use, name to fingerprint. A target whose fingerprint changed is no longer disabled."""
         write(self._engine, lambda connection: queue.enroll(connection, targets))
 
     def lease(
         self, target: str, now: datetime, lease_for: timedelta, limit: int, keeps: Sequence[str] | None = None
     ) -> list[OutboxItem]:
-        """Leases up to `limit` items due for `target`: nobody else sends them before `now + lease_for`.
+        """Leases up to `limit` due items for `target`, which nobody else will send before `now + lease_for`.
 
-        Returns only the earliest item of each recipient and stream, and none if the endpoint is disabled or paused.
-        `keeps` is given for a target that keeps a list, as the streams that the list covers (() = all). Then only the
-        newest state of a recipient is leased, and no release while another of its streams or a global suppression still
-        holds.
+        Returns only the earliest item of each recipient and stream, and none if the target is disabled or paused.
+        `keeps` is set if the target keeps a list, as the streams that make it up (() = all). Then only the newest state
+        of a recipient is leased, and no release while a suppression in another of these streams, or in all streams, is
+        in force.
         """
         token = uuid4().hex
         until = now + lease_for
@@ -52,7 +52,7 @@ class Outbox(Acting):
         return items
 
     def still_wanted(self, items: Sequence[OutboxItem], keeps: Sequence[str] | None) -> list[OutboxItem]:
-        """Returns the leased items that no newer state has overtaken since. The others become superseded."""
+        """Returns the leased items that no newer state has made pointless since. The others become superseded."""
         with reading(self._engine) as connection:
             overtaken = superseding.overtaken(connection, (item.id for item in items), keeps)
         if overtaken:
@@ -61,7 +61,7 @@ class Outbox(Acting):
         return [item for item in items if item.id not in overtaken]
 
     def conclude(self, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime) -> None:
-        """Writes what the tries came to, unless a lease has passed to another sender. GONE disables the endpoint."""
+        """Writes the results of tries, unless a lease has passed to somebody else. GONE disables the target."""
         tokens = self._take_tokens([item for item, _ in outcomes])
 
         def work(connection: Connection) -> set[str]:
@@ -79,35 +79,33 @@ class Outbox(Acting):
                 log.warning("endpoint disabled", action="endpoint_disabled", target=item.target, answer=attempt.answer)
 
     def give_back(self, items: Sequence[OutboxItem]) -> None:
-        """Ends the leases of items that were not tried: they are due as before."""
+        """Ends the leases of items that were not tried. They are due as before."""
         tokens = self._take_tokens(items)
         write(self._engine, lambda connection: queue.give_back(connection, tokens))
 
     def next_due(self, target: str) -> datetime | None:
-        """Returns when `lease` may next have something for `target`. None if nothing waits, or the target is shut."""
+        """Returns when `lease` may next have an item for `target`; None while there is none, or the target is disabled
+        or paused."""
         with reading(self._engine) as connection:
             return queue.next_due(connection, target)
 
     def supersede_stale(self, target: str, now: datetime, keeps: Sequence[str]) -> int:
-        """Supersedes the items that a newer state overtook, for a target that keeps a list: see `lease`. Returns how
-        many.
-        """
+        """Supersedes items that a newer state made pointless for a target that keeps a list (see `lease`). Returns how
+        many."""
         return write(self._engine, lambda connection: superseding.thin(connection, target, now, keeps))
 
     def list_comparison(self, target: str, streams: Sequence[str], now: datetime) -> ListComparison:
-        """Opens a comparison of a target's own list with what it was to be told; see ListComparison. Close it after
-        use.
-        """
+        """Returns a `ListComparison` for a target that keeps a list. Close it after use."""
         return ListComparison(self._engine, target, streams, now)
 
     def backfill(
         self, announce: Announce, now: datetime, *, dry_run: bool = False
     ) -> Iterator[backfill.Announced]:
-        """Tells each target the states that it was never told; see `backfill`."""
+        """Announces to each target the states that it was never sent; see `backfill.announce_untold`."""
         return backfill.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
     def pause(self, target: str, by: Actor) -> bool:
-        """Pauses a target: nothing is sent to it until `resume`. Returns False if it is paused already."""
+        """Pauses a target: nothing is sent to it until `resume`. Returns False if it is already paused."""
         def work(connection: Connection) -> bool:
             name, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
             return pausing.pause(connection, target, pausing.Pause(by.at, name, note))
@@ -115,7 +113,7 @@ class Outbox(Acting):
         return self._act(Act(by, "pause", target), work, _if_any)
 
     def resume(self, target: str, by: Actor) -> bool:
-        """Resumes a target: what waits is due as before. Returns False if it was not paused."""
+        """Ends a pause. Waiting items are due as before. Returns False if there was no pause."""
         return self._act(Act(by, "resume", target), lambda connection: pausing.resume(connection, target), _if_any)
 
     def paused(self) -> dict[str, pausing.Pause]:
@@ -126,12 +124,11 @@ class Outbox(Acting):
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
         state: OutboxState = OutboxState.DEAD, since: datetime | None = None, subject: str | None = None,
     ) -> int:
-        """Makes items in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
+        """Makes items in `state` due at once: those in `ids`, of `target`, of both, or `everything`.
 
-        With `since` (aware), only those that happened at that time or later. Enables the endpoints of the items found,
-        and `target`'s. Returns the number of items that are due now.
-
-        Raises ValueError if nothing is chosen: an empty list of ids must not stand for all.
+        With `since` (aware), only items about what happened at or after it.
+        Enables the targets of the items found, and `target`. Returns how many items are due now.
+        Raises ValueError if nothing is chosen: an empty list of ids must not mean all.
         """
         if not everything:
             _demand_a_choice(ids, target)
@@ -140,7 +137,7 @@ class Outbox(Acting):
         ), int)
 
     def retry_chosen(self, by: Actor, chosen: Mapping[OutboxState, Sequence[str]], subject: str) -> int:
-        """Like `retry`, for ids in several states at once."""
+        """Does the same as `retry`, for ids in several states at once."""
         return self._act(Act(by, "retry", subject), lambda connection: sum(
             queue.retry(connection, by.at, ids, None, state, None) for state, ids in chosen.items()
         ), int)
@@ -148,7 +145,7 @@ class Outbox(Acting):
     def discard(
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, subject: str | None = None
     ) -> int:
-        """Gives up on due and dead items: those of `ids`, of `target`, or of both. Returns how many.
+        """Discards due and dead items: those in `ids`, of `target`, or of both. Returns how many.
 
         Raises ValueError if nothing is chosen.
         """
@@ -163,7 +160,7 @@ class Outbox(Acting):
 
     @cached_property
     def deliveries(self) -> Deliveries:
-        """The outbox for people: filtered, in pages, by error."""
+        """The lists of the outbox for people."""
         return Deliveries(self._engine)
 
     def _take_tokens(self, items: Sequence[OutboxItem]) -> dict[str, str]:
@@ -181,5 +178,5 @@ def _if_any(changed: int) -> int | None:
 
 
 def _chosen(ids: Sequence[str], target: str | None) -> str:
-    """The subject for the log: the only item, the target, or a word for several chosen items."""
+    """Returns the subject in the log: the target, the single item, or `CHOSEN`."""
     return target or (ids[0] if len(ids) == 1 else CHOSEN)

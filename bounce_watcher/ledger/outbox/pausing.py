@@ -1,4 +1,4 @@
-"""Targets that a person paused: nothing is sent to them and nothing counts as failed; what is to be told waits."""
+"""Targets that a person paused: nothing is sent to them, nothing counts as failed, and items wait."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from bounce_watcher.ledger.db.types import storable
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Since when (aware), by whom and why."""
+    """A pause: since when (aware), by whom and why."""
 
     at: datetime
     by: str
@@ -21,7 +21,7 @@ class Pause:
 
 
 def pause(connection: Connection, target: str, wanted: Pause) -> bool:
-    """False where it is paused already: then that pause stays."""
+    """Pauses a target. Returns False if it is already paused: then that pause stays."""
     target = storable(target)
     connection.execute(insert_into(connection, ENDPOINT).values(target=target, fingerprint="").on_conflict_do_nothing())
     running = update(ENDPOINT).where(ENDPOINT.c.target == target, ENDPOINT.c.paused_at.is_(None))
@@ -30,14 +30,14 @@ def pause(connection: Connection, target: str, wanted: Pause) -> bool:
 
 
 def resume(connection: Connection, target: str) -> bool:
-    """What waits is sent from now on. False where it was not paused."""
+    """Ends the pause of a target, so that waiting items are sent. Returns False if it was not paused."""
     paused = update(ENDPOINT).where(ENDPOINT.c.target == storable(target), ENDPOINT.c.paused_at.is_not(None))
     ended = paused.values(paused_at=None, paused_by=None, paused_because=None)
     return connection.execute(ended).rowcount > 0
 
 
 def paused(engine: Engine) -> dict[str, Pause]:
-    """By target."""
+    """Returns the pauses by target."""
     chosen = select(ENDPOINT).where(ENDPOINT.c.paused_at.is_not(None)).order_by(ENDPOINT.c.target)
     with reading(engine) as connection:
         return {

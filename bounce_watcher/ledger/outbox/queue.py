@@ -1,6 +1,7 @@
-"""The outbox as a queue that several senders share: at least once, in order by recipient, no row sent twice at a time.
+"""The outbox as a queue that several senders share: delivery at least once, in order for each recipient, and never the
+same row by two senders at a time.
 
-A lease is a promise with an end: the row of a sender that died is due again when its lease is over.
+A lease ends by itself: the row of a sender that died is due again when its lease is over.
 All functions work in the caller's transaction.
 """
 
@@ -33,7 +34,7 @@ _STATE_AFTER = {
 
 _earlier = OUTBOX.alias("earlier")
 
-# Rows without a recipient have no key, so nothing comes before them: NULL equals nothing.
+# Rows without a recipient have no key, so nothing comes before them: in SQL, NULL equals nothing.
 _IS_HEAD = ~exists().where(
     _earlier.c.recipient_key == OUTBOX.c.recipient_key,
     _earlier.c.stream == OUTBOX.c.stream,
@@ -45,7 +46,7 @@ _IS_HEAD = ~exists().where(
 _IS_HEAD_OF_RECIPIENT = ~exists().where(
     _earlier.c.recipient_key == OUTBOX.c.recipient_key,
     _earlier.c.target == OUTBOX.c.target,
-    _earlier.c.number + 0 < OUTBOX.c.number,  # "+ 0": or SQLite goes through all earlier rows of the queue
+    _earlier.c.number + 0 < OUTBOX.c.number,  # "+ 0": otherwise SQLite reads all earlier rows of the queue
     _earlier.c.state == DUE,
 )
 
@@ -54,13 +55,13 @@ def lease(
     connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str,
     keeps: Sequence[str] | None = None,
 ) -> list[OutboxItem]:
-    """Takes up to `limit` rows that are due for `target`, those that wait longest first.
+    """Leases up to `limit` rows that are due for `target`, those that wait longest first.
 
-    Of each recipient and stream only the row with the lowest sequence is to be had: none overtakes one before it,
-    also not while that one is leased or waits for its next try.
+    Of each recipient and stream only the row with the lowest sequence is available: no row overtakes an earlier one,
+    even while that one is leased or waits for its next try.
 
-    `keeps` is given where the target keeps a list: the streams that make it up, () = all. Then a recipient has one row
-    at a time whatever the streams, and what would change nothing becomes superseded: see `superseding`.
+    `keeps` is set if the target keeps a list: the streams that make it up, () = all. Then a recipient has one row at a
+    time across all streams, and rows that would change nothing become superseded: see `superseding`.
     """
     head = _IS_HEAD if keeps is None else _IS_HEAD_OF_RECIPIENT
     while rows := connection.execute(
@@ -93,7 +94,7 @@ def _hold(connection: Connection, numbers: Sequence[int], token: str, until: dat
 def conclude(
     connection: Connection, outcomes: Iterable[tuple[OutboxItem, Attempt]], now: datetime, tokens: Mapping[str, str]
 ) -> set[str]:
-    """Writes what tries came to. Returns the ids of those whose lease no longer held: of them nothing is changed.
+    """Writes the results of tries. Returns the ids of items whose lease was lost: nothing of those is changed.
 
     `tokens` maps ids to the tokens of their leases.
     """
@@ -114,7 +115,7 @@ def conclude(
 
 
 def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, token: str) -> dict[str, tuple[int, int]]:
-    """One outcome for all of `ids`. Returns those that it was written for, with their numbers, and that of the try."""
+    """Writes one outcome for all `ids`. Returns the ids written, each with the number of its row and of the try."""
     tried = attempt.disposition is not Disposition.AGAIN
     return {
         name: (number, made)
@@ -147,7 +148,7 @@ def give_back(connection: Connection, leases: Mapping[str, str]) -> None:
 
 
 def next_due(connection: Connection, target: str) -> datetime | None:
-    """When `lease` may next have something for `target`; None while there is nothing, or it is disabled or paused."""
+    """Returns when `lease` may next have a row for `target`; None while there is none, or it is disabled or paused."""
     waiting = (OUTBOX.c.target == target, IS_DUE, _IS_HEAD, ~_is_shut(target))
     free = connection.scalar(
         select(OUTBOX.c.next_attempt_at)
@@ -165,7 +166,7 @@ def next_due(connection: Connection, target: str) -> datetime | None:
 
 
 def enroll(connection: Connection, targets: Mapping[str, str]) -> None:
-    """Notes each target's fingerprint; one that changed is another endpoint, so it is no longer disabled."""
+    """Stores each target's fingerprint. A changed one means another endpoint, so the target is no longer disabled."""
     for target, fingerprint in sorted(targets.items()):
         statement = insert_into(connection, ENDPOINT).values(target=target, fingerprint=fingerprint)
         connection.execute(statement.on_conflict_do_update(
@@ -179,10 +180,10 @@ def retry(
     connection: Connection, now: datetime, ids: Sequence[str], target: str | None, state: OutboxState,
     since: datetime | None,
 ) -> int:
-    """Makes rows due at once, their tries counted anew, and enables their endpoints. Returns how many are due.
+    """Makes rows due at once, with their tries counted from zero, and enables their targets. Returns how many are due.
 
-    What a newer state has made pointless becomes superseded instead: it must not overtake. What lost its body, as its
-    recipient was forgotten or its time is over, stays as it is.
+    A row that a newer state has made pointless becomes superseded instead: it must not overtake. A row that lost its
+    body, as its recipient was forgotten or its retention time is over, stays as it is.
     """
     lately = [] if since is None else [OUTBOX.c.created_at >= since]
     parts = [(*chosen, *lately, OUTBOX.c.state == state, *_retriable(now)) for chosen in _choices(ids, target)]
@@ -192,13 +193,13 @@ def retry(
     if target is not None:
         _enable(connection, {target})
     due = {"state": OutboxState.DUE, "attempts": 0, "next_attempt_at": now, "lease": None, "leased_until": None}
-    # Once all parts were looked at: or what one part makes due would be the newer state of what stands in the next.
+    # Only after all parts are checked: otherwise rows that one part makes due would outdate rows of the next part.
     still = [~superseding.IS_OUTDATED] if state is OutboxState.SUPERSEDED else []
     return sum(connection.execute(update(OUTBOX).where(*where, *still).values(due)).rowcount for where in parts)
 
 
 def retried(now: datetime) -> tuple[Condition, ...]:
-    """Which rows a `retry` at `now` (aware) makes due, of those in the state that it is asked for."""
+    """Returns the conditions for rows that a `retry` at `now` (aware) makes due, among those in the requested state."""
     return (*_retriable(now), ~superseding.IS_OUTDATED)
 
 
@@ -207,7 +208,7 @@ def _retriable(now: datetime) -> tuple[Condition, ...]:
 
 
 def discard(connection: Connection, ids: Sequence[str], target: str | None) -> int:
-    """Gives up on due and dead rows. Returns how many."""
+    """Discards due and dead rows. Returns how many."""
     return sum(
         connection.execute(
             update(OUTBOX)
@@ -227,7 +228,7 @@ def _choices(ids: Sequence[str], target: str | None) -> Iterator[list[Condition]
 
 
 def _is_shut(target: str) -> Condition:
-    """It wants no more, or a person paused it."""
+    """Returns the condition that the target is disabled or that a person paused it."""
     shut = or_(ENDPOINT.c.disabled_at.is_not(None), ENDPOINT.c.paused_at.is_not(None))
     return exists().where(ENDPOINT.c.target == target, shut)
 

@@ -1,7 +1,7 @@
-"""Notices of who was forgotten: one that waits to be sent keeps the address until it is settled, and then loses it.
+"""Items about forgotten recipients: a due item keeps the address until it is settled, and then loses it.
 
-A platform that never hears of a suppression goes on mailing. So what is due stays as it is, filed under the hash; once
-it was taken, refused for good, overtaken or given up, its content goes in the same transaction, or within a minute.
+A platform that never hears of a suppression goes on mailing. So a due item stays as it is, filed under the hash. Once
+it is delivered, dead, superseded or discarded, its content is removed in the same transaction, or within a minute.
 All functions work in the caller's transaction.
 """
 
@@ -20,7 +20,7 @@ _OF_FORGOTTEN: ColumnElement[bool] = literal_column(OF_FORGOTTEN)
 _MOST = 500
 
 _WITH_ADDRESS = select(OUTBOX.c.number, OUTBOX.c.recipient_key).where(
-    _OF_FORGOTTEN, HAS_BODY, OUTBOX.c.recipient_key > FORGOTTEN  # which the index is searched by
+    _OF_FORGOTTEN, HAS_BODY, OUTBOX.c.recipient_key > FORGOTTEN  # the index is searched by this key
 )
 _SETTLED = _WITH_ADDRESS.where(~IS_DUE).limit(_MOST)
 _STILL_DUE = exists(
@@ -29,7 +29,8 @@ _STILL_DUE = exists(
 
 
 def erase(connection: Connection) -> int:
-    """Takes the address off notices of forgotten people that need no further try, some hundred at most. How many."""
+    """Removes the address from items of forgotten recipients that need no further try, at most `_MOST`. Returns how
+    many."""
     rows = connection.execute(_SETTLED).all()
     strip(connection, [row.number for row in rows])
     begin_again(connection, {row.recipient_key for row in rows})
@@ -37,7 +38,7 @@ def erase(connection: Connection) -> int:
 
 
 def strip(connection: Connection, numbers: Sequence[int]) -> None:
-    """Takes the content, the tries and the address off notices that are filed under a hash."""
+    """Removes the content, the tries and the address from items that are filed under a hash."""
     tries.drop(connection, numbers)
     for part in chunks(numbers):
         connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(
@@ -46,17 +47,17 @@ def strip(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 def waiting(connection: Connection, name: str) -> int:
-    """How many notices that are still due hold the address behind a hash."""
+    """Returns how many due items still hold the address behind a hash."""
     chosen = _WITH_ADDRESS.where(OUTBOX.c.recipient_key == name, IS_DUE).subquery()
     return connection.scalar(select(func.count()).select_from(chosen)) or 0
 
 
 def under_way(connection: Connection) -> list[str]:
-    """Hashes of those whose rows are erased, all of them, while the files of the database may still hold a copy."""
+    """Returns the hashes whose rows are all erased while the database files may still hold a copy."""
     return list(connection.scalars(select(ERASURE.c.name).where(~ERASURE.c.done, ~_STILL_DUE)))
 
 
 def finish(connection: Connection, names: Sequence[str]) -> None:
-    """That the files hold nothing of these any more."""
+    """Records that the database files hold nothing of these any more."""
     for part in chunks(names):
         connection.execute(update(ERASURE).where(ERASURE.c.name.in_(part)).values(done=True))

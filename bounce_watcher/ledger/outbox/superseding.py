@@ -1,4 +1,4 @@
-"""What a newer state of a recipient has made pointless to send.
+"""Supersedes items that a newer state of the recipient has made pointless to send.
 
 All functions work in the caller's transaction.
 """
@@ -19,7 +19,8 @@ _SUPERSEDED = {"state": OutboxState.SUPERSEDED, "lease": None, "leased_until": N
 
 
 def _has_newer(*states: OutboxState) -> ColumnElement[bool]:
-    """A state, and a newer one of the stream behind it."""
+    """Returns the condition for items with a state for which there is a newer state, in one of `states`, in the stream.
+    """
     return and_(
         OUTBOX.c.type.in_(STATES_TOLD),
         exists().where(
@@ -35,11 +36,11 @@ def _has_newer(*states: OutboxState) -> ColumnElement[bool]:
 
 IS_OUTDATED = _has_newer(OutboxState.DUE, OutboxState.DELIVERED)
 _IS_OVERTAKEN = and_(_has_newer(OutboxState.DUE), OUTBOX.c.attempts == 0)
-"""Nothing of it was ever heard, and something newer is to be told."""
+"""The item was never tried, and a newer one is due."""
 
 
 def supersede(connection: Connection, numbers: Sequence[int], keeps: Sequence[str]) -> set[int]:
-    """Of the rows of a target that keeps a list those that are pointless, which they are no more. Returns them."""
+    """Supersedes the pointless ones among the rows of a target that keeps a list. Returns their numbers."""
     pointless = [
         number
         for part in chunks(numbers)
@@ -55,7 +56,8 @@ def _give_up(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
-    """A state that a newer row changes again, or a release of who is still suppressed in another stream of the list."""
+    """Returns the condition for a state that a newer due row changes again, or a release of a recipient who is still
+    suppressed in a stream of the list."""
     of_list = or_(_in_force.c.scope == Scope.GLOBAL, *([_in_force.c.stream.in_(keeps)] if keeps else [true()]))
     return or_(
         and_(
@@ -63,7 +65,7 @@ def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
             exists().where(
                 _newer.c.recipient_key == OUTBOX.c.recipient_key,
                 _newer.c.target == OUTBOX.c.target,
-                _newer.c.number + 0 > OUTBOX.c.number,  # "+ 0": or SQLite goes through all later rows of the queue
+                _newer.c.number + 0 > OUTBOX.c.number,  # "+ 0": otherwise SQLite reads all later rows of the queue
                 _newer.c.type.in_(STATES_TOLD),
                 _newer.c.state == DUE,
             ),
@@ -78,7 +80,8 @@ def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
 
 
 def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str]) -> int:
-    """Takes out of the queue of a target that keeps a list what a newer state has made pointless. Returns how many.
+    """Supersedes rows that a newer state has made pointless in the queue of a target that keeps a list. Returns how
+    many.
 
     So a release does not wait behind a suppression whose next try is hours away.
     """
@@ -97,7 +100,7 @@ def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str
 
 
 def overtaken(connection: Connection, ids: Iterable[str], keeps: Sequence[str] | None) -> set[str]:
-    """Of what is about to be sent that which need not be any more. `keeps` as for `queue.lease`. Reads only."""
+    """Returns which of these ids no longer need to be sent. `keeps` is as for `queue.lease`. Only reads."""
     is_pointless = _IS_OVERTAKEN if keeps is None else _is_pointless(keeps)
     return {
         name
@@ -107,7 +110,7 @@ def overtaken(connection: Connection, ids: Iterable[str], keeps: Sequence[str] |
 
 
 def give_up(connection: Connection, leases: Mapping[str, str]) -> None:
-    """Supersedes what is leased. `leases` maps ids to the tokens of their leases: what lost its own stays."""
+    """Supersedes leased items. `leases` maps ids to the tokens of their leases. An item that lost its lease stays."""
     for part in chunks(sorted(leases)):
         connection.execute(
             update(OUTBOX)

@@ -1,6 +1,6 @@
-"""The tries of deliveries: the last ones of each, with what was answered, and how many there were by the hour.
+"""The tries of items: the last ones of each, with the answers, and the number of tries by the hour.
 
-They go with the content of their delivery: what was answered is as personal as what was told.
+Tries are deleted with the content of their item: an answer is as personal as what was sent.
 """
 
 import math
@@ -19,10 +19,10 @@ from bounce_watcher.ledger.recording.report_counts import HOUR, slot_of
 from bounce_watcher.model.ledger import Attempt, Disposition, Tried
 
 MOST_KEPT = 20
-"""Tries kept of one delivery, the last ones."""
+"""How many tries of one item are kept: the last ones."""
 
 LONGEST = 300
-"""Characters kept of an answer."""
+"""How many characters of an answer are kept."""
 
 _MS = timedelta(milliseconds=1)
 _UNKNOWN = -1
@@ -32,7 +32,7 @@ _COUNT = Insertion(TRY_COUNT, columns_of(TRY_COUNT), Conflict.ADD)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A try that was concluded: `delivery` is the number of its row, `number` counts the tries of that."""
+    """A concluded try. `delivery` is the number of the item's row, `number` counts the tries of that item."""
 
     delivery: int
     number: int
@@ -41,7 +41,8 @@ class Made:
 
 
 def keep(connection: Connection, made: Sequence[Made], now: datetime) -> None:
-    """Writes tries down and counts them, in the caller's transaction: two statements, however many there are."""
+    """Stores tries and counts them, in the caller's transaction: two statements, however many tries there are. Deletes
+    those beyond `MOST_KEPT`."""
     _ADD.execute(connection, sorted(
         (each.delivery, each.number, now, _ms(each.attempt.took), each.attempt.disposition.value,
          each.attempt.answer[:LONGEST], each.attempt.next_attempt_at)
@@ -57,13 +58,13 @@ def keep(connection: Connection, made: Sequence[Made], now: datetime) -> None:
 
 
 def drop(connection: Connection, deliveries: Sequence[int]) -> None:
-    """Of these deliveries, by number, no try is kept any longer."""
+    """Deletes all tries of these items, given by number."""
     for part in chunks(deliveries):
         connection.execute(delete(ATTEMPT).where(ATTEMPT.c.delivery.in_(part)))
 
 
 def of_delivery(engine: Engine, item_id: str) -> list[Tried]:
-    """The tries that are kept of a delivery, the last one first."""
+    """Returns the stored tries of an item, the last one first."""
     number = select(OUTBOX.c.number).where(OUTBOX.c.id == storable(item_id)).scalar_subquery()
     chosen = select(ATTEMPT).where(ATTEMPT.c.delivery == number).order_by(ATTEMPT.c.number.desc())
     with reading(engine) as connection:
@@ -78,9 +79,10 @@ def of_delivery(engine: Engine, item_id: str) -> list[Tried]:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What a target took and did not take of late. `median` and `slow` (95 %) are how long what it took took it.
+    """How many items a target took and did not take recently. `median` and `slow` (95 %) are how long the successful
+    tries took.
 
-    They are known to a fifth, and None where nothing was taken.
+    They are accurate to a fifth, and None if nothing was taken.
     """
 
     delivered: int = 0
@@ -90,7 +92,7 @@ class Throughput:
 
 
 def throughput(engine: Engine, now: datetime, hours: int = 24) -> dict[str, Throughput]:
-    """By target, of the last `hours` that have begun."""
+    """Returns the throughput by target of the last `hours`, the current one included."""
     columns = TRY_COUNT.c.target, TRY_COUNT.c.disposition, TRY_COUNT.c.step
     first = slot_of(now, HOUR) - hours + 1
     chosen = select(*columns, func.sum(TRY_COUNT.c.number)).where(TRY_COUNT.c.slot >= first).group_by(*columns)
@@ -111,7 +113,7 @@ def _throughput(steps: Mapping[int, int], failed: int) -> Throughput:
 
 
 def _share(steps: Mapping[int, int], share: float) -> timedelta | None:
-    """How long that share of what was taken took at most."""
+    """Returns how long the given share of the successful tries took at most; None if no duration is known."""
     known = sorted((step, number) for step, number in steps.items() if step != _UNKNOWN)
     needed = share * sum(number for _, number in known)
     so_far = 0
@@ -123,13 +125,14 @@ def _share(steps: Mapping[int, int], share: float) -> timedelta | None:
 
 
 def step_of(took: timedelta | None) -> int:
-    """Steps of time, two to each doubling: all within one are told as one time. -1 where it is not known."""
+    """Returns the step of a duration. There are two steps to each doubling, and all durations within one are counted
+    as one. -1 if the duration is unknown."""
     ms = _ms(took)
     return _UNKNOWN if ms is None else int(2 * math.log2(max(ms, 1)))
 
 
 def _time_of(step: int) -> timedelta:
-    """The middle of a step."""
+    """Returns the middle of a step."""
     return round(2 ** ((step + 0.5) / 2)) * _MS
 
 
@@ -138,5 +141,5 @@ def _ms(took: timedelta | None) -> int | None:
 
 
 def forget(connection: Connection, before: datetime) -> int:
-    """Drops the counts of hours before then. Returns how many."""
+    """Deletes the counts of hours before `before`. Returns how many."""
     return connection.execute(delete(TRY_COUNT).where(TRY_COUNT.c.slot < slot_of(before, HOUR))).rowcount

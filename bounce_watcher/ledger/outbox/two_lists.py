@@ -1,4 +1,4 @@
-"""Two lists of addresses, of any length, held against each other in a temporary file: memory stays bounded."""
+"""Compares two lists of addresses of any length in a temporary file, in bounded memory."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,8 @@ _OTHER = {Side.HERE: Side.THERE, Side.THERE: Side.HERE}
 
 
 class ListEntry(NamedTuple):
-    """`key` is what is compared. `stream` is told here, `reason` and `since` (RFC 3339) there, as far as it tells."""
+    """An entry of a list. Entries are compared by `key`. `stream` comes from the ledger; `reason` and `since`
+    (RFC 3339) come from the target's list, if it has them."""
 
     key: str
     address: str
@@ -24,11 +25,12 @@ class ListEntry(NamedTuple):
 
 
 class TwoLists:
-    """Of what is entered twice on one side the first is kept. For one thread; `close` it, or use it in a `with`."""
+    """Two lists. If a key is entered twice on one side, the first entry is kept. For one thread; `close` it, or use it
+    in a `with`."""
 
     def __init__(self) -> None:
-        # A database without a name: SQLite unlinks its file as soon as it is made, so no other program can open it
-        # and nothing of it stays, whatever becomes of this one (https://www.sqlite.org/inmemorydb.html, section 3).
+        # A database without a name: SQLite unlinks its file as soon as it is created, so no other program can open it
+        # and nothing remains, even if this program crashes (https://www.sqlite.org/inmemorydb.html, section 3).
         self._db = sqlite3.connect("", isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -65536"):
             self._db.execute(f"PRAGMA {pragma}").close()
@@ -38,15 +40,15 @@ class TwoLists:
         self._db.execute("CREATE TABLE moving (key TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, side: Side, entries: Iterable[ListEntry]) -> int:
-        """Returns how many of them were new."""
+        """Adds entries to one side. Returns how many of them were new."""
         return self._insert(f"INSERT OR IGNORE INTO {side} VALUES (?, ?, ?, ?, ?)", entries)  # noqa: S608  (ours)
 
     def note_moving(self, keys: Iterable[str]) -> None:
-        """Of these the state was on its way while the lists were read: see `is_moving`."""
+        """Marks keys whose state was on its way to the target while the lists were read; `only` returns the mark."""
         self._insert("INSERT OR IGNORE INTO moving VALUES (?)", ((key,) for key in keys))
 
     def only(self, side: Side) -> Iterator[list[tuple[ListEntry, bool]]]:
-        """What is on one side alone, by key, in pages: each with whether it is moving."""
+        """Yields the entries that are only on one side, by key, in pages, each with whether it is moving."""
         wanted = (
             f"SELECT one.*, moving.key IS NOT NULL FROM {side} one LEFT JOIN moving USING (key) "  # noqa: S608  (ours)
             f"WHERE one.key > ? AND NOT EXISTS (SELECT 1 FROM {_OTHER[side]} other WHERE other.key = one.key) "

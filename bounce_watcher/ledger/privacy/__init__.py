@@ -1,1 +1,1 @@
-"""A person erased, and still suppressed: under a keyed hash instead of the address."""
+"""Erases a person, who stays suppressed under a keyed hash instead of the address."""

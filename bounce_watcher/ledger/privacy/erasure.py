@@ -1,9 +1,9 @@
-"""A person erased from the ledger, and yet still suppressed: under a keyed hash instead of the address.
+"""Erases a person from the ledger, who stays suppressed under a keyed hash instead of the address.
 
-In this order, each step of it harmless to do again: the record and what stands against it are filed under the hash, by
-which new reports are known from then on (`naming.forget`); what there is much of loses its words, page by page; kept
-mail that names the address is dropped, and the address is struck out of all other texts (`ledger.striking`). What the
-files of the database hold of it beyond the rows is the business of `ledger.files`.
+The steps, each of which may be repeated: The record and its suppression are filed under the hash, which identifies new
+reports from then on (`naming.forget`). Rows of large tables lose their texts, page by page. Stored mail that names the
+address is dropped, and the address is struck out of all other texts (`ledger.privacy.striking`). `ledger.db.files`
+cleans what the database files hold beyond the rows.
 """
 
 from collections import Counter
@@ -66,10 +66,10 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many rows of each kind lost what they held on a person.
+    """How many rows of each kind lost what they held about a person.
 
-    `suppressions` stay under the hash. `mentions` are rows about others, out of whose texts the address was struck.
-    `due` are notices that wait to be sent: they keep the address until they are settled, and lose it by themselves.
+    `suppressions` stay under the hash. `mentions` are rows about others whose texts named the address.
+    `due` are items still to be sent: they keep the address until they are settled, and then lose it automatically.
     """
 
     messages: int = 0
@@ -97,7 +97,7 @@ def erase(
 ) -> Erased:
     """Erases an address from all rows. May be repeated: what is erased is not found again.
 
-    `advance` is told how many messages more were looked through. The log counts the rows, under the hash.
+    `advance` is called with the number of further messages searched. The log counts the rows, under the hash.
     """
     row, mention = LogEntry(names, Act(by, "forget", recipient=address)), mention_of(address)
 
@@ -111,7 +111,7 @@ def erase(
     for part in _naming(engine, mention, advance):
         run(engine, partial(_drop, digests=part), int)
         named.update(part)
-    if not dry_run:  # once more, for what a page that was being written then has entered meanwhile
+    if not dry_run:  # once more, for what a page entered that was being written at the first time
         late = run(engine, partial(_rename, address=address), _rows)
         done += replace(late, due=late.due - done.due)
     done += Erased(len(named)) + run(engine, lambda connection: (
@@ -130,7 +130,8 @@ def _rows(erased: Erased) -> int:
 
 
 def outline(engine: Engine, address: str) -> Erased:
-    """What would be erased, at once: without the mail and the rows of others that name the address in their text."""
+    """Returns quickly what would be erased, without the mail and the rows of others that name the address in their
+    text."""
     keys = spellings(address)
     kept = exists().where(MESSAGE.c.digest == EVENT.c.message_digest, MESSAGE.c.packed.is_not(None))
     is_due = OUTBOX.c.state == OutboxState.DUE
@@ -149,7 +150,7 @@ def outline(engine: Engine, address: str) -> Erased:
 # ── under the hash ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _rename(connection: Connection, address: str) -> Erased:
-    """What is decided on the address, and what is still to be told of it."""
+    """Files under the hash what is decided on the address and what is still to be sent about it."""
     name, keys = name_of(connection, address), spellings(address)
     remember(connection, name)
     _drop_words_of_one(connection, keys)
@@ -168,7 +169,8 @@ def _rename(connection: Connection, address: str) -> Erased:
 
 
 def _merge(connection: Connection, key: str, stream: str, name: str) -> bool:
-    """Files a record under the hash; of two the suppressed one stays. Returns whether it is suppressed."""
+    """Files a record under the hash. If there is one already, the suppressed one stays. Returns whether the recipient
+    is suppressed."""
     def at(table: Table, address: str) -> ColumnElement[bool]:
         return and_(table.c.recipient_key == address, table.c.stream == stream)
 
@@ -195,7 +197,7 @@ def _merge(connection: Connection, key: str, stream: str, name: str) -> bool:
 
 
 def _drop_words_of_one(connection: Connection, keys: Sequence[str]) -> None:
-    """Series of the outage guard whose words only this person's reports had: a name may be among them."""
+    """Deletes series of the outage guard whose wording occurs only in this person's reports: it may contain a name."""
     own: Counter[str] = Counter()
     words: dict[str, str] = {}
     said = select(EVENT).where(EVENT.c.recipient_key.in_(keys), EVENT.c.diagnostic.is_not(None))
@@ -214,7 +216,7 @@ def _drop_words_of_one(connection: Connection, keys: Sequence[str]) -> None:
 # ── words and mail ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _naming(engine: Engine, mention: Mention, advance: Callable[[int], None]) -> Iterator[list[str]]:
-    """Digests of kept messages that name the address in any form, in encoded parts too."""
+    """Yields digests of stored messages that name the address in any form, also in encoded parts."""
     order = MESSAGE.c.received_at, MESSAGE.c.digest
     chosen = select(*order, MESSAGE.c.packed).where(MESSAGE.c.packed.is_not(None)).order_by(*order).limit(PAGE)
     page = chosen
@@ -233,7 +235,7 @@ def _naming(engine: Engine, mention: Mention, advance: Callable[[int], None]) ->
 
 
 def _is_meant(engine: Engine, digest: str, content: bytes, mention: Mention) -> bool:
-    """Whether mail names the address beside the recipients that it is about, one of which may end alike."""
+    """Checks whether mail really names the address, and not only a recipient of its own that ends the same way."""
     about = select(EVENT.c.recipient).where(EVENT.c.message_digest == digest)
     with reading(engine) as connection:
         others = [mention_of(each) for each in connection.scalars(about) if not is_forgotten(each)]
@@ -249,7 +251,8 @@ def _drop(connection: Connection, digests: Sequence[str]) -> int:
 
 
 def _erase_much(connection: Connection, address: str, most: int | None, but: Set[str] = frozenset()) -> Erased:
-    """Of events, deliveries and notes of sent mail `most` each, None = all. `but` are messages dropped already."""
+    """Erases up to `most` events, items and sent mails each (None = all). `but` are messages that are already dropped.
+    """
     name, keys = name_of(connection, address), spellings(address)
     renamed = {"recipient_key": name, "recipient": name}
     events = connection.execute(
@@ -271,13 +274,13 @@ def _erase_much(connection: Connection, address: str, most: int | None, but: Set
 def _each(
     connection: Connection, change: Update | Delete, column: ColumnElement[Any], values: Sequence[Any]
 ) -> None:
-    """Changes the rows that are named by `values` of `column`."""
+    """Applies a change to the rows with these `values` of `column`."""
     for part in chunks(values):
         connection.execute(change.where(column.in_(KEYS)), {"keys": list(part)})
 
 
 def _erase_rest(connection: Connection, address: str, links: Names) -> Erased:
-    """What there is but little of, once the events are erased."""
+    """Erases the rows of small tables, once the events are erased."""
     name = name_of(connection, address)
     grouped = EVENT.c.recipient_key == name, EVENT.c.review_group.is_not(None)
     groups = set(connection.scalars(select(EVENT.c.review_group).where(*grouped).distinct()))
@@ -293,7 +296,7 @@ def _erase_rest(connection: Connection, address: str, links: Names) -> Erased:
 
 
 def _subjects(connection: Connection, address: str, links: Names) -> list[str]:
-    """Names in the log of actions that lead back to the address, however it was written."""
+    """Returns the names in the log of actions that lead back to the address, however it was written."""
     mention = mention_of(address)
     subjects = connection.scalars(select(ACTION.c.subject).distinct())
     return [each for each in subjects if (written := links.address(each)) and mention_of(written) == mention]

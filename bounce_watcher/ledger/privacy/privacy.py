@@ -1,4 +1,4 @@
-"""Forgets people: erases what names them from rows, and then from the files of the database."""
+"""Forgets people: erases what names them from rows, and then from the database files."""
 
 from collections.abc import Callable
 
@@ -14,18 +14,18 @@ from bounce_watcher.model.ledger import Actor
 
 
 class Privacy(Acting):
-    """Erases people from rows and files."""
+    """The capability that erases what names a person from rows, and then from the database files."""
 
     def outline(self, address: str) -> erasure.Erased:
-        """Returns what `forget` would erase, at once; it does not search texts that only mention the address."""
+        """Returns quickly what `forget` would erase, without what names the address only in its text."""
         return erasure.outline(self._engine, address)
 
     def forget(
         self, address: str, by: Actor, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
     ) -> erasure.Erased:
-        """Erases what is stored about an address from all rows. A suppression stays under a keyed hash.
+        """Erases what rows hold about an address. If it is suppressed, it stays so under a keyed hash.
 
-        `clean_files` does the same for the files of the database.
+        For the database files see `clean_files`.
         """
         return erasure.erase(self._engine, self._names, address, by, dry_run=dry_run, advance=advance)
 
@@ -34,21 +34,22 @@ class Privacy(Acting):
         return forget.forgotten_name(self._engine, address)
 
     def finish_forgetting(self) -> files.Files | None:
-        """Cleans the files once all items about a forgotten person are settled. None if there is nobody to finish."""
+        """Erases settled items, then runs `clean_files` if the erasure of somebody without due items is under way.
+        Returns None if there is nobody."""
         while write(self._engine, settled.erase):
             pass
         return self.clean_files() if self._erased() else None
 
     def clean_files(self) -> files.Files:
-        """Cleans the files of the database of erased rows, as far as other connections allow."""
+        """Removes what the database files hold of erased rows, as far as possible while others work."""
         return self._clean(files.clean)
 
     def vacuum(self) -> files.Files:
-        """Rewrites the whole database, so that its files hold nothing that was erased. Others wait meanwhile."""
+        """Rewrites the whole database, so that its files hold nothing of what was erased. Others wait meanwhile."""
         return self._clean(files.rewrite)
 
     def _clean(self, cleaned: Callable[[Engine], files.Files]) -> files.Files:
-        erased = self._erased()  # before: what is erased meanwhile is for the next time
+        erased = self._erased()  # read first: what is erased meanwhile is left for the next time
         left = cleaned(self._engine)
         if erased and left in (files.Files.CLEAN, files.Files.DEAD_ROWS):
             write(self._engine, lambda connection: settled.finish(connection, erased))

@@ -1,4 +1,4 @@
-"""An address struck out of the rows of others: of words that servers and people wrote, and of what targets are told."""
+"""Strikes an address out of the rows of others: out of texts by servers and people, and out of items for targets."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence, Set
@@ -36,9 +36,9 @@ Run = Callable[[Engine, Callable[[Connection], int]], int]
 
 
 def strike_out(engine: Engine, mention: Mention, own: Set[str], run: Run) -> int:
-    """Page after page, each its own transaction. Returns how many rows about others were changed.
+    """Strikes the address out page by page, each in its own transaction. Returns how many rows about others changed.
 
-    `own` are the names under which the person's own rows are filed: of these what is still to be told stays.
+    `own` are the names under which the person's own rows are filed. Among these, items still to be sent keep it.
     """
     return sum(
         run(engine, partial(_strike, table=table, keys=part, mention=mention, own=own))
@@ -48,7 +48,7 @@ def strike_out(engine: Engine, mention: Mention, own: Set[str], run: Run) -> int
 
 
 def _naming(engine: Engine, table: Table, mention: Mention, own: Set[str]) -> Iterator[Sequence[Any]]:
-    """The primary keys of rows that name it, page by page."""
+    """Yields the primary keys of rows that name the address, page by page."""
     key = list(table.primary_key)
     chosen = _as_stored(table).where(may_name(table, mention)).order_by(*key).limit(PAGE)
     page = chosen
@@ -63,7 +63,7 @@ def _naming(engine: Engine, table: Table, mention: Mention, own: Set[str]) -> It
 
 
 def _strike(connection: Connection, table: Table, keys: Sequence[Any], mention: Mention, own: Set[str]) -> int:
-    """They are read once more: another writer may have changed them."""
+    """Strikes the address out of these rows. Reads them again first: another writer may have changed them."""
     struck = 0
     for part in chunks(keys):
         chosen = _as_stored(table).where(or_(*(_is(table, key) for key in part)))
@@ -79,7 +79,7 @@ def _strike(connection: Connection, table: Table, keys: Sequence[Any], mention: 
 
 
 def _as_stored(table: Table) -> Select[Any]:
-    """Values that are kept as JSON come as their text."""
+    """Returns the query for a table's rows, with JSON values as their text."""
     return select(*(
         type_coerce(column, Text).label(column.name) if isinstance(column.type, AsJson) else column
         for column in table.columns
@@ -102,7 +102,7 @@ def _is(table: Table, key: Sequence[Any]) -> Any:
 
 
 def _change(table: Table, row: Any, mention: Mention, own: Set[str]) -> dict[str, Any] | None:
-    """The columns that read otherwise without the address; None where the row is to go."""
+    """Returns the columns that change without the address, with their new values; None if the row must be deleted."""
     spare = _own(table, row)
     if any(mention.is_in(getattr(row, each), spare) for each in columns_that(table, ForgetAction.PART)):
         return None
@@ -124,7 +124,8 @@ def _change(table: Table, row: Any, mention: Mention, own: Set[str]) -> dict[str
 
 
 def _own(table: Table, row: Any) -> list[Mention]:
-    """The address that a row is about: one that ends like the other, as `=ada@…` like `ada@…`, is not struck out."""
+    """Returns the addresses that a row is about. One that ends like the forgotten address, as `=ada@…` like `ada@…`, is
+    not struck out."""
     names = (getattr(row, each) for each in columns_that(table, ForgetAction.NAME))
     return [mention_of(each) for each in names if each and not is_forgotten(each)]
 

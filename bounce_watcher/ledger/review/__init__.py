@@ -1,1 +1,1 @@
-"""What waits for a person: mail that was not recognised, and opt-outs."""
+"""What waits for a person: unrecognised mail, and opt-outs."""

@@ -1,4 +1,4 @@
-"""Groups of what was not recognised, as a person looks through them: `ledger.review` keeps them."""
+"""Lists of the groups of unrecognised mail for people. `ledger.review.groups` stores the groups."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,11 +33,11 @@ from bounce_watcher.model.ledger import BounceEvent, Misread
 from bounce_watcher.policy.days import utc_day
 
 SAID_PAGE = 500
-"""Reports that are read at a time: what looks through them may stop behind each."""
+"""How many reports are read at a time. A search may stop after each page."""
 LOOKED_AT = 200
-"""Of a group, the newest events that tell its providers and codes."""
+"""How many of a group's newest events are read for its providers and codes."""
 DAYS = 28
-"""So many days are shown as a line, today's included."""
+"""How many days are shown as a line, including today."""
 
 _ORDER = (REVIEW_GROUP.c.rank, REVIEW_GROUP.c.recipients, REVIEW_GROUP.c.last_at, REVIEW_GROUP.c.gid)
 _GROUPS = select(*_ORDER, *(each for each in REVIEW_GROUP.columns if each not in set(_ORDER)))
@@ -53,9 +53,10 @@ KEY_KINDS = (int, int, datetime, str)
 
 
 def page(engine: Engine, wanted: Query, place: PagePosition, now: datetime | None) -> Page[ReviewGroup]:
-    """What came back first, then what touches most recipients, the newest first. Raises TookTooLong.
+    """Returns a page of groups: those that came back first, then by the number of recipients, then newest first.
+    Raises TookTooLong.
 
-    With `now` the groups tell how much came on each of the last days.
+    With `now`, the groups say how much came on each of the last days.
     """
     with looking(engine) as (connection, limit):
         found = _walk(wanted).page(connection, limit, place)
@@ -64,14 +65,14 @@ def page(engine: Engine, wanted: Query, place: PagePosition, now: datetime | Non
 
 
 def everything(engine: Engine, wanted: Query) -> Iterator[ReviewGroup]:
-    """Any number, in that order."""
+    """Yields all matching groups, in the order of `page`."""
     for row in _walk(wanted).all(engine):
         with reading(engine) as connection:
             yield _group(row, *_seen(connection, row.gid))
 
 
 def facets(engine: Engine, wanted: Query) -> Facets | None:
-    """How many by state, kind, language and provider; None where counting took too long."""
+    """Returns the number of groups by state, kind, language and provider; None if counting took too long."""
     walk = _walk(wanted)
     newest = walk.ordered().with_only_columns(REVIEW_GROUP.c.gid, *_COLUMNS.values()).limit(MOST_COUNTED).subquery()
     of_columns = [newest.c[column.key] for column in _COLUMNS.values()]
@@ -102,7 +103,7 @@ def group(engine: Engine, gid: str, now: datetime | None) -> ReviewGroup | None:
 
 
 def _with_days(engine: Engine, groups: Sequence[ReviewGroup], now: datetime | None) -> tuple[ReviewGroup, ...]:
-    """With how much came on each of the last days; without where counting took too long."""
+    """Adds to the groups how much came on each of the last days; leaves it out if counting took too long."""
     if now is None:
         return tuple(groups)
     since = utc_day(now) - timedelta(days=DAYS - 1)
@@ -121,7 +122,7 @@ def _with_days(engine: Engine, groups: Sequence[ReviewGroup], now: datetime | No
 def _by_day(
     connection: Connection, table: Table, gids: Sequence[str], since: date
 ) -> Iterator[tuple[tuple[str, str], int]]:
-    """How many of each group came on each day of UTC since then, as an index tells it."""
+    """Yields how many of each group came on each UTC day from `since` on. Reads only an index."""
     at = table.c.received_at if table is MESSAGE else table.c.at
     day: ColumnElement[str] = (
         func.substr(type_coerce(at, Text), 1, 10) if is_sqlite(connection)
@@ -150,7 +151,7 @@ _MAIL_COLUMNS = (MESSAGE.c.digest, MESSAGE.c.received_at, MESSAGE.c.mailbox, MES
 
 
 def mails(engine: Engine, gid: str, limit: int, *, newest_first: bool = True) -> list[UnreadMail]:
-    """Some messages of a group, from one end of it."""
+    """Returns up to `limit` messages of a group, the newest or the oldest."""
     order = [each.desc() if newest_first else each.asc() for each in (MESSAGE.c.received_at, MESSAGE.c.digest)]
     chosen = select(*_MAIL_COLUMNS).where(MESSAGE.c.review_group == storable(gid)).order_by(*order).limit(limit)
     with reading(engine) as connection:
@@ -158,7 +159,7 @@ def mails(engine: Engine, gid: str, limit: int, *, newest_first: bool = True) ->
 
 
 def mail(engine: Engine, gid: str, digest: str) -> UnreadMail | None:
-    """One message of a group."""
+    """Returns one message of a group; None if it is not in the group."""
     chosen = select(*_MAIL_COLUMNS).where(
         MESSAGE.c.digest == storable(digest), MESSAGE.c.review_group == storable(gid)
     )
@@ -168,7 +169,7 @@ def mail(engine: Engine, gid: str, digest: str) -> UnreadMail | None:
 
 
 def events(engine: Engine, gid: str, limit: int, *, newest_first: bool = True) -> list[BounceEvent]:
-    """Some of a group, from one end of it."""
+    """Returns up to `limit` events of a group, the newest or the oldest."""
     order = [each.desc() if newest_first else each.asc() for each in (EVENT.c.at, EVENT.c.id)]
     chosen = select(EVENT).where(EVENT.c.review_group == storable(gid)).order_by(*order).limit(limit)
     with reading(engine) as connection:
@@ -183,7 +184,8 @@ _NAMED = select(EVENT).where(EVENT.c.id.in_(KEYS))
 
 
 def said(engine: Engine, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
-    """What servers said in every report since then, the newest first, in pages: when, the event's id, and the words."""
+    """Yields the diagnostic of every event from `since` on, newest first, in pages: the time, the event's id, the text.
+    """
     wanted = _SAID.where(EVENT.c.at >= since)
     place: Condition | None = None
     while True:
@@ -197,7 +199,7 @@ def said(engine: Engine, since: datetime) -> Iterator[Sequence[tuple[datetime, s
 
 
 def named(engine: Engine, ids: Sequence[str]) -> list[BounceEvent]:
-    """The events of these ids, the newest first."""
+    """Returns the events with these ids, newest first."""
     with reading(engine) as connection:
         rows = [row for part in chunks(ids) for row in connection.execute(_NAMED, {"keys": list(part)})]
     return sorted(map(event_from_row, rows), key=lambda event: (event.at, event.id), reverse=True)
@@ -246,7 +248,7 @@ def _providers(choice: Choice) -> Iterator[Condition]:
 
 
 def _seen(connection: Connection, gid: str) -> tuple[Counter[str], Counter[str]]:
-    """Providers and codes of its newest events, the most first."""
+    """Counts the providers and the codes of a group's newest events."""
     providers: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     for provider, status, code in connection.execute(_NEWEST, {"gid": gid}):

@@ -1,12 +1,12 @@
-"""What was not recognised, grouped by what it says: kept with each page, and decided on by people.
+"""Groups unrecognised mail by its wording. Groups are updated with each page, and people decide on them.
 
-A group is the mail whose words are the same but for addresses, hosts, dates, ids and numbers (`policy.masking`): failed
-recipients whose reports tell nothing, or messages in which no recipient was found. Its row is written in the
-transaction that writes those, and counts what is kept of them. Of a message without a recipient nothing outlives the
-message: with the last one of a group its wording goes.
+The mails of a group have the same words except for addresses, hosts, dates, ids and numbers (`policy.masking`). They
+are failed recipients whose reports do not say why, or messages in which no recipient was found. The row of a group is
+written in the same transaction as those, and counts what is stored of them. Nothing of a message without a recipient
+outlives the message: with the last one of a group its wording is deleted.
 
-All opt-outs that wait for a person are one more group (`OPT_OUTS`), whatever they say. `optouts` keeps them; the group
-lasts as long as one of them waits.
+All opt-outs that wait for a person form one more group (`OPT_OUTS`), whatever they say. `optouts` stores them; the
+group lasts as long as one of them waits.
 """
 
 import hashlib
@@ -44,31 +44,31 @@ from bounce_watcher.policy.language import UNKNOWN
 _DIGITS = 16
 
 OPT_OUTS = "opt-outs"
-"""The id of the group of opt-outs. It can't be set aside: what waits in it is marked as done, one by one."""
+"""The id of the group of opt-outs. It can't be set aside: its opt-outs are marked as done one by one."""
 
 _OPT_OUTS_RANK = 2
-"""Before what came back, which has 1."""
+"""Higher than 1, the rank of groups that came back, so it comes first."""
 
 
 class GroupState(StrEnum):
     NEW = "new"
-    BACK = "back"          # it came again after somebody had dealt with it
+    BACK = "back"          # it came again after a person had dealt with it
     DRAFTED = "drafted"    # a rule was saved for it
-    RULED = "ruled"        # rules of today recognise all of it
+    RULED = "ruled"        # today's rules recognise all of it
     ASIDE = "aside"
 
 
 OPEN = (GroupState.NEW, GroupState.BACK)
-"""What waits for a person."""
+"""The states of groups that wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewGroup:
-    """`a_day`, `because` and `decided_at` (aware) are those of the last decision on it.
+    """A group. `a_day`, `because` and `decided_at` (aware) are those of the last decision on it.
 
-    `language` is its wording's: a code of ISO 639, or "unknown". `providers` and `codes` are counted in its newest
-    events. The code is the enhanced one, or the reply's. `days` tells how much came on each of the last days of UTC,
-    today's last; None where that was not looked up.
+    `language` is that of the wording: an ISO 639 code, or "unknown". `providers` and `codes` are counted in the newest
+    events. A code is the enhanced code, else the reply code. `days` says how much came on each of the last UTC days,
+    today last; None if that was not looked up.
     """
 
     gid: str
@@ -91,19 +91,20 @@ class ReviewGroup:
 # ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def wording_of(event: BounceEvent) -> str:
-    """What it says but for what varies: the server's words, or else those that it was recognised by."""
+    """Returns the wording of an event: its diagnostic, else the quote that it was recognised by, with variable parts
+    masked."""
     return storable(masking.wording(event.diagnostic or event.quote or "", event.recipient))
 
 
 def group_of(event: BounceEvent) -> str | None:
-    """The group of a failure that was not recognised; None of all else, and of those of whom nothing is kept."""
+    """Returns the group of an unrecognised failure; None for everything else and for forgotten recipients."""
     if event.type is not EventType.UNDETERMINED or event.recipient.startswith(FORGOTTEN):
         return None
     return _gid(wording_of(event))
 
 
 def group_of_mail(message: MessageRecord) -> str | None:
-    """The group of a message that speaks of a recipient whom nobody read and is kept; None of all else."""
+    """Returns the group of a stored message whose recipient could not be read; None for everything else."""
     unread = message.unread
     if unread is None or message.packed is None or (message.events and unread.kind is not Misread.ADDRESS):
         return None
@@ -149,7 +150,7 @@ _ADD_RECIPIENTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of
 
 
 def add(connection: Connection, events: Iterable[BounceEvent], languages: Mapping[str, str | None]) -> None:
-    """Enters new events, which stand in their table already, in the caller's transaction.
+    """Adds new events to their groups, in the caller's transaction. They are in their table already.
 
     `languages` are those of their messages, by digest.
     """
@@ -170,7 +171,7 @@ def add(connection: Connection, events: Iterable[BounceEvent], languages: Mappin
 
 
 def add_mail(connection: Connection, messages: Iterable[MessageRecord]) -> None:
-    """Enters new messages that speak of no recipient, as `add` does events."""
+    """Adds new messages without a recipient to their groups, as `add` does with events."""
     found: dict[str, _More] = {}
     for message in messages:
         gid = group_of_mail(message)
@@ -188,7 +189,8 @@ def _enter(connection: Connection, found: Mapping[str, _More], on_day: Select[An
 
 
 def _put(connection: Connection, found: Mapping[str, _More]) -> None:
-    """Locks the rows in the order of their keys: two writers wait for each other at most once."""
+    """Writes the rows of groups. Locks them in the order of their keys: two writers wait for each other at most once.
+    """
     insertion = insert_into(connection, REVIEW_GROUP).values([
         {
             "gid": gid, "kind": more.kind.value, "wording": more.wording, "language": more.language,
@@ -212,7 +214,7 @@ def _put(connection: Connection, found: Mapping[str, _More]) -> None:
 def _bring_back(
     connection: Connection, gids: Sequence[str], found: Mapping[str, _More], on_day: Select[Any]
 ) -> None:
-    """What was set aside until it comes more often, and does."""
+    """Brings back groups that were set aside until they come more often, and now do."""
     for gid, a_day in connection.execute(_WITH_LIMIT, {"keys": list(gids)}).all():
         days = {datetime.combine(utc_day(at), datetime.min.time(), UTC) for at in found[gid].times}
         counts = (
@@ -224,7 +226,7 @@ def _bring_back(
 
 
 def _fresh(connection: Connection, gid: str, more: _More) -> int:
-    """How many recipients the group had no report of before: those that have no more than this page brings."""
+    """Returns how many recipients are new in the group: those with no more reports in it than this page adds."""
     return sum(
         number == more.by_recipient[key]
         for part in chunks(sorted(more.by_recipient))
@@ -233,9 +235,10 @@ def _fresh(connection: Connection, gid: str, more: _More) -> int:
 
 
 def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceEvent]]) -> None:
-    """Enters events that read otherwise now, and stand so in their table: each before and after.
+    """Moves events between groups that are now read differently, and are in their table already. Each pair is the event
+    before and after.
 
-    The language of what is not recognised any more is told by the next mail that says so.
+    The language of what is no longer recognised comes with the next mail of the same wording.
     """
     moved = [(group_of(before), after) for before, after in changed if group_of(before) != group_of(after)]
     add(connection, [after for _, after in moved], {})
@@ -262,23 +265,24 @@ _PUT_COUNTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of_gid
 
 
 def recount(connection: Connection, gids: Collection[str], *, by_rules: bool = False) -> None:
-    """Counts groups anew that have lost events. One without any goes, unless something was decided on it.
+    """Recounts groups that have lost events. Deletes a group without events, unless a person decided on it.
 
-    With `by_rules` it is today's rules that recognise them.
+    With `by_rules`, the events are gone because today's rules recognise them.
     """
     for empty in _counted_anew(connection, gids, _EVENTS_COUNTED):
         _empty(connection, empty, by_rules=by_rules)
 
 
 def drop_words(connection: Connection, gids: Collection[str]) -> None:
-    """Of groups that no report is left of: what only one person's mail said may name that person."""
+    """Removes the wording of groups without any report left: what only one person's mail said may name that person."""
     for part in chunks(sorted(gids)):
         empty = REVIEW_GROUP.c.gid.in_(KEYS), REVIEW_GROUP.c.mails == 0
         connection.execute(update(REVIEW_GROUP).where(*empty).values(**_NO_WORDS), {"keys": list(part)})
 
 
 def recount_mail(connection: Connection, gids: Collection[str]) -> None:
-    """Counts groups anew that have lost messages. One without any goes; of one that was set aside only its words do."""
+    """Recounts groups that have lost messages. Deletes a group without messages; one that was set aside loses only its
+    wording."""
     for empty in _counted_anew(connection, gids, _MAILS_COUNTED):
         is_aside = REVIEW_GROUP.c.state == GroupState.ASIDE.value
         emptied = REVIEW_GROUP.c.gid.in_(KEYS)
@@ -290,7 +294,7 @@ def recount_mail(connection: Connection, gids: Collection[str]) -> None:
 def _counted_anew(
     connection: Connection, gids: Collection[str], counted_by: Select[Any]
 ) -> Iterator[dict[str, GroupState]]:
-    """The states of groups that turn out to be empty, part by part."""
+    """Recounts groups. Yields the states of those that turn out to be empty, part by part."""
     for part in chunks(sorted(gids)):
         states = {gid: GroupState(state) for gid, state in connection.execute(_LOCKED, {"keys": list(part)})}
         counted = connection.execute(counted_by, {"keys": list(part)}).all()
@@ -327,7 +331,8 @@ _OUT_OF_GROUPS = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS), MESSAGE.c.rev
 
 
 def take_out(connection: Connection, digests: Sequence[str]) -> None:
-    """Messages that a person need no longer look at, in the caller's transaction: understood since, or not kept."""
+    """Removes messages from their groups that need no review any more, as they are understood now or no longer kept.
+    Works in the caller's transaction."""
     gids: set[str] = set()
     for part in chunks(sorted(digests)):
         gids.update(filter(None, connection.scalars(_GROUPS_OF, {"keys": list(part)})))
@@ -347,7 +352,7 @@ _OPT_OUTS_COUNTED = (
 
 
 def lock_opt_outs(connection: Connection, now: datetime) -> None:
-    """Takes the row of their group, which is made where there is none, before what it counts is changed."""
+    """Locks the row of the group of opt-outs before what it counts is changed. Creates the row if there is none."""
     made = insert_into(connection, REVIEW_GROUP).values(
         gid=OPT_OUTS, kind=Misread.OPT_OUT.value, wording="asks for no more mail", language=UNKNOWN,
         state=GroupState.NEW.value, rank=_OPT_OUTS_RANK, mails=0, recipients=0, first_at=now, last_at=now,
@@ -356,7 +361,7 @@ def lock_opt_outs(connection: Connection, now: datetime) -> None:
 
 
 def count_opt_outs(connection: Connection) -> None:
-    """Counts them anew; the group goes with the last that waits."""
+    """Recounts the waiting opt-outs. The group is deleted with the last of them."""
     for empty in _counted_anew(connection, [OPT_OUTS], _OPT_OUTS_COUNTED):
         connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(KEYS)), {"keys": list(empty)})
 
@@ -364,17 +369,19 @@ def count_opt_outs(connection: Connection) -> None:
 # ── decided ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def set_aside(connection: Connection, gid: str, a_day: int | None, because: str, now: datetime) -> int | None:
-    """Until more than `a_day` come on one day of UTC, None = for good. Its mails; None where there is none."""
+    """Sets a group aside until more than `a_day` come on one UTC day (None = for good). Returns how many mails it has;
+    None if there is no such group."""
     return _decide(connection, gid, GroupState.ASIDE, a_day, because, now)
 
 
 def note_rule(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
-    """That a rule was saved for a group. How many mails it has; None where there is no such group."""
+    """Records that a rule was saved for a group. Returns how many mails it has; None if there is no such group."""
     return _decide(connection, gid, GroupState.DRAFTED, None, because, now)
 
 
 def take_up(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
-    """Puts it among what waits for a person. How many mails it has; None where there is no such group."""
+    """Puts a group back among those that wait for a person. Returns how many mails it has; None if there is no such
+    group."""
     return _decide(connection, gid, GroupState.NEW, None, because, now)
 
 
@@ -389,10 +396,10 @@ def _decide(
 
 
 _IS_OPEN = REVIEW_GROUP.c.state.in_([literal_column(f"'{each.value}'") for each in OPEN])
-"""Written out, no parameter: only so do the planners see that the partial index fits."""
+"""Literals, not parameters: only then do the planners see that the partial index fits."""
 
 
 def count_open(connection: Connection, most: int) -> int:
-    """How many groups wait for a person, `most` of them at most."""
+    """Returns how many groups wait for a person, counted up to `most`."""
     waiting = select(REVIEW_GROUP.c.gid).where(_IS_OPEN).limit(most)
     return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0

@@ -1,7 +1,7 @@
-"""Requests for no more mail, kept until a person has dealt with each. Nothing else rests on them.
+"""Keeps opt-outs until a person has dealt with each. Nothing else depends on them.
 
-One row a message and recipient, entered in the transaction that writes the message, and once: the same mail read again,
-by whatever way, adds none. All that wait make one group of `review`, which lasts as long as any does.
+There is one row for each message and recipient, written in the transaction that writes the message. The same mail read
+again, in whatever way, adds none. All waiting opt-outs form one group of `review`, which lasts as long as any waits.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord
 from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
 
 Prove = Callable[[Sequence[BounceEvent]], Sequence[BounceEvent]]
-"""Events, as far as what was sent proves them."""
+"""Returns events with the evidence that known sent mail gives them."""
 
 GID = review.OPT_OUTS
 MOST_OF_ONE = 50
-"""Opt-outs of one address that are told: the latest."""
+"""How many opt-outs of one address are shown: the latest."""
 
 KEY_KINDS = (datetime, str)
 """The types of a page's key."""
@@ -45,10 +45,10 @@ _DROP = delete(OPT_OUT).where(OPT_OUT.c.id.in_(KEYS))
 # ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def add(connection: Connection, page: Sequence[MessageRecord], prove: Prove) -> int:
-    """Enters what is new in `page`, in the caller's transaction. Returns how many.
+    """Enters the new opt-outs of `page`, in the caller's transaction. Returns how many.
 
-    A feedback report that named nobody when it came is entered once more in place of that where it names somebody now,
-    unless a person has dealt with it.
+    If a feedback report named nobody when it came but names somebody now, the new opt-out replaces the old one, unless
+    a person has dealt with that.
     """
     asking = {message.digest: message for message in page if message.opt_outs}
     if not asking:
@@ -66,7 +66,7 @@ def add(connection: Connection, page: Sequence[MessageRecord], prove: Prove) -> 
             connection.execute(_DROP_NAMELESS, {"keys": renamed})
         connection.execute(insert_into(connection, OPT_OUT).on_conflict_do_nothing(), rows)
         review.count_opt_outs(connection)
-        review.take_out(connection, sorted(fresh))  # where older rules did not understand them
+        review.take_out(connection, sorted(fresh))  # they are in a group if older rules did not understand them
     return len(rows)
 
 
@@ -76,7 +76,8 @@ def _is_news(known: Sequence[tuple[str | None, datetime | None]], asked: Sequenc
 
 
 def _named(message: MessageRecord, prove: Prove) -> Sequence[OptOut]:
-    """A feedback report's as its events name and prove them, which the ledger knows more of than the report."""
+    """Returns the opt-outs of a message. Those of a feedback report come from its events, whose recipients and evidence
+    the ledger knows better than the report."""
     first = message.opt_outs[0]
     if first.by is not AskedBy.FEEDBACK_REPORT or not message.events:
         return message.opt_outs
@@ -117,7 +118,7 @@ def forget(connection: Connection, key: str, name: str) -> tuple[int, list[str]]
 
 
 def number_of(connection: Connection, key: str) -> int:
-    """How many name the address that is filed under `key`."""
+    """Returns how many opt-outs name the address that is filed under `key`."""
     return connection.scalar(select(func.count()).select_from(OPT_OUT).where(_names(key))) or 0
 
 
@@ -126,7 +127,7 @@ def _names(key: str) -> ColumnElement[bool]:
 
 
 def purge_done(engine: Engine, before: datetime) -> int:
-    """Deletes those from before then that a person has dealt with, in batches. Returns how many."""
+    """Deletes opt-outs from before `before` that a person has dealt with, in batches. Returns how many."""
     old = select(OPT_OUT.c.id).where(OPT_OUT.c.at < before, OPT_OUT.c.done_at.is_not(None)).limit(LOOKED_UP)
 
     def drop(connection: Connection) -> int:
@@ -144,7 +145,7 @@ def purge_done(engine: Engine, before: datetime) -> int:
 # ── dealt with ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def settle(connection: Connection, ids: Sequence[str], by: Actor, *, is_done: bool) -> int:
-    """Marks those of `ids` that are not so yet as dealt with, or takes them up again. Returns how many."""
+    """Marks opt-outs as dealt with, or as waiting again if not `is_done`. Returns how many were changed."""
     done = {"done_at": by.at, "done_by": storable(by.name), "because": _text(by.note)}
     values = {**done, "review_group": None} if is_done else {**dict.fromkeys(done), "review_group": GID}
     before = OPT_OUT.c.done_at.is_(None) if is_done else OPT_OUT.c.done_at.is_not(None)
@@ -161,7 +162,7 @@ def settle(connection: Connection, ids: Sequence[str], by: Actor, *, is_done: bo
 
 @dataclass(frozen=True, slots=True)
 class WaitingOptOuts:
-    """How many opt-outs wait for a person. `oldest_at`: since when the first of them does (aware)."""
+    """How many opt-outs wait for a person. `oldest_at` is since when the oldest one waits (aware)."""
 
     number: int = 0
     oldest_at: datetime | None = None
@@ -176,14 +177,14 @@ def waiting(connection: Connection) -> WaitingOptOuts:
 
 
 def page(engine: Engine, place: PagePosition, *, done: bool) -> Page[KeptOptOut]:
-    """Those that wait, or those that were dealt with, the newest first. Raises TookTooLong."""
+    """Returns a page of the waiting or the settled opt-outs, newest first. Raises TookTooLong."""
     with looking(engine) as (connection, limit):
         found = _walk(done=done).page(connection, limit, place)
     return Page(tuple(map(_kept, found.rows)), found.older, found.newer, found.looked_back_to)
 
 
 def everything(engine: Engine, *, done: bool) -> Iterator[KeptOptOut]:
-    """Any number, in that order."""
+    """Yields all waiting or all settled opt-outs, newest first."""
     return map(_kept, _walk(done=done).all(engine))
 
 
@@ -192,14 +193,14 @@ def _walk(*, done: bool) -> Walk:
 
 
 def one(engine: Engine, name: str) -> KeptOptOut | None:
-    """The opt-out of that id."""
+    """Returns the opt-out with that id; None if there is none."""
     with reading(engine) as connection:
         row = connection.execute(_ROWS.where(OPT_OUT.c.id == storable(name))).first()
     return _kept(row) if row else None
 
 
 def of_address(engine: Engine, address: str) -> list[KeptOptOut]:
-    """Those that name the address as the one mailed, and those that it sent itself; the newest first."""
+    """Returns the opt-outs that name the address as the recipient, and those that it sent itself, newest first."""
     key = recipient_key(address)
     mine = or_(
         OPT_OUT.c.recipient_key == key, and_(OPT_OUT.c.sender_key == key, OPT_OUT.c.by == AskedBy.MAIL.value)
@@ -210,7 +211,7 @@ def of_address(engine: Engine, address: str) -> list[KeptOptOut]:
 
 
 def came(engine: Engine, since: datetime, until: datetime, stream: str | None) -> int:
-    """How many came, `since` <= time < `until`."""
+    """Returns how many opt-outs came, `since` <= time < `until`."""
     chosen = select(func.count()).where(OPT_OUT.c.at >= since, OPT_OUT.c.at < until)
     if stream is not None:
         chosen = chosen.where(OPT_OUT.c.stream == storable(stream))
