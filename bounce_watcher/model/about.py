@@ -1,4 +1,4 @@
-"""What an error, a check or a trouble is about, as a value."""
+"""The subject of an error, a check or a fault, as a value."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 class AboutKind(StrEnum):
     MAILBOX = "mailbox"
-    FILING = "filing"      # of a mailbox's mail: it is read all the same
+    FILING = "filing"      # filing of a mailbox's mail, which is still read
     WEBHOOK = "webhook"
     PLATFORM = "platform"
     NOTIFIER = "notifier"
@@ -18,7 +18,10 @@ class AboutKind(StrEnum):
 
 @dataclass(frozen=True, order=True, slots=True)
 class About:
-    """`name` is that in the configuration, "" where there is but one. `str()` is how a person finds it there."""
+    """The subject of an error. `name` is its name in the configuration, "" if there is only one of its kind.
+
+    `str()` is how a person finds it there.
+    """
 
     kind: AboutKind
     name: str = ""

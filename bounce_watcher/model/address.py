@@ -1,8 +1,9 @@
 """Mail addresses: which text is one, and which two are the same.
 
-`parse_address` is strict. Every address that decides something passes it: fields of reports, To of the mail that came
-back, tokens, feedback reports, what platforms, CSV files, the API and the command line hand over. Text that it refuses
-names nobody. What a lenient reader finds in text for people is a `ProseAddress`, which is another type.
+`parse_address` is strict. Every address that decides something goes through it: fields of reports, To of the returned
+mail, tokens, feedback reports, and the input from platforms, CSV files, the API and the command line. Text that it
+refuses names nobody. An address that a lenient reader finds in text for people is a `ProseAddress`, which is another
+type.
 """
 
 import ipaddress
@@ -17,7 +18,7 @@ MailAddress = NewType("MailAddress", str)
 """A mailbox by RFC 5321 section 4.1.2 and RFC 6531 section 3.3: bare, domain in lower case, local part as written."""
 
 ProseAddress = NewType("ProseAddress", str)
-"""What a lenient reader takes for an address in text for people. It may be another one than the writer meant."""
+"""A text that a lenient reader takes for an address in text for people. The writer may have meant another one."""
 
 FORGOTTEN = "forgotten:"
 """How the hash begins that stands for the address of somebody who was forgotten."""
@@ -26,15 +27,15 @@ MAX_LOCAL_PART = 64
 """Octets of a local part, quotation marks included (RFC 5321 section 4.5.3.1.1)."""
 
 MAX_DOMAIN = 253
-"""Characters of a domain with A-labels (RFC 1035 section 2.3.4 less the root's two octets)."""
+"""Characters of a domain with A-labels (RFC 1035 section 2.3.4, minus the root's two octets)."""
 
 _TOP = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-"""The underscore is for hosts that have one for all that RFC 1123 section 2.1 says; no top level domain has."""
+"""Hosts may have an underscore, although RFC 1123 section 2.1 forbids it; no top level domain has one."""
 _ASCII_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{0,126}}{_TOP}")
 _USUAL = re.compile(rf"[A-Za-z0-9](?:[A-Za-z0-9._+-]{{0,62}}[A-Za-z0-9])?@(?:{_LABEL}\.){{1,10}}{_TOP}")
 _ATOMS = re.compile(r"(?=[.]{0,64}[^.])(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]|[^\x00-\xa0]){1,64}")
-"""Dots may stand anywhere: carriers in Japan gave such addresses away, and no other reading of one is possible."""
+"""Dots may be anywhere: carriers in Japan issued such addresses, and no other reading of one is possible."""
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\[ -~]|[^\x00-\xa0]){0,62})"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _NEEDS_PAIR = re.compile(r'(["\\])')
@@ -43,14 +44,15 @@ _BLANKS = " \t\r\n"
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _PUNCTUATION = re.compile(r"[^\w.\u200c\u200d\u2190-\u2bff\ufe0f\U0001f000-\U0001faff-]")
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
-"""What IDNA's encoder takes for a dot, though no mail domain is written so."""
+"""Characters that IDNA's encoder takes for a dot, although no mail domain is written with them."""
 
 
 @lru_cache(maxsize=1024)
 def parse_address(text: str) -> MailAddress | None:
-    """The mailbox that is the whole of `text`; None where it is none. Total.
+    """Returns the mailbox that is the whole of `text`; None if it is not one. Total.
 
-    Nothing is stripped, decoded or corrected but the dot of the root behind the domain, which changes no address.
+    Nothing is stripped, decoded or corrected. Exception: the root's dot after the domain, which changes no address, is
+    dropped.
     """
     if _USUAL.fullmatch(text) and len(text) <= MAX_DOMAIN:
         local, _, domain = text.rpartition("@")
@@ -63,22 +65,22 @@ def parse_address(text: str) -> MailAddress | None:
 
 
 def parse_entry(text: str) -> MailAddress | None:
-    """As `parse_address`, for what people and rows of tables give: blanks around it are left out."""
+    """Parses an address as `parse_address` does, for input from people and table rows: strips blanks around it."""
     return parse_address(text.strip(_BLANKS))
 
 
 def is_mail_domain(text: str) -> bool:
-    """Whether `text` may stand behind the @ of a mailbox."""
+    """Checks whether `text` may follow the @ of a mailbox."""
     return _domain(text.removesuffix(".")) is not None
 
 
 def address_key(address: str) -> str:
-    """The form under which an address is counted and suppressed.
+    """Returns the form under which an address is counted and suppressed. Total.
 
-    Domain in lower case and with A-labels (RFC 5890), local part without regard to the case of ASCII letters (RFC 5321
-    section 2.4 allows case to matter; no receiver of weight lets it) and with the least quoting (section 4.1.2:
-    `"ada"@example.org` is ada@example.org). Other letters are compared as they are: ſ is no s. Sub-addresses stay
-    apart. Total: what is no address has a key as well, that no mailbox has.
+    The domain is in lower case and with A-labels (RFC 5890). The local part ignores the case of ASCII letters (RFC 5321
+    section 2.4 allows case to matter; no major receiver lets it) and has the least quoting (section 4.1.2:
+    `"ada"@example.org` is ada@example.org). Other letters are compared as they are: ſ is not s. Sub-addresses stay
+    separate. A text that is not an address also has a key, which no mailbox has.
     """
     local, at, domain = address.strip(_BLANKS).rpartition("@")
     return f"{_folded(_least_quoted(local))}{at}{_domain_key(domain)}"
@@ -91,7 +93,7 @@ def _is_local_part(local: str) -> bool:
 
 
 def _is_legible(text: str) -> bool:
-    """Whether no character of it is white space, a control or the mark of a lost character: readers drop those."""
+    """Checks that no character is white space, a control or the mark of a lost character: readers drop those."""
     return not any(
         each != " " and (each == "\ufffd" or each.isspace() or unicodedata.category(each) in {"Cc", "Cs"})
         for each in text
@@ -114,7 +116,7 @@ def _folded(text: str) -> str:
 
 
 def _domain(text: str) -> str | None:
-    """A domain or address literal in lower case; None where `text` is none."""
+    """Returns a domain or address literal in lower case; None if `text` is neither."""
     if text.startswith("["):
         return _literal(text)
     if len(text) > MAX_DOMAIN:
@@ -126,7 +128,10 @@ def _domain(text: str) -> str | None:
 
 
 def _literal(text: str) -> str | None:
-    """RFC 5321 section 4.1.3, without the general form, which nobody has registered a tag for."""
+    """Returns an address literal (RFC 5321 section 4.1.3) in lower case; None if `text` is not one.
+
+    The general form is not accepted, because nobody has registered a tag for it.
+    """
     inner = text[1:-1].lower()
     try:
         if inner.startswith(_IPV6):
@@ -146,7 +151,8 @@ def _domain_key(domain: str) -> str:
 
 
 def _lowered(domain: str) -> str:
-    """In lower case, letter by letter, but for letters that stand for others (the Kelvin sign is no k)."""
+    """Returns `domain` in lower case, letter by letter. Letters that stand for others stay (the Kelvin sign is not k).
+    """
     return "".join(
         low if len(low := each.lower()) == 1 and unicodedata.normalize("NFKC", each) == each else each
         for each in domain
@@ -155,9 +161,10 @@ def _lowered(domain: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _a_labels(domain: str) -> str | None:
-    """By IDNA 2008, as domains are registered (straße and strasse are two), without any mapping of letters.
+    """Encodes `domain` by IDNA 2008, as domains are registered (straße and strasse are two), without mapping letters.
 
-    What only IDNA 2003 knew, hearts and other symbols, by that, where it changes nothing. None where neither takes it.
+    Hearts and other symbols that only IDNA 2003 knew are encoded by IDNA 2003, if that changes nothing. Returns None if
+    neither accepts the domain.
     """
     if _OTHER_DOTS.search(domain):
         return None

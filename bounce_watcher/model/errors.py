@@ -1,4 +1,4 @@
-"""What can go wrong, told apart by what the caller should do about it."""
+"""Errors, grouped by what the caller should do about them."""
 
 import copyreg
 from typing import Any
@@ -7,9 +7,9 @@ from bounce_watcher.model.about import About
 
 
 class BounceWatcherError(Exception):
-    """Base of all errors of ours: what it is `about`, the `problem`, and the `fix`, "" where there is none.
+    """Base of all our errors: what it is `about`, the `problem`, and the `fix` ("" if there is none).
 
-    `str()` is all of it in one line: `mailbox returns: the log-in was refused; check username and password`.
+    `str()` joins all three in one line: `mailbox returns: the log-in was refused; check username and password`.
     """
 
     def __init__(self, problem: str, fix: str = "", *, about: About | None = None) -> None:
@@ -21,20 +21,21 @@ class BounceWatcherError(Exception):
 
     @property
     def headline(self) -> str:
-        """Without the fix."""
+        """Returns the error's text without the fix."""
         return f"{self.about}: {self.problem}" if self.about else self.problem
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles hold all fields, whatever a class of errors is made from."""
+        """Lets copies and pickles keep all fields, whatever arguments the constructor of a subclass takes."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class TemporaryFailure(BounceWatcherError):
-    """The same call may succeed later: a server away, a time-out, a lock. Nothing was lost; try again."""
+    """A failure after which the same call may succeed later: a server away, a time-out, a lock. Nothing was lost; try
+    again."""
 
 
 class PermanentFailure(BounceWatcherError):
-    """The same call will fail again until a person changes something: a refused log-in, a missing schema."""
+    """A failure that recurs until a person changes something: a refused log-in, a missing schema."""
 
 
 class ConfigError(BounceWatcherError):

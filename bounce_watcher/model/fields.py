@@ -19,7 +19,7 @@ class Action(StrEnum):
     EXPANDED = "expanded"
 
 
-# The class first, what must not stand before it second: so the search skips to the digits.
+# The class comes first, and the check of what precedes it second, so the search skips to the digits.
 _STATUS = re.compile(r"([245])(?<![\d.].)\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
 
 
@@ -33,13 +33,14 @@ class EnhancedStatus:
 
     @classmethod
     def find(cls, text: str) -> Self | None:
-        """The first status code in `text` that is no part of a longer dotted number, or None."""
+        """Returns the first status code in `text` that is not part of a longer dotted number, or None."""
         match = _STATUS.search(text)
         return cls(int(match[1]), int(match[2]), int(match[3])) if match else None
 
     @property
     def is_generic(self) -> bool:
-        """True for x.0.0, which says no more than its class: Exim, Courier and others write nothing else."""
+        """Checks whether this is x.0.0, which says no more than its class: Exim, Courier and others write nothing else.
+        """
         return self.subject == 0 and self.detail == 0
 
     def __str__(self) -> str:
@@ -52,9 +53,9 @@ class RecipientReport:
 
     Addresses are bare (no type, no angle brackets), domain in lower case, local part as written.
     `diagnostic_code` is without its type, unfolded to one line; `diagnostic_type` is that type ("smtp", "x-unix").
-    `remote_mta` is the host name alone. `stage` is no field: the command that was refused (see `SmtpReply`),
-    where the text for people tells it. `unreadable` is no field either: what stands in the place of the recipient where
-    that is no mailbox by RFC 5321, None where it is one or the field is absent. It names nobody.
+    `remote_mta` is the host name alone. Two values are not fields of the report. `stage` is the command that was
+    refused (see `SmtpReply`), if the text for people says so. `unreadable` is the value in the recipient's place if it
+    is not a mailbox by RFC 5321; it names no recipient. It is None if the value is a mailbox or the field is absent.
     """
 
     original_recipient: MailAddress | ProseAddress | None = None
@@ -71,7 +72,8 @@ class RecipientReport:
 
     @property
     def recipient(self) -> MailAddress | ProseAddress | None:
-        """The address that the mail was sent to, as far as the report tells: Original- before Final-Recipient."""
+        """Returns the address that the mail was sent to, if the report states it: Original-Recipient before
+        Final-Recipient."""
         return self.original_recipient or self.final_recipient
 
 

@@ -1,4 +1,4 @@
-"""What an analysis says: who failed, in whose words, what it means, how far it is proven."""
+"""The results of an analysis: who failed, in whose words, what it means, and how far it is proven."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -46,7 +46,8 @@ _RANK = {grade: rank for rank, grade in enumerate(Evidence)}
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which recognizer said so, from which MIME part ("1", "2.1"; "" = the header), and the words quoted."""
+    """The recognizer that made a statement, the MIME part it read ("1", "2.1"; "" = the header), and the words quoted.
+    """
 
     recognizer: str
     part: str
@@ -55,7 +56,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One recognizer's statement on one recipient."""
+    """One recognizer's statement about one recipient."""
 
     report: RecipientReport
     provenance: Provenance
@@ -65,9 +66,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """What the report tells of the mail that was sent. None = not told. Message-ID without angle brackets.
+    """What the report says about the mail that was sent. None = not stated. `message_id` has no angle brackets.
 
-    `mail_from` is its envelope sender, where the report has a field for it. `list_id` is the identifier of its List-ID,
+    `mail_from` is the envelope sender, if the report has a field for it. `list_id` is the identifier in its List-ID,
     `feedback_id` its Feedback-ID as written.
     """
 
@@ -82,8 +83,8 @@ class SentMessage:
 class DoubtKind(StrEnum):
     """Why a report is forged or mixed up."""
 
-    UNCHECKED_TOKEN = "unchecked_token"      # a token of ours in form, and no key to check it with
-    FORGED_TOKEN = "forged_token"            # its signature fits none of our keys
+    UNCHECKED_TOKEN = "unchecked_token"      # looks like our token, but there is no key to check it with
+    FORGED_TOKEN = "forged_token"            # its signature matches none of our keys
     OTHER_RECIPIENT = "other_recipient"      # we signed it for another recipient
     EXPIRED_TOKEN = "expired_token"          # we signed it too long ago
     DMARC = "dmarc"                          # the mailbox's server says that its From is forged (RFC 7489)
@@ -92,10 +93,11 @@ class DoubtKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """`place` tells where a token was: TOKEN is the return path, SIGNATURE the mail that came back. `day` is its date.
+    """Why a report is in doubt, in detail.
 
-    `domain` is whose From or servers the report is not from ("" where the server names none), `result` the word of the
-    Authentication-Results field (RFC 8601).
+    `place` says where the token was: TOKEN = the return path, SIGNATURE = the returned mail. `day` is the token's date.
+    `domain` is the From domain, or the domain whose servers did not send the report ("" if the server names none).
+    `result` is the result word of the Authentication-Results field (RFC 8601).
     """
 
     kind: DoubtKind
@@ -107,11 +109,11 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Whose failure it is, as far as it is proven.
+    """Whose failure a report is, as far as that is proven.
 
-    `recipient` is the address that was mailed (a token's before the report's); `stream` and `sending` come from a
-    token, else from fields of the mail that came back.
-    `doubt` says why the report is forged or mixed up; None where nothing speaks against it.
+    `recipient` is the address that was mailed; a token's address takes precedence over the report's. `stream` and
+    `sending` come from a token, else from fields of the returned mail.
+    `doubt` says why the report is forged or mixed up; None if nothing suggests that.
     """
 
     recipient: str
@@ -123,7 +125,8 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A check that the report passed: `method` is dkim, spf or dmarc (RFC 8601), for `domain` ("" = not told)."""
+    """A check that the report passed. `method` is dkim, spf or dmarc (RFC 8601). `domain` is the domain it passed for
+    ("" = not stated)."""
 
     method: str
     domain: str
@@ -131,9 +134,9 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Authenticity:
-    """What the mailbox's own server found of the report itself; empty where it told nothing or is not to be believed.
+    """What the mailbox's own server found out about the report. Empty if the server says nothing or can't be trusted.
 
-    `passes` says who the report is from; `failure` why it is not from whom it says, None where it may be.
+    `passes` shows who the report is from. `failure` says why it is not from its stated sender; None if it may be.
     """
 
     passes: tuple[Pass, ...] = ()
@@ -145,7 +148,8 @@ UNTOLD = Authenticity()
 
 @dataclass(frozen=True, slots=True)
 class RecipientVerdict:
-    """Finding, meaning and attribution of one recipient. `verdict` is None unless it failed or is delayed."""
+    """Finding, meaning and attribution of one recipient. `verdict` is None unless the recipient failed or is delayed.
+    """
 
     finding: Finding
     attribution: Attribution
@@ -158,11 +162,12 @@ class RecipientVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All that one message says. Each recipient stands once.
+    """All that one message says. Each recipient appears once.
 
-    `unreadable` are values of address fields that are no mailboxes by RFC 5321 and whom nothing else names.
-    Of what asks for no more mail, `sender` is the mailbox in its From, and of a mail `opt_out` tells whom we mailed.
-    `client_ip` is the host outside that our own mail servers took it from, None where they do not tell.
+    `unreadable` holds values of address fields that are not mailboxes by RFC 5321, if nothing else names their
+    recipient.
+    For an opt-out, `sender` is the mailbox in its From. For an opt-out by mail, `opt_out` says whom we mailed.
+    `client_ip` is the outside host from which our own mail servers received the message; None if they do not tell.
     """
 
     kind: Kind

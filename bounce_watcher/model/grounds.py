@@ -1,7 +1,7 @@
-"""Why something is as it is: facts as values, from which `words` makes sentences and JSON makes data.
+"""Why something was decided: facts as values. `words` turns them into sentences, JSON into data.
 
-Each class is one kind of ground, named by `kind` in JSON (`model.grounds_json`). Times are aware, lengths of time are
-whole numbers with their unit in the name. What a person or a server wrote stays a string; nothing else is a sentence.
+Each class is one kind of ground; `kind` names it in JSON (`model.grounds_json`). Times are aware. Durations are whole
+numbers with the unit in the name. Texts by a person or a server stay strings; no other field holds a sentence.
 """
 
 from collections.abc import Callable
@@ -18,20 +18,20 @@ from bounce_watcher.model.verdict import Reason
 class SubjectKind(StrEnum):
     """What an alert can be about."""
 
-    PROVIDER = "provider"  # the organisation that takes the mail of recipients
-    WORDING = "wording"    # replies that say the same, whoever sent them
+    PROVIDER = "provider"  # the organisation that receives the recipients' mail
+    WORDING = "wording"    # replies that say the same, whichever server sent them
     FORGED = "forged"      # all reports that are in doubt
-    UNPROVEN = "unproven"  # all reports that nothing proves to be about mail of ours
+    UNPROVEN = "unproven"  # all reports without proof that they are about our mail
     MAILBOX = "mailbox"    # one of ours, by its name
     TARGET = "target"      # a webhook, platform or notifier, by its name
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an alert is about. `name`: the provider's domain, the masked words, or the name in the configuration.
+    """What an alert is about. `name` is the provider's domain, the masked words, or the name in the configuration.
 
-    `reason` and `ip` (of our sending host, None where no reply tells it) say what a provider blocks; `rule` is the one
-    by which a wording was understood.
+    `reason` and `ip` (of our sending host; None if no reply states it) say what a provider blocks. `rule` is the rule
+    that matched a wording.
     """
 
     kind: SubjectKind
@@ -42,12 +42,12 @@ class Subject:
 
     @property
     def provider(self) -> str | None:
-        """Its domain; None where this is about no provider."""
+        """Returns the provider's domain; None if the subject is not a provider."""
         return self.name if self.kind is SubjectKind.PROVIDER else None
 
     @property
     def key(self) -> str:
-        """By which counts and alerts on it are filed. Never taken apart."""
+        """The key under which counts and alerts about the subject are stored. It is never parsed."""
         return " ".join(filter(None, (self.kind, self.rule, self.name, self.reason, self.ip)))
 
 
@@ -55,7 +55,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """More new hard bounces of one provider or wording than can be believed: `count` within `within_hours`."""
+    """An implausible number of new hard bounces of one provider or wording: `count` within `within_hours`."""
 
     subject: Subject
     count: int
@@ -70,8 +70,8 @@ class Outage:
 class Blocks:
     """A provider refuses our mail: `count` within `within_hours`, `blocked` since the beginning.
 
-    `reports` are all that the provider reported since then; `sent` is how many mails the platform says that it sent to
-    the provider's domains from that day (UTC) on, 0 where it told of none.
+    `reports` counts all that the provider reported since then. `sent` is how many mails the platform says it sent to
+    the provider's domains from that day (UTC) on; 0 if it reported none.
     """
 
     subject: Subject
@@ -87,7 +87,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Forgeries:
-    """Reports that contradict their own token, or are not from whom they say."""
+    """Reports that contradict their own token, or that are not from their stated sender."""
 
     count: int
     within_hours: float
@@ -96,7 +96,7 @@ class Forgeries:
 
 
 class Cap(StrEnum):
-    """What the number of unproven reports is held against, by its key in `[policy.flood]`."""
+    """The limits on the number of unproven reports, by their keys in `[policy.flood]`."""
 
     REPORT = "report"
     SOURCE = "source"
@@ -107,9 +107,9 @@ class Cap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """`count` reports are held: more than `limit` suppressions would rest on what nothing proves.
+    """`count` reports are held: without that, more than `limit` suppressions would rest on unproven reports.
 
-    `source` is the host that the cap is about, None for a cap on everybody. `usual` is 0 where nothing is.
+    `source` is the host that the cap applies to; None for a cap on all hosts. `usual` is 0 if there is no usual number.
     """
 
     count: int
@@ -123,7 +123,7 @@ class Flood:
 
 @dataclass(frozen=True, slots=True)
 class EndpointGone:
-    """A webhook's receiver answered 410: it is told nothing more."""
+    """A webhook's receiver answered 410: nothing more is sent to it."""
 
     target: str
     kind: Literal["endpoint_gone"] = "endpoint_gone"
@@ -134,12 +134,12 @@ class MailboxFault(StrEnum):
 
     UNREAD = "unread"    # it can't be read
     STOPPED = "stopped"  # its pass makes no progress
-    UNFILED = "unfiled"  # it is read, and what was read can't be filed
+    UNFILED = "unfiled"  # it is read, but the mail can't be filed
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxFails:
-    """A mailbox of ours has been in trouble since then."""
+    """A mailbox of ours has been failing since `since`."""
 
     mailbox: str
     fault: MailboxFault
@@ -149,7 +149,7 @@ class MailboxFails:
 
 @dataclass(frozen=True, slots=True)
 class MailboxQuiet:
-    """No mail has come since then, for longer than the longest usual pause."""
+    """No mail has arrived since `since`; that is longer than the longest usual pause."""
 
     mailbox: str
     since: datetime
@@ -159,7 +159,7 @@ class MailboxQuiet:
 
 @dataclass(frozen=True, slots=True)
 class TargetFails:
-    """A target takes nothing since then, and `due` notices wait. `label` is its kind and name."""
+    """A target has accepted nothing since `since`, and `due` notices wait. `label` is its kind and name."""
 
     label: str
     since: datetime
@@ -186,9 +186,9 @@ Alarm = Union[  # noqa: UP007  (a name, for JSON and for type checkers)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Which reports somebody struck out: those of a time, narrowed by what is not None of the others.
+    """The reports that a person undid: those from `since` to `until`, narrowed by each other field that is not None.
 
-    `domain` is the recipients', `provider` takes their mail, `wording` is a masked reply.
+    `domain` is the recipients' domain, `provider` receives their mail, `wording` is a masked reply.
     """
 
     since: datetime
@@ -202,27 +202,28 @@ class Scene:
 class ExclusionKind(StrEnum):
     """Why an event does not count against its recipient."""
 
-    NO_FAILURE = "no_failure"            # `action` tells what the report says instead
-    NO_COMPLAINT = "no_complaint"        # feedback of another `feedback_type` than abuse
+    NO_FAILURE = "no_failure"            # `action` is what the report says instead
+    NO_COMPLAINT = "no_complaint"        # the `feedback_type` is not abuse
     UNDETERMINED = "undetermined"        # the words do not tell why
-    BLOCK = "block"                      # it says nothing on the recipient; `reason`
+    BLOCK = "block"                      # it says nothing about the recipient; `reason`
     PACE = "pace"                        # `reason` never counts: the mail may still get through
     SET = "set"                          # `reason` never counts under `[policy.reasons]`
-    PROTECTED = "protected"              # the address; or its `domain`
+    PROTECTED = "protected"              # the address is protected, or its `domain`
     BEFORE_RELEASE = "before_release"    # `at` is when it was released
     BEFORE_DELIVERY = "before_delivery"  # `at` is when mail was delivered
     IN_DOUBT = "in_doubt"                # forged or mixed up: `doubt`
-    TOO_WEAK = "too_weak"                # `evidence` is less than `asked`; what proves it may come yet
-    SAME_MESSAGE = "same_message"        # the same sent message counted `at`
-    SAME_DAY = "same_day"                # it counted `at` already
-    IN_OUTAGE = "in_outage"              # struck out by the outage guard: `outage`
-    IN_FLOOD = "in_flood"                # held, as `limit` others have passed the `cap` (of `source`)
-    UNDONE = "undone"                    # struck out by a person: `scene`
+    TOO_WEAK = "too_weak"                # `evidence` is weaker than `asked`; proof may still come
+    SAME_MESSAGE = "same_message"        # the same sent message already counted, `at`
+    SAME_DAY = "same_day"                # the recipient already had a counted event that day, `at`
+    IN_OUTAGE = "in_outage"              # discarded by the outage guard: `outage`
+    IN_FLOOD = "in_flood"                # held: `limit` others have used up the `cap` (of `source`)
+    UNDONE = "undone"                    # undone by a person: `scene`
 
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """A report does not count. Beside `why` only those fields are set that `ExclusionKind` names for it."""
+    """A report that does not count, and `why`. The only other fields set are those that `ExclusionKind` names for it.
+    """
 
     why: ExclusionKind
     action: Action | None = None
@@ -241,7 +242,7 @@ class Excluded:
     kind: Literal["excluded"] = "excluded"
 
 
-# ── why a recipient stands where it stands ──────────────────────────────────────────────────────────────────────────
+# ── why a recipient has its state ─────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
@@ -255,10 +256,10 @@ class AtOnce:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Reports added up: `counted` of `needed` on the days `dates` (of UTC), of which `days_needed` are needed.
+    """Reports added up: `counted` of `needed`, on the days `dates` (UTC), of which `days_needed` are needed.
 
-    `span_days` lie between the first and the last, `span_needed` of them are needed (0 = any), all within
-    `window_days`. `reasons` in the order of the reports; "complaint" for a complaint.
+    `span_days` is the time from the first to the last, of which `span_needed` days are needed (0 = any). All reports
+    lie within `window_days`. `reasons` are in the order of the reports, with "complaint" for a complaint.
     """
 
     counted: int
@@ -278,7 +279,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """One report was enough, for it confirms a suppression for the same reason that ended within `window_days`."""
+    """One report was enough: it confirms a suppression for the same reason that ended within `window_days`."""
 
     reason: str
     at: datetime
@@ -289,7 +290,8 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """What was suppressed already lasts longer or reaches further, for `on`. `until` was its end, None = for good."""
+    """An existing suppression lasts longer or reaches further, because of `on`. `until` was its former end; None = for
+    good."""
 
     on: "Grounds"
     until: datetime | None = None
@@ -298,7 +300,7 @@ class Extended:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Nothing changes: it is suppressed, or `held`, `since` then for `on`."""
+    """Nothing changes: the recipient has been suppressed, or `held`, since `since` because of `on`."""
 
     on: "Grounds"
     since: datetime
@@ -308,7 +310,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Enough, but a bounce like `count` others within `within_hours`: it waits until then whether they make an alarm.
+    """Enough, but `count` similar bounces came within `within_hours`: it waits until `until` to see if they raise an
+    alarm.
     """
 
     on: "Grounds"
@@ -323,7 +326,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Enough, but held by an outage, or because nothing proves the report and too many others passed."""
+    """Enough, but held: by an outage, or because the report is unproven and too many others like it went through."""
 
     on: "Grounds"
     by: Outage | Excluded
@@ -332,7 +335,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What was held is true: something else (a `Reason`'s value or "complaint") spoke against it `at`."""
+    """A held suppression is confirmed: at `at`, something else (a `Reason`'s value or "complaint") counted against the
+    recipient."""
 
     on: "Grounds"
     reason: str
@@ -342,7 +346,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class OutageOver:
-    """The outage ended: what was reported in it counts no more."""
+    """The outage ended: reports from it count no more."""
 
     outage: Outage
     kind: Literal["outage_over"] = "outage_over"
@@ -365,7 +369,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class ProtectedMeanwhile:
-    """A person protected it while it waited: by itself, or its `domain`."""
+    """A person protected the recipient, or its `domain`, while its suppression waited."""
 
     domain: str | None = None
     kind: Literal["protected_meanwhile"] = "protected_meanwhile"
@@ -373,7 +377,7 @@ class ProtectedMeanwhile:
 
 @dataclass(frozen=True, slots=True)
 class ByPerson:
-    """A person decided so; `note` is what they typed. `confirms` what was held."""
+    """A person decided so; `note` is what they typed. `confirms` is set if this confirms a held suppression."""
 
     note: str
     confirms: bool = False
@@ -382,7 +386,7 @@ class ByPerson:
 
 @dataclass(frozen=True, slots=True)
 class ByPlatform:
-    """It stands on the list of a platform; `reason` is the platform's word."""
+    """The recipient is on a platform's list; `reason` is the platform's word."""
 
     target: str
     reason: str | None = None
@@ -391,7 +395,7 @@ class ByPlatform:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The reports that it rested on were struck out."""
+    """A person undid the reports on which it rested."""
 
     scene: Scene
     kind: Literal["undone"] = "undone"
@@ -399,14 +403,14 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """Today's rules understand a report otherwise."""
+    """Today's rules read a report differently."""
 
     kind: Literal["reread"] = "reread"
 
 
 @dataclass(frozen=True, slots=True)
 class StillCounts:
-    """Released for `cause`, and something still counts: `on`."""
+    """Released because of `cause`, but something still counts: `on`."""
 
     on: "Grounds"
     cause: Undone | Reread
@@ -417,26 +421,26 @@ Grounds = Union[  # noqa: UP007
     AtOnce, Counted, Again, Extended, Standing, Waits, Held, Confirmed, OutageOver, Expired, Delivered,
     ProtectedMeanwhile, ByPerson, ByPlatform, Undone, Reread, StillCounts, Excluded,
 ]
-"""Why a recipient stands where it stands, or why a report changes nothing."""
+"""Why a recipient has its state, or why a report changes nothing."""
 
 Layered = Extended | Standing | Waits | Held | Confirmed | StillCounts
-"""Grounds that stand `on` others."""
+"""Grounds that rest `on` others."""
 
 
 def base(grounds: Grounds) -> Grounds:
-    """What everything else stands on."""
+    """Returns the innermost grounds, on which all others rest."""
     while isinstance(grounds, Layered):
         grounds = grounds.on
     return grounds
 
 
 def unwaited(grounds: Grounds) -> Grounds:
-    """Without the figures for which it waited."""
+    """Returns the grounds under `Waits`; any other grounds unchanged."""
     return grounds.on if isinstance(grounds, Waits) else grounds
 
 
 def retold(grounds: Grounds, text: Callable[[str], str]) -> Grounds:
-    """With each text that a person or a server wrote passed through `text`."""
+    """Returns `grounds` with `text` applied to each text that a person or a platform wrote."""
     if isinstance(grounds, Layered):
         return replace(grounds, on=retold(grounds.on, text))
     if isinstance(grounds, ByPerson):
@@ -448,7 +452,7 @@ def retold(grounds: Grounds, text: Callable[[str], str]) -> Grounds:
 
 @dataclass(frozen=True, slots=True)
 class OlderVerdict:
-    """What a report was taken for under older rules, up to the day `until`."""
+    """How older rules classified a report, up to the day `until`."""
 
     kind: str
     until: date

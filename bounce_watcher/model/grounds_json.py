@@ -1,6 +1,6 @@
 """Grounds as JSON: for the ledger's columns, for webhooks, the API and `--json`.
 
-pydantic reads and writes it. It is imported when the first value comes: most commands show none.
+pydantic reads and writes it. It is imported on first use, because most commands show no grounds.
 """
 
 import json
@@ -17,7 +17,8 @@ T = TypeVar("T")
 
 
 class Codec(Generic[T]):
-    """Texts of JSON for one type of value. `told_by` is the field that tells the members of a union apart."""
+    """Converts one type of value to and from JSON text. `told_by` is the field that distinguishes the members of a
+    union."""
 
     def __init__(self, of: Any, told_by: str | None = None) -> None:
         self._of = of
@@ -34,18 +35,18 @@ class Codec(Generic[T]):
         return self._adapter
 
     def to_text(self, value: T) -> str:
-        """One line, without what is not set; bytes that no charset explained become "?"."""
+        """Returns one line of JSON without unset fields. Bytes that no charset explained become "?"."""
         try:
             return self.adapter.dump_json(value, exclude_none=True).decode()
         except ValueError:  # a lone surrogate is no UTF-8
             return json.dumps(self.to_data(value), ensure_ascii=False).encode("utf-8", "replace").decode()
 
     def from_text(self, text: str) -> T:
-        """Raises ValueError where it is no such value."""
+        """Returns the value that `text` holds. Raises ValueError if it is not a value of this type."""
         return self.adapter.validate_json(text)
 
     def to_data(self, value: T) -> Mapping[str, object]:
-        """The same, ready to stand in a larger document."""
+        """Returns the same data as Python values, ready to go into a larger document."""
         return cast(Mapping[str, object], self.adapter.dump_python(value, mode="json", exclude_none=True))
 
 
@@ -59,5 +60,5 @@ ANY: Codec[Grounds | Alarm] = Codec(Grounds | Alarm, told_by="kind")
 
 
 def as_data(of: Grounds | Alarm) -> Mapping[str, object]:
-    """Grounds of any sort, ready to stand in a JSON document."""
+    """Returns grounds of any kind, ready to go into a JSON document."""
     return ANY.to_data(of)

@@ -1,7 +1,7 @@
-"""How a field of the settings is written in the configuration, where its name and its type do not say it.
+"""How a settings field is written in the configuration, where its name and its type do not say it.
 
-Each field of a settings class is a key of its table: of its name, and written as TOML writes its type. What else
-there is to say stands beside the type: `Annotated[timedelta, Between(SECOND, DAY)]`. `config` reads it from there.
+Each field of a settings class is a key of its table: it has the field's name, and is written as TOML writes its type.
+Further rules go with the type: `Annotated[timedelta, Between(SECOND, DAY)]`. `config` reads them from there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Bound = TypeVar("Bound", int, float, timedelta)
 
 
 class ValueKind(Enum):
-    """What a text (each text of a list) has to be."""
+    """What a text (each text of a list) must be."""
 
     ADDRESS = auto()
     ALLOWED_HOST = auto()
@@ -50,21 +50,22 @@ class KeyMark(Enum):
     SECRET = auto()     # may be written as KEY_file, KEY_env and KEY_credential, as every SecretStr may
     SIZE = auto()       # a number of bytes, also "1MiB"; None = "unlimited"
     FILLED = auto()     # a list that must not be empty
-    ONCE = auto()       # a list in which nothing stands twice
-    SINGLE = auto()     # a list that may be written as its only element
+    ONCE = auto()       # a list without duplicates
+    SINGLE = auto()     # a list that may be written as its single element
     RISING = auto()     # a list of durations, each longer than the one before
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key has another name than the field, or stands in a table below: "expiry.hard". Fields may share a key."""
+    """The key's name differs from the field's, or the key is in a table below: "expiry.hard". Fields may share a key.
+    """
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rotating:
-    """The field holds the secret of one key, and behind it those of another with a list of older ones."""
+    """The field holds the secret of the key `current`, followed by the secrets of the key `older`, a list."""
 
     current: str
     older: str
@@ -72,7 +73,7 @@ class Rotating:
 
 @dataclass(frozen=True, slots=True)
 class Between(Generic[Bound]):
-    """From `low` to `high`, both allowed; None = no end."""
+    """A range from `low` to `high`, both included; None = no end."""
 
     low: Bound
     high: Bound | None = None
@@ -80,7 +81,8 @@ class Between(Generic[Bound]):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """A table with a key for each of `offered` that has several choices. What is chosen as in `usual` is left out."""
+    """A table with a key for each of `offered` that has several choices. A choice equal to the one in `usual` is left
+    out."""
 
     offered: Mapping[Any, Sequence[StrEnum]]
     usual: Mapping[Any, StrEnum]

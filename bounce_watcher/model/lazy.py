@@ -1,4 +1,4 @@
-"""Values that are worked out when they are first asked for."""
+"""Values that are computed on first use."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -7,9 +7,9 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):  # noqa: N801 - reads as what it does, like property
-    """functools.cached_property without its lock, which before Python 3.12 costs more than most of what is kept here.
+    """functools.cached_property without its lock. Before Python 3.12, the lock costs more than most values kept here.
 
-    Needs an instance with a `__dict__`; two threads may both do the work, so it has to be pure.
+    Needs an instance with a `__dict__`. Two threads may both do the work, so the work must be pure.
     """
 
     def __init__(self, work: Callable[[Any], T]) -> None:

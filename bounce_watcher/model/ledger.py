@@ -1,4 +1,4 @@
-"""What is kept: facts (events), what they add up to (records), what follows from it (suppressions, notices)."""
+"""What the ledger keeps: facts (events), their totals (records), and what follows from them (suppressions, notices)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Reason
 
 COMPLAINT_REASON = "complaint"
-"""The reason of a suppression that rests on a feedback report; all others carry a `Reason`'s value, or none."""
+"""The reason of a suppression that rests on a feedback report. All others carry a `Reason`'s value, or none."""
 
 ABUSE = "abuse"
-DEFAULT_STREAM = "default"
 """The one feedback type that is a complaint against the sender (RFC 5965 section 7.3)."""
+DEFAULT_STREAM = "default"
 
 
 class EventType(StrEnum):
-    """What reports are counted by, the sender's own failures apart from those of addresses."""
+    """The types by which reports are counted. The sender's own failures are kept apart from those of addresses."""
 
     HARD = "hard"
     SOFT = "soft"
@@ -32,13 +32,13 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BounceEvent:
-    """One recipient of one report, as stored. A fact: never changed by what is decided later.
+    """One recipient of one report, as stored. An event is a fact: later decisions never change it.
 
-    `id` is a digest of message and recipient, so the same mail read again is the same event.
-    `at` is when the report was received (aware). `exclusion` is None where the event counts against the recipient,
-    else why not. `doubt` says why the report is forged or mixed up. `formerly`: verdicts under older rules that
-    `reclassify` has corrected, the oldest first. `client_ip` is the host that handed the report to our
-    mail server, as that server saw it; None where its Received fields do not tell.
+    `id` is a digest of message and recipient, so the same mail read again gives the same event.
+    `at` is when the report was received (aware). `exclusion` says why the event does not count against the recipient;
+    None if it counts. `doubt` says why the report is forged or mixed up. `formerly` holds verdicts under older rules
+    that `reclassify` has corrected, oldest first. `client_ip` is the host that handed the report to our mail server, as
+    that server saw it; None if its Received fields do not tell.
     """
 
     id: str
@@ -72,7 +72,8 @@ class BounceEvent:
 
     @property
     def type(self) -> EventType | None:
-        """None for what is neither a failure nor a complaint: delays, receipts, what the rules took back."""
+        """Returns None for events that are neither failures nor complaints: delays, receipts, failures that the rules
+        took back."""
         if self.kind is Kind.COMPLAINT:
             return EventType.COMPLAINT if self.feedback_type == ABUSE else None
         if self.action is not Action.FAILED:
@@ -81,20 +82,21 @@ class BounceEvent:
 
 
 class Misread(StrEnum):
-    """What was not recognised, as people look through it."""
+    """Groups in which people look through messages that were not recognised."""
 
-    FAILURE = "failure"  # a recipient failed, in words that tell nothing
-    NOTICE = "notice"    # it looks like a mail system's, and no recipient was found in it
-    ADDRESS = "address"  # it names a recipient by something that is no mailbox (RFC 5321)
+    FAILURE = "failure"  # a recipient failed, and the words do not say why
+    NOTICE = "notice"    # it looks like a mail system's notice, but names no recipient
+    ADDRESS = "address"  # the recipient it names is not a valid mailbox (RFC 5321)
     LETTER = "letter"    # it does not even look like a report
-    OPT_OUT = "opt_out"  # understood, and for a person to act on: see `model.optout`
+    OPT_OUT = "opt_out"  # understood, but a person has to act on it: see `model.optout`
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A message that should have been understood and was not, by its words but for what varies.
+    """A message that should have been understood and was not.
 
-    It speaks of no recipient, but for `Misread.ADDRESS`: of several that it names some may have been read.
+    `wording` is its words, with everything masked that varies. No recipient of it is known. Exception: with
+    `Misread.ADDRESS`, some of its other recipients may have been read.
     """
 
     kind: Misread
@@ -103,11 +105,12 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """One message as it is written down, with the events that it makes (none for an auto-reply and the like).
+    """One message as the ledger stores it, with the events that it makes (none for an auto-reply and the like).
 
-    `packed` is the raw message under `model.message.pack`, None where it is not to be kept. `size` in bytes, unpacked.
-    `unread` is set where a person should look at it and it makes no event. `language` is that of what was not
-    understood in it: a code of ISO 639, None where nothing tells it. `opt_outs` are its requests for no more mail.
+    `packed` is the raw message under `model.message.pack`; None if it is not to be kept. `size` is in bytes, unpacked.
+    `unread` is set if a person should look at the message because it, or a recipient in it, was not understood.
+    `language` is the language of the text that was not understood: an ISO 639 code, or None if unknown. `opt_outs` are
+    its requests for no more mail.
     """
 
     digest: str
@@ -131,8 +134,8 @@ class MessageRecord:
 class PageOutcome:
     """What one committed page added. A duplicate message or event adds nothing.
 
-    `named` are the digests of messages that name nobody and whose recipient the ledger knows, duplicates among them.
-    `kinds` counts the messages, `verdicts` the events by type and reason: see `verdict_of`.
+    `named` holds the digests of messages that name no recipient but whose recipient the ledger knows, duplicates
+    included. `kinds` counts the messages, `verdicts` the events by type and reason: see `verdict_of`.
     """
 
     messages: int = 0
@@ -147,19 +150,20 @@ class PageOutcome:
 
 
 def verdict_of(event: BounceEvent) -> tuple[str, str]:
-    """Type and reason of an event, for counts: a bounce's type, else what it is; "" where it has no reason."""
+    """Returns type and reason of an event, for counts: a bounce's type, else the event's kind; "" if it has no reason.
+    """
     kind = event.bounce_type if event.kind is Kind.BOUNCE and event.bounce_type else event.kind
     return kind.value, event.reason.value if event.reason else ""
 
 
 class State(StrEnum):
-    """Where one recipient of one stream stands."""
+    """The state of one recipient in one stream."""
 
     ACTIVE = "active"          # nothing counts against it
-    WATCHING = "watching"      # something counts, not enough
+    WATCHING = "watching"      # something counts, but not enough
     PENDING = "pending"        # enough, but held back
     SUPPRESSED = "suppressed"
-    RELEASED = "released"      # was suppressed, is no more; what counted before counts no more
+    RELEASED = "released"      # suppression ended; what counted before counts no more
 
 
 class Scope(StrEnum):
@@ -178,9 +182,10 @@ class SuppressionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A recipient that is not to be mailed. `until` None = for good. `state` is PENDING or SUPPRESSED.
+    """A recipient that must not be mailed. `until` None = for good. `state` is PENDING or SUPPRESSED.
 
-    `reason` is a Reason's value or COMPLAINT_REASON; None where no report stands behind it but a person or a platform.
+    `reason` is a `Reason`'s value or COMPLAINT_REASON; None if the suppression comes from a person or platform, not a
+    report.
     """
 
     recipient: str
@@ -200,15 +205,15 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class RecipientRecord:
-    """What is known of one address in one stream. `sequence` is the last one used in a notice.
+    """What is known about one address in one stream. `sequence` is the last one used in a notice.
 
     `counts` are events by bounce type, plus "complaint", "delay" and "delivered".
-    `released_at`: nothing at or before it counts any more.
-    `expiry_level`: how many suppressions have expired since a person last released. `expired_reason`: the reason of the
-    one that expired at `released_at`; None where something else ended it.
-    `delivered_at`: when the platform last delivered, `delivered_since` when it first did after the last bounce; no
-    bounce at or before `answered_until` counts any more. See `policy.deliveries`.
-    `protected` is the name of what a person has protected that the recipient is of: see `Protection`.
+    `released_at`: nothing at or before this time counts any more.
+    `expiry_level`: how many suppressions have expired since a person last released the recipient. `expired_reason`: the
+    reason of the suppression that expired at `released_at`; None if something else ended it.
+    `delivered_at`: when the platform last delivered. `delivered_since`: when it first delivered after the last bounce.
+    `answered_until`: no bounce at or before this time counts any more. See `policy.deliveries`.
+    `protected`: the name of the protection that covers the recipient: see `Protection`.
     """
 
     recipient: str
@@ -231,7 +236,10 @@ class RecipientRecord:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What a person has protected: no rule suppresses it. `name` is an address, or "@" and a domain; `actor` is who."""
+    """An address or domain that a person has protected: no rule suppresses it.
+
+    `name` is an address, or "@" and a domain. `actor` is the person.
+    """
 
     name: str
     at: datetime
@@ -241,8 +249,8 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something by hand: a token's name, a proxy's user, or the shell. `at` is when (aware), `note` what they
-    typed."""
+    """Who does something by hand: a token's name, a proxy's user, or the shell. `at` is when (aware), `note` is what
+    they typed."""
 
     name: str
     at: datetime
@@ -255,18 +263,18 @@ class ChangedBy(StrEnum):
     REPORT = "report"      # an event, under the policy
     CLOCK = "clock"        # a suppression ran out
     PERSON = "person"
-    PLATFORM = "platform"  # it told of a delivery, or suppressed by itself
+    PLATFORM = "platform"  # it reported a delivery, or suppressed by itself
     GUARD = "guard"        # the outage guard
-    UNDO = "undo"          # an incident was struck out
-    RULES = "rules"        # the same mail, understood by other rules
+    UNDO = "undo"          # an incident was undone
+    RULES = "rules"        # other rules read the same mail differently
 
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """One step in the course of a recipient in a stream: where it stood afterwards, and why.
+    """One change of a recipient's state in a stream: the state afterwards, and why.
 
-    `reason` and `until` are those of the suppression that stood then, if any. Seldom two steps have the same `at`:
-    `number` is their order of writing.
+    `reason` and `until` belong to the suppression in force at that time, if any. Two changes may (rarely) have the same
+    `at`; `number` gives the order in which they were written.
     """
 
     recipient: str
@@ -282,7 +290,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class CountedBounce:
-    """An earlier event that counted, as far as the policy needs it. `sent_message_id` None = not told."""
+    """An earlier event that counted, with the fields that the policy needs. `sent_message_id` None = unknown."""
 
     event_id: str
     at: datetime
@@ -292,7 +300,8 @@ class CountedBounce:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What `decide` sees of a recipient: the record and all that counted since its last release, oldest first."""
+    """What `decide` knows about a recipient: its record, and all events that counted since its last release, oldest
+    first."""
 
     record: RecipientRecord
     counted: tuple[CountedBounce, ...] = ()
@@ -302,7 +311,7 @@ class Step(StrEnum):
     """What a decision does."""
 
     NOTE = "note"          # record only
-    WATCH = "watch"        # counts, not enough yet
+    WATCH = "watch"        # counts, but not enough yet
     PEND = "pend"          # enough, but held back
     SUPPRESS = "suppress"
     RELEASE = "release"
@@ -310,11 +319,11 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows from one event, and its `grounds`: the arithmetic, or why it changes nothing.
+    """What follows from one event. `grounds` holds the arithmetic, or why the event changes nothing.
 
-    `exclusion` None = the event counts, else why not; it `is_duplicate` where only something that counted already
-    stands against it. `until` is when a suppression ends; None = for good. `events` are the ids that a suppression
-    rests on.
+    `exclusion` says why the event does not count; None if it counts. `is_duplicate` is set if the event is excluded
+    only because something that already counted covers it. `until` is when a suppression ends; None = for good. `events`
+    are the ids on which a suppression rests.
     """
 
     step: Step
@@ -340,9 +349,9 @@ class NoticeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Something that a platform may want to hear of, before it is written for one target.
+    """Something that a platform may want to know, before it is written for one target.
 
-    `sequence` grows by recipient and stream; 0 where there is no recipient. `data` holds the JSON-ready rest.
+    `sequence` grows per recipient and stream; 0 if there is no recipient. `data` holds the rest, JSON-ready.
     """
 
     type: NoticeType
@@ -356,8 +365,8 @@ class Occurrence:
 class OutboxState(StrEnum):
     DUE = "due"                # not yet acknowledged: to be sent at `next_attempt_at`
     DELIVERED = "delivered"
-    DEAD = "dead"              # retries ran out, or the receiver said that it will never take it
-    SUPERSEDED = "superseded"  # a newer state of the recipient stands behind it
+    DEAD = "dead"              # retries ran out, or the receiver will never accept it
+    SUPERSEDED = "superseded"  # a newer state of the recipient replaces it
     DISCARDED = "discarded"    # by a person
 
 
@@ -365,7 +374,7 @@ class OutboxState(StrEnum):
 class OutboxItem:
     """One webhook for one target. `id` is the webhook-id, the same on each try. `body` is the JSON text as sent.
 
-    `attempts` counts tries made; `last_answer` is what the last of them met, in one line.
+    `attempts` counts the tries made. `last_answer` is the outcome of the last try, in one line.
     """
 
     id: str
@@ -383,26 +392,27 @@ class OutboxItem:
 
 
 Announce = Callable[[Occurrence], Sequence[OutboxItem]]
-"""Makes the items by which targets hear of an occurrence. Pure: it may be called again for the same."""
+"""Makes the items that report an occurrence to the targets. Pure: it may be called again for the same occurrence."""
 
 
 class Disposition(StrEnum):
-    """What one try to deliver an outbox item came to."""
+    """The result of one try to deliver an outbox item."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
     DEAD = "dead"
     GONE = "gone"    # 410: the endpoint wants no more; the item stays due, the endpoint is disabled
-    AGAIN = "again"  # refused together with others: it stays due and counts no try, to go with fewer
+    AGAIN = "again"  # refused in a batch: it stays due with fewer others; this counts as no try
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """The outcome of one try. `next_attempt_at` is set for RETRY only. `answer` is one line without secrets.
 
-    `leave_alone` is set where the target failed as a whole: for how long it asked to be left alone, else 0.
-    `took` is how long the target was waited for, with all that went in the same call; two that differ in it alone came
-    to the same. Of a test, which is not kept, `status` is the last HTTP status and `failure` why nothing was sent.
+    `leave_alone` is set if the target failed as a whole: the pause that it asked for, or 0 if it asked for none.
+    `took` is how long the call waited for the target, with all other items in the same call. Two attempts that differ
+    only in `took` are equal. A test is not kept: for it, `status` is the last HTTP status and `failure` is why nothing
+    was sent.
     """
 
     disposition: Disposition
@@ -416,9 +426,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A try that the ledger keeps. `number` counts from 1, and goes on where a delivery is sent again by hand.
+    """A try that the ledger keeps. `number` counts from 1, and goes on when a person sends a delivery again.
 
-    `took` as of the attempt; `next_at` is when the next try was due then, None where there was to be none.
+    `took` is that of the attempt. `next_at` is when the next try was due at that time; None if there was to be none.
     """
 
     number: int
@@ -432,25 +442,25 @@ class Tried:
 class AlertKind(StrEnum):
     """What an alert is about."""
 
-    OUTAGE = "outage"      # hard bounces of one provider or wording that are too many to be believed: they are held
-    BLOCKS = "blocks"      # one provider refuses our mail for a reason of ours
+    OUTAGE = "outage"      # implausibly many hard bounces of one provider or wording: they are held
+    BLOCKS = "blocks"      # one provider refuses our mail because of us
     FORGED = "forged"      # reports that are in doubt: forged or mixed up
-    ENDPOINT = "endpoint"  # a webhook's receiver said that it wants no more
+    ENDPOINT = "endpoint"  # a webhook's receiver wants no more calls
     MAILBOX = "mailbox"    # a mailbox can't be read, or its mail can't be filed
-    QUIET = "quiet"        # no mail comes to a mailbox for longer than is usual there
-    TARGET = "target"      # a webhook, platform or notifier takes nothing, or something was given up
-    FLOOD = "flood"        # more suppressions would rest on unproven reports than is usual: the others are held
+    QUIET = "quiet"        # a mailbox has received no mail for longer than is usual there
+    TARGET = "target"      # a webhook, platform or notifier accepts nothing, or something was given up
+    FLOOD = "flood"        # more suppressions than usual would rest on unproven reports: the rest are held
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person should know of, from `since` to `ends_at`.
+    """Something that a person should know about, from `since` to `ends_at`.
 
-    `ends_at` moves on while it lasts; None while no end is in sight. It is over, and told to be, when `cleared`.
-    `subject` is whom or what it is about. `count` is the most within the window, `alarm_from` how many made the alert,
-    `usual` what they were held against; of a quiet mailbox these are hours without mail. `quote` is one reply
-    without addresses.
-    `held`, `released` and `confirmed` count the recipients whose suppression an outage or a flood held back, and what
+    `ends_at` moves on while the alert lasts; None while no end is in sight. When `cleared`, the alert is over, and its
+    end is announced. `subject` is what it is about. `count` is the highest number within the window, `alarm_from` the
+    number that raises the alert, `usual` the number they were compared with. For a quiet mailbox, these are hours
+    without mail. `quote` is one reply without addresses.
+    `held` counts the recipients whose suppression an outage or a flood held back; `released` and `confirmed` count what
     became of them.
     """
 

@@ -1,4 +1,4 @@
-"""Where the list that a target keeps differs from ours, and why, as values."""
+"""Differences between a target's own list and ours, and their causes, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ class Side(StrEnum):
 
 
 class DifferenceKind(StrEnum):
-    """Why an address stands on one side alone."""
+    """Why an address is on one side only."""
 
-    SENDING = "sending"        # what makes them equal is on its way there
-    MISSING = "missing"        # suppressed here, and not there
-    DEAD = "dead"              # so, and the target refused it for good, or it was given up
-    FORGOTTEN = "forgotten"    # so, but its address is known no longer
-    WITHDRAWN = "withdrawn"    # so, because it stood there once, and it does no longer
-    THEIRS = "theirs"          # it stands there, and not from us
-    LEFT_OVER = "left_over"    # we put it there and released it, which the target never took
-    LATELY = "lately"          # the target has just taken our release
-    HELD = "held"              # we hold its suppression back
-    ELSEWHERE = "elsewhere"    # it is suppressed here where this target is not told of it
+    SENDING = "sending"        # the item that makes them equal is on its way there
+    MISSING = "missing"        # suppressed here, but not there
+    DEAD = "dead"              # as MISSING: the target refused it for good, or we gave up
+    FORGOTTEN = "forgotten"    # as MISSING: we no longer know its address
+    WITHDRAWN = "withdrawn"    # as MISSING: it was there once, but is no longer
+    THEIRS = "theirs"          # it is there, but not from us
+    LEFT_OVER = "left_over"    # we put it there and released it; the target never accepted the release
+    LATELY = "lately"          # the target has just accepted our release
+    HELD = "held"              # we hold its suppression
+    ELSEWHERE = "elsewhere"    # suppressed here, in a stream of which this target gets nothing
 
 
 FIXED_AT: Mapping[DifferenceKind, Side] = {
     DifferenceKind.MISSING: Side.THERE, DifferenceKind.DEAD: Side.THERE, DifferenceKind.LEFT_OVER: Side.THERE,
     DifferenceKind.THEIRS: Side.HERE,
 }
-"""On which side each is fixed; what is not here is fixed on neither."""
+"""The side on which each kind is fixed. A kind that is missing here is fixed on neither side."""
 
 
 class DifferenceReason(StrEnum):
-    """What tells the case."""
+    """The facts that determine a difference's kind."""
 
     ERASED = "erased"
     STOOD_THERE = "stood_there"
@@ -72,9 +72,10 @@ CASES: Mapping[DifferenceReason, DifferenceKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`answer` is what the target said to the notice that is on its way or was not taken, None where nothing.
+    """Why an address is on one side only.
 
-    `again` is the id of a notice that need only be sent once more.
+    `answer` is the target's answer to the notice that is on its way or was not accepted; None if there is none.
+    `again` is the id of a notice that only has to be sent again.
     """
 
     why: DifferenceReason
@@ -88,10 +89,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One address that stands on `side` alone.
+    """One address that is on `side` only.
 
-    `stream` is told where we suppress it or did; `reason` and `since` (aware) as the target tells them. `number` is
-    that of the outbox row by which it was suppressed there.
+    `stream` is set if we suppress it or did. `reason` and `since` (aware) are as the target reports them. `number` is
+    the number of the outbox row by which the address was suppressed there.
     """
 
     key: str

@@ -8,9 +8,11 @@ from datetime import datetime
 import zstandard
 
 DIGEST_BYTES = 500 * 1024
-"""How much of a message its digest covers, once its line ends are LF: less than half of the usual cap on oversized
-mail, so that the digest of a cut message is that of the whole one. Not less, since reports may be alike for 60 KB and
-then differ. (Where the cap is set lower than usual, mail above it that is read by another cap is another mail.)"""
+"""How many bytes of a message its digest covers, once its line ends are LF.
+
+It is less than half of the usual cap on oversized mail, so that a cut message has the same digest as the whole one. It
+is not smaller, because reports may be alike for 60 KB and then differ. (With a cap below the usual one, mail above the
+cap gets another digest when the cap changes.)"""
 
 _ENVELOPE_LINE = re.compile(rb">*From [^\n]*\n")
 _QUOTED_FROM = re.compile(rb"^>+From ", re.MULTILINE)
@@ -18,12 +20,12 @@ _QUOTED_FROM = re.compile(rb"^>+From ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """One message from a source, at most the configured number of bytes of it.
+    """One message from a source, cut at the configured number of bytes.
 
-    `source` names it for a person ("box.mbox#3", "returns/INBOX"); `mailbox` is the configured mailbox's name or None
-    for files; `stream` the mailbox's stream. `uid` and `uidvalidity` are None outside IMAP (RFC 3501 section 2.3.1.1).
+    `source` names it for a person ("box.mbox#3", "returns/INBOX"). `mailbox` is the configured mailbox's name, None for
+    files; `stream` is the mailbox's stream. `uid` and `uidvalidity` are None outside IMAP (RFC 3501 section 2.3.1.1).
     `received_at` is aware: INTERNALDATE, or for files the topmost Received header, else Date.
-    `size` is the whole message's size in bytes: larger than `len(content)` where the cap cut it.
+    `size` is the whole message's size in bytes: larger than `len(content)` if the cap cut it.
     """
 
     source: str
@@ -41,10 +43,10 @@ class RawMessage:
 
 
 def message_digest(content: bytes) -> str:
-    """The identity of a message's content: the same for LF and CRLF, over IMAP and from a file. 64 hex digits.
+    """Returns the identity of a message's content, 64 hex digits: the same for LF and CRLF, over IMAP and from a file.
 
-    NUL is folded to 0x80 as Dovecot does on delivery; white space at the end does not count, nor does what an mbox adds
-    (RFC 4155): the line "From …" before the header, the ">" before "From " in the text.
+    NUL is folded to 0x80 as Dovecot does on delivery. White space at the end does not count. Nor does what an mbox adds
+    (RFC 4155): the line "From …" before the header, and the ">" before "From " in the text.
     """
     head = content[: 2 * DIGEST_BYTES]
     if b"\r" in head:
@@ -58,7 +60,8 @@ def message_digest(content: bytes) -> str:
 
 
 def pack(content: bytes) -> bytes:
-    """A raw message as it is stored: Zstandard (RFC 8878), which takes a report to about a third."""
+    """Returns a raw message as it is stored: compressed with Zstandard (RFC 8878), a report to about a third of its
+    size."""
     try:
         compressor = _idle.pop()
     except IndexError:
@@ -69,9 +72,10 @@ def pack(content: bytes) -> bytes:
 
 
 def unpack(packed: bytes) -> bytes:
-    """The raw message behind `pack`. Raises zstandard.ZstdError on anything else."""
+    """Returns the raw message that `pack` compressed. Raises zstandard.ZstdError on anything else."""
     return zstandard.decompress(packed)
 
 
 _idle: list[zstandard.ZstdCompressor] = []
-"""To make one costs as much as to pack a message. No two threads may use one at once, so who uses it takes it out."""
+"""Compressors not in use. Making one costs as much as packing a message. No two threads may use one at once, so `pack`
+takes it out of the list while it uses it."""

@@ -1,7 +1,7 @@
-"""A stranger's text, made harmless for the place where it is shown: one function a place.
+"""Functions that make a stranger's text harmless for the place where it is shown: one per place.
 
-Whatever stands in mail, in a server's reply or in a file goes through the function of its place as the last thing
-before it is written there. None of them raises for any text. HTML is escaped by the templates on top of `for_page`.
+Any text from mail, a server's reply or a file goes through the function of its place as the last step before it is
+written there. None of these functions raises, whatever the text. On top of `for_page`, the templates escape HTML.
 """
 
 import re
@@ -11,31 +11,31 @@ from collections.abc import Callable
 LONGEST_IN_CHAT = 500
 LONGEST_IN_LOG = 20_000
 LONGEST_LABEL = 100
-"""Characters; what is longer is cut."""
+"""Characters; longer text is cut."""
 
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's general categories of controls, marks of direction and what cannot be seen, surrogates, and ends of lines
-that are none to most programs."""
+"""Unicode's general categories of controls, direction marks and other invisible characters, surrogates, and line ends
+that most programs do not treat as such."""
 MOST_MARKS = 4
-"""Combining marks upon one letter."""
+"""The most combining marks kept on one letter."""
 
 _INVISIBLE = frozenset({
     0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x3164, 0xFFA0,
     *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000),
 })
-"""What is shown as nothing and has another category (Unicode's Default_Ignorable_Code_Point), but for the two selectors
-of how an emoji looks, U+FE00 to U+FE0F."""
+"""Invisible characters of other categories (Unicode's Default_Ignorable_Code_Point), except for the two selectors of an
+emoji's look, U+FE00 and U+FE0F."""
 
 
 def is_unsafe(character: str) -> bool:
-    """Whether it repaints, reorders or hides what stands around it. Tabs and ends of lines do, too."""
+    """Checks whether the character repaints, reorders or hides the text around it. Tabs and line ends count, too."""
     if character.isascii() and character.isprintable():
         return False
     return unicodedata.category(character) in UNSAFE or ord(character) in _INVISIBLE
 
 
 def without_piles(text: str) -> str:
-    """Without the combining marks that cover the lines above and below."""
+    """Returns `text` without the piled-up combining marks that cover the lines above and below."""
     if text.isascii():
         return text
     kept, marks = [], 0
@@ -47,7 +47,7 @@ def without_piles(text: str) -> str:
 
 
 def _spelled(text: str, spell: Callable[[str], str]) -> str:
-    """`text` with each unsafe character as `spell` writes it."""
+    """Returns `text` with each unsafe character replaced by what `spell` returns for it."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(spell(character) if is_unsafe(character) else character for character in text)
@@ -58,19 +58,21 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _escape(character: str) -> str:
-    """As Python writes it: \\n, \\x1b, \\u202e, \\U000e0041."""
+    """Returns the character as Python escapes it: \\n, \\x1b, \\u202e, \\U000e0041."""
     return character.encode("unicode_escape").decode("ascii")
 
 
 # ── screens ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def for_terminal(text: str) -> str:
-    """On one line; what could repaint, reorder or hide is escaped (ECMA-48 control functions, bidi, zero width)."""
+    """Returns `text` on one line, with what could repaint, reorder or hide escaped (ECMA-48 controls, bidi, zero
+    width)."""
     return without_piles(_spelled(" ".join(text.split()), _escape))
 
 
 def for_page(text: str) -> str:
-    """With its tabs and line breaks; any other unsafe character is shown by its number. A template escapes it."""
+    """Returns `text` with its tabs and line breaks; shows any other unsafe character by its number. A template escapes
+    it."""
     return without_piles(_spelled(text, _on_page))
 
 
@@ -86,18 +88,19 @@ _BY_NUMBER = re.compile(r"\\u\{([0-9A-F]{1,6})\}")
 
 
 def for_csv(text: str) -> str:
-    """A cell that no spreadsheet calculates and that shows what it holds; `from_csv` gives the very `text` back.
+    """Returns a cell that no spreadsheet calculates and that shows its content; `from_csv` restores the exact `text`.
 
-    An apostrophe goes before what would be a formula, behind any apostrophes too (OWASP, "CSV Injection"; ASVS 1.2.10;
-    some take the full-width signs for the others), so none of the other cells that begin with one is changed. An unsafe
-    character is written by its number, as \\u{202E}.
+    An apostrophe goes before what would be a formula (OWASP, "CSV Injection"; ASVS 1.2.10), even if apostrophes precede
+    it. Full-width signs count as well, because some programs accept them. No other cell that begins with an apostrophe
+    is changed. An unsafe character is written by its number, as \\u{202E}.
     """
     shown = _spelled(text.replace("\\u{", "\\u{5C}u{"), lambda character: f"\\u{{{ord(character):X}}}")
     return f"'{shown}" if _CALCULATED.match(shown) else shown
 
 
 def from_csv(cell: str) -> str:
-    """What `for_csv` was given. A cell of another program's that holds none of its marks stays as it is."""
+    """Returns the text that `for_csv` was given. A cell from another program stays as it is if it has none of its
+    marks."""
     return _BY_NUMBER.sub(_numbered, cell[1:] if _MARKED.match(cell) else cell)
 
 
@@ -108,7 +111,7 @@ def _numbered(found: re.Match[str]) -> str:
 
 
 def for_json(document: str) -> str:
-    """JSON in ASCII, as `json.dumps` writes it: DEL, the one control character that JSON leaves, is escaped too."""
+    """Makes JSON in ASCII, as `json.dumps` writes it, safe: escapes DEL, the one control character that JSON allows."""
     return document.replace("\x7f", "\\u007f")
 
 
@@ -124,11 +127,11 @@ _SCHEME = re.compile(r":(?=//)|(?<=mailto):|(?<=tel):|(?<=sms):|(?<=sip):|(?<=da
 
 
 def for_chat(text: str, longest: int = LONGEST_IN_CHAT, *, names_hosts: bool = False) -> str:
-    """On one line, for a chat or mail of any kind, which may read it as Markdown, mrkdwn, HTML or text.
+    """Returns `text` on one line for any chat or mail, which may read it as Markdown, mrkdwn, HTML or plain text.
 
-    Nobody is called by it (@everyone, <!channel>), nothing is a link (hosts and schemes are written as in security
-    reports: example[.]org, https[:]//) and nothing is markup: such signs are replaced by others that look alike.
-    In a sentence of ours that `names_hosts`, the bare name of a domain stays as it is; a link does not.
+    The result mentions nobody (@everyone, <!channel>), holds no link (hosts and schemes are written as in security
+    reports: example[.]org, https[:]//) and no markup: look-alikes replace such signs.
+    If a sentence of ours `names_hosts`, a bare domain name stays as it is; a link does not.
     """
     line = _spelled(" ".join(text.split()), lambda character: f"‹U+{ord(character):04X}›")
     plain = without_piles(_cut(line, longest)).translate(_LOOK_ALIKE)
@@ -141,25 +144,26 @@ def for_chat(text: str, longest: int = LONGEST_IN_CHAT, *, names_hosts: bool = F
 _ATOM = r"[^\s<>()\[\],;:\"@]"
 _LOCAL_PART = rf"(?:\"(?:[^\"\\]|\\.){{0,1000}}\"|(?<!{_ATOM})('?){_ATOM}+)"
 _MAIL = re.compile(rf"{_LOCAL_PART}(?:@|%40)(\[[^\]\s]{{1,255}}\]|\w(?:[\w.-]{{0,254}}\w)?)", re.DOTALL)
-"""RFC 5321 section 4.1.2 and RFC 6531, as they stand in prose and in URLs. All in front of the @ is one local part: so
-are the recipient of a VERP address (news+user=example.org@lists.example.com) and what a percent sign routes on."""
+"""Addresses by RFC 5321 section 4.1.2 and RFC 6531, as they appear in prose and in URLs. All that precedes the @ is one
+local part: so are the recipient in a VERP address (news+user=example.org@lists.example.com) and a percent-routed
+address."""
 
 
 def without_addresses(text: str, mask: Callable[[str, str], str]) -> str:
-    """`text` with `mask(address, domain)` in place of each mail address. Linear in the length of `text`."""
+    """Returns `text` with each mail address replaced by `mask(address, domain)`. Linear in the length of `text`."""
     return _MAIL.sub(lambda found: _quote(found) + mask(found[0].removeprefix(_quote(found)), found[2]), text)
 
 
 def _quote(found: re.Match[str]) -> str:
-    """The apostrophe before an address that is quoted by it."""
+    """Returns the apostrophe before an address that is quoted by it."""
     return found[1] or ""
 
 
 def for_log(text: str) -> str:
-    """On one line, every unsafe character escaped. Addresses are the business of `without_addresses`."""
+    """Returns `text` on one line, with every unsafe character escaped. It leaves addresses to `without_addresses`."""
     return _spelled(_cut(text, LONGEST_IN_LOG), _escape)
 
 
 def for_label(text: str) -> str:
-    """The value of a Prometheus label: one short line, whatever name was given."""
+    """Returns the value of a Prometheus label: one short line, whatever name was given."""
     return _cut(for_terminal(text), LONGEST_LABEL)

@@ -1,4 +1,4 @@
-"""What keeps settled mail from being filed, or mail from being read, as values."""
+"""Obstacles to filing settled mail or to reading mail, as values."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Quota:
 
     @property
     def is_full(self) -> bool:
-        """Or so nearly that a usual mail has no room."""
+        """Checks whether the quota is full, or so nearly full that a usual mail does not fit."""
         return self.limit - self.used < _LEAST.get(self.resource, 1)
 
 
@@ -23,7 +23,10 @@ _LEAST = {"STORAGE": 32, "MESSAGE": 1}
 
 @dataclass(frozen=True, slots=True)
 class NoRight:
-    """`missing` are letters of RFC 4314; none where the server says no more than that the folder is read-only."""
+    """The account lacks rights on a folder.
+
+    `missing` holds letters of RFC 4314; empty if the server says only that the folder is read-only.
+    """
 
     folder: str
     missing: tuple[str, ...] = ()
@@ -31,7 +34,7 @@ class NoRight:
 
 @dataclass(frozen=True, slots=True)
 class NoRoom:
-    """The destination is over its quota; `quotas` are those that are full, none where the server tells of none."""
+    """The destination is over its quota. `quotas` are the full ones; empty if the server reports none."""
 
     destination: str
     quotas: tuple[Quota, ...]
@@ -40,7 +43,7 @@ class NoRoom:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The server refused to take mail of `folder` to `destination`, or to take away what was copied there."""
+    """The server refused to move mail from `folder` to `destination`, or to remove what was copied there."""
 
     folder: str
     destination: str
@@ -49,14 +52,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class NotTaken:
-    """The server said that settled mail was taken out of the folder, or marked, and it was not."""
+    """The server said that it removed or marked settled mail in the folder, but it did not."""
 
     folder: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotFiled:
-    """What older passes could not file could not be tried again; `said` is why."""
+    """Mail that earlier passes could not file could not be retried; `said` is why."""
 
     folder: str
     said: str
@@ -64,7 +67,8 @@ class NotFiled:
 
 @dataclass(frozen=True, slots=True)
 class Short:
-    """Of a message of `size` bytes, as the server says, only `got` came: it is not read as if that were all."""
+    """The server announced `size` bytes for a message but sent only `got`. A short message is not read as if it were
+    complete."""
 
     folder: str
     uid: int

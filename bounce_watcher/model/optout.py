@@ -1,4 +1,4 @@
-"""Opt-outs: who asked for no more mail, by which way, and how far that is proven."""
+"""Opt-outs: who asked for no more mail, in which way, and how far that is proven."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from enum import StrEnum
 from bounce_watcher.model.finding import Doubt, Evidence
 
 OPT_OUT_FEEDBACK = frozenset({"opt-out", "opt-out-list"})
-"""Types of feedback reports that ask for an end instead of complaining: of one sender's mail, or of one list's."""
+"""Types of feedback reports that ask for an end to mail (of one sender, or of one list) instead of complaining."""
 
 
 class AskedBy(StrEnum):
@@ -19,11 +19,11 @@ class AskedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """One request for no more mail, as one message states it. Nobody is suppressed by it.
+    """One request for no more mail, as one message states it. It suppresses nobody.
 
-    `sender` is the mailbox in From, which nothing proves: of a mail whoever asks, of a feedback report the provider.
-    `recipient` is the address that we mailed, where our return path or the report names one; `evidence` says how far
-    that is proven. Both are None where nothing names one. `doubt` says why the message may be forged or mixed up.
+    `sender` is the mailbox in From, which nothing proves: in a mail, the person who asks; in a feedback report, the
+    provider. `recipient` is the address that we mailed, if our return path or the report names it; `evidence` says how
+    far that is proven. Both are None if nothing names one. `doubt` says why the message may be forged or mixed up.
     """
 
     by: AskedBy
@@ -37,8 +37,9 @@ class OptOut:
 
 @dataclass(frozen=True, slots=True)
 class KeptOptOut:
-    """An opt-out in the ledger. It waits for a person until `done_at`; `done_by` is who dealt with it, and `because`
-    their note. `at` is when the message was received (aware).
+    """An opt-out in the ledger. It waits for a person until `done_at`.
+
+    `done_by` is who dealt with it, and `because` their note. `at` is when the message was received (aware).
     """
 
     id: str

@@ -1,15 +1,15 @@
-"""What a platform reports of its own mail: what it sent, and what was taken."""
+"""What a platform reports about its own mail: what it sent, and what was delivered."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 
 LONGEST_MESSAGE_ID = 998
-"""Octets: RFC 5322 section 2.1.1 lets no line be longer."""
+"""Octets: RFC 5322 section 2.1.1 allows no longer line."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """One mail to one recipient. `message_id` as `bare_message_id` gives it, `at` aware."""
+    """One mail to one recipient. `message_id` is as `bare_message_id` returns it; `at` is aware."""
 
     message_id: str
     recipient: str
@@ -20,7 +20,8 @@ class SentMail:
 
 @dataclass(frozen=True, slots=True)
 class SentCount:
-    """How many mails of a stream and a sending went to a receiving domain on a day of UTC. "" = not told apart."""
+    """The number of mails of a stream and a sending that went to a receiving domain on a day (UTC). `sending` "" = not
+    split."""
 
     day: date
     stream: str
@@ -31,7 +32,7 @@ class SentCount:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A mail that the recipient's server took at `at` (aware)."""
+    """A mail that the recipient's server accepted at `at` (aware)."""
 
     recipient: str
     stream: str
@@ -40,7 +41,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class SentOutcome:
-    """What a report of sent mail added: mails not known before, known ones, figures set; bounces proven late by it."""
+    """What a report of sent mail added: new mails, known mails, figures set, and bounces that it proved late."""
 
     new: int = 0
     known: int = 0
@@ -55,7 +56,7 @@ class SentOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredOutcome:
-    """What deliveries changed: recipients who had mail since their bounces, and suppressions that ended by it."""
+    """What deliveries changed: recipients that got mail after their bounces, and suppressions that this ended."""
 
     reset: int = 0
     released: int = 0
@@ -65,5 +66,5 @@ class DeliveredOutcome:
 
 
 def bare_message_id(text: str) -> str:
-    """A Message-ID without its angle brackets and the white space around them."""
+    """Returns a Message-ID without its angle brackets and the white space around them."""
     return text.strip().removeprefix("<").removesuffix(">").strip()

@@ -1,11 +1,12 @@
-"""Times as they are compared and written: aware, in UTC."""
+"""Times in the form in which they are compared and written: aware, in UTC."""
 
 from datetime import UTC, datetime
 
 
 def in_utc(moment: datetime) -> datetime:
-    """`moment` in UTC. One within hours of the calendar's ends, which only a forged header names, keeps its digits.
+    """Returns `moment` in UTC.
 
+    A moment within hours of the calendar's ends, which only a forged header names, keeps its digits.
     Raises ValueError for a naive time: nobody could say when that was.
     """
     if moment.tzinfo is UTC:
@@ -19,5 +20,5 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC with a Z."""
+    """Returns the time as RFC 3339, in UTC with a Z."""
     return in_utc(at).isoformat().replace("+00:00", "Z")

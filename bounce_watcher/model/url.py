@@ -1,4 +1,4 @@
-"""How a URL is shown to people: what in it may be a secret is left out."""
+"""How a URL is shown to people: parts that may be secret are left out."""
 
 import re
 from enum import Enum
@@ -7,21 +7,22 @@ from urllib.parse import parse_qsl, urlsplit
 MASK = "…"
 
 _SHORTEST_SECRET = 6
-"""Characters. What is shorter would be taken out of every sentence that happens to hold it, and protects nothing."""
+"""Characters. Removing a shorter text would damage every sentence that happens to contain it, and protect nothing."""
 
 _IN_TEXT = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s\"'<>]+", re.IGNORECASE)
 
 
 class Hides(Enum):
-    """What of a URL is kept from readers."""
+    """The parts of a URL that readers don't see."""
 
-    NOTHING = 0  # made by us of what is no secret
+    NOTHING = 0  # we made it from parts that are not secret
     QUERY = 1    # user, password, query and fragment: as a person wrote it into the configuration
-    PATH = 2     # all but scheme and host: it was given as a secret
+    PATH = 2     # all but scheme and host: the whole URL was given as a secret
 
 
 def shown_url(url: str, hides: Hides = Hides.QUERY, mask: str = MASK) -> str:
-    """`url`, absolute or relative, with `mask` in place of each part that is hidden; `mask` alone for no URL at all."""
+    """Returns `url`, absolute or relative, with `mask` in place of each hidden part; `mask` alone if it is not a URL.
+    """
     if hides is Hides.NOTHING:
         return url
     try:
@@ -36,7 +37,7 @@ def shown_url(url: str, hides: Hides = Hides.QUERY, mask: str = MASK) -> str:
 
 
 def url_secrets(url: str, hides: Hides) -> set[str]:
-    """Each part that is hidden, so that an answer that repeats one can be shown without it."""
+    """Returns each hidden part, so that an answer that repeats one can be shown without it."""
     if hides is Hides.NOTHING:
         return set()
     try:
@@ -51,5 +52,5 @@ def url_secrets(url: str, hides: Hides) -> set[str]:
 
 
 def without_url_secrets(text: str) -> str:
-    """`text` with each URL in it shown by `shown_url`."""
+    """Returns `text` with each URL in it replaced by `shown_url`."""
     return _IN_TEXT.sub(lambda found: shown_url(found[0]), text)

@@ -7,16 +7,16 @@ from bounce_watcher.model.fields import EnhancedStatus
 
 
 class BounceType(StrEnum):
-    """Whose trouble a failure is. Only `hard` and `soft` speak of the recipient and may ever count."""
+    """Where the cause of a failure lies. Only `hard` and `soft` concern the recipient and may ever count."""
 
-    HARD = "hard"                  # the address itself is no good
+    HARD = "hard"                  # the address itself is invalid
     SOFT = "soft"                  # the recipient's side can't take mail just now
-    BLOCK = "block"                # the message or its sender was refused; nothing on the address
-    UNDETERMINED = "undetermined"  # the words do not tell
+    BLOCK = "block"                # the message or its sender was refused; this says nothing about the address
+    UNDETERMINED = "undetermined"  # the words do not say
 
 
 class Reason(StrEnum):
-    """Why a recipient failed. `bounce_type` and `means` belong to the value."""
+    """Why a recipient failed. Each value has its `bounce_type` and its meaning, `means`."""
 
     bounce_type: BounceType
     means: str
@@ -68,11 +68,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
-    """What an SMTP client was answered (RFC 5321 section 4.2), dug out of a diagnostic.
+    """The reply that an SMTP client got (RFC 5321 section 4.2), extracted from a diagnostic.
 
-    `text` is the reply on one line, its code and status once at the head; `stage` the command that was refused where
-    the report tells it ("CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT" for the end of the data);
-    `host` the server that said so, in lower case, where the words around the reply name it.
+    `text` is the reply on one line, with its code and status once at the start. `stage` is the command that was
+    refused, if the report says so ("CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT" for the end of
+    the data). `host` is the server that replied, in lower case, if the words around the reply name it.
     """
 
     text: str
@@ -84,11 +84,12 @@ class SmtpReply:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one failure means, by which rule, and the words that it rests on.
+    """What one failure means, the rule that says so, and the words on which it rests.
 
-    `status` and `code` are the effective ones: what the last hop said, where the report's own field is generic.
-    `said`: what the rule makes of the words, where the `stage` of the dialogue at which they fell, or what else the
-    report tells and lacks (`stage` is None), made `reason` of it; both are None where the rule's own reason stands.
+    `status` and `code` are the effective ones: those of the last hop, where the report's own field is generic.
+    `said` and `stage` are None if the rule's own reason stands. Otherwise `said` is the reason that the rule reads from
+    the words, and `reason` differs from it. `stage` is the stage of the dialogue that made the difference; None if
+    something else that the report contains or lacks made it.
     """
 
     reason: Reason
