@@ -151,8 +151,7 @@ def _domain_key(domain: str) -> str:
 
 
 def _lowered(domain: str) -> str:
-    """Returns `domain` in lower case, letter by letter. Letters that stand for others stay (the Kelvin sign is not k).
-    """
+    """Returns `domain` in lower case, except letters that stand for others (the Kelvin sign is not k)."""
     return "".join(
         low if len(low := each.lower()) == 1 and unicodedata.normalize("NFKC", each) == each else each
         for each in domain

@@ -30,8 +30,7 @@ class BounceWatcherError(Exception):
 
 
 class TemporaryFailure(BounceWatcherError):
-    """A failure after which the same call may succeed later: a server away, a time-out, a lock. Nothing was lost; try
-    again."""
+    """A failure that may pass: a server away, a time-out, a lock. Nothing was lost; the same call may succeed later."""
 
 
 class PermanentFailure(BounceWatcherError):

@@ -39,8 +39,7 @@ class EnhancedStatus:
 
     @property
     def is_generic(self) -> bool:
-        """Checks whether this is x.0.0, which says no more than its class: Exim, Courier and others write nothing else.
-        """
+        """Checks for x.0.0, which says no more than its class: Exim, Courier and others write nothing else."""
         return self.subject == 0 and self.detail == 0
 
     def __str__(self) -> str:
@@ -72,8 +71,7 @@ class RecipientReport:
 
     @property
     def recipient(self) -> MailAddress | ProseAddress | None:
-        """Returns the address that the mail was sent to, if the report states it: Original-Recipient before
-        Final-Recipient."""
+        """Returns the address that was mailed, if the report states it: Original-Recipient before Final-Recipient."""
         return self.original_recipient or self.final_recipient
 
 

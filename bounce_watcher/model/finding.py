@@ -46,8 +46,7 @@ _RANK = {grade: rank for rank, grade in enumerate(Evidence)}
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The recognizer that made a statement, the MIME part it read ("1", "2.1"; "" = the header), and the words quoted.
-    """
+    """The recognizer of a statement, the MIME part that it read ("1", "2.1"; "" = the header), and the words quoted."""
 
     recognizer: str
     part: str
@@ -125,8 +124,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A check that the report passed. `method` is dkim, spf or dmarc (RFC 8601). `domain` is the domain it passed for
-    ("" = not stated)."""
+    """A check that the report passed: `method` is dkim, spf or dmarc (RFC 8601), for `domain` ("" = not stated)."""
 
     method: str
     domain: str
@@ -148,8 +146,7 @@ UNTOLD = Authenticity()
 
 @dataclass(frozen=True, slots=True)
 class RecipientVerdict:
-    """Finding, meaning and attribution of one recipient. `verdict` is None unless the recipient failed or is delayed.
-    """
+    """Finding, meaning and attribution of one recipient. `verdict` is None unless it failed or is delayed."""
 
     finding: Finding
     attribution: Attribution

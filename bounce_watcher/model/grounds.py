@@ -222,8 +222,7 @@ class ExclusionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """A report that does not count, and `why`. The only other fields set are those that `ExclusionKind` names for it.
-    """
+    """A report that does not count, and `why`. Other fields are set only if `ExclusionKind` names them for it."""
 
     why: ExclusionKind
     action: Action | None = None
@@ -290,8 +289,9 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """An existing suppression lasts longer or reaches further, because of `on`. `until` was its former end; None = for
-    good."""
+    """An existing suppression lasts longer or reaches further, because of `on`. It would have ended `until`; None =
+    never.
+    """
 
     on: "Grounds"
     until: datetime | None = None
@@ -310,9 +310,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Enough, but `count` similar bounces came within `within_hours`: it waits until `until` to see if they raise an
-    alarm.
-    """
+    """Enough, but it waits until `until`, because `count` similar bounces within `within_hours` may raise an alarm."""
 
     on: "Grounds"
     subject: Subject
@@ -335,8 +333,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A held suppression is confirmed: at `at`, something else (a `Reason`'s value or "complaint") counted against the
-    recipient."""
+    """A held suppression is confirmed by other evidence, `reason` (a `Reason`'s value or "complaint"), `at`."""
 
     on: "Grounds"
     reason: str

@@ -17,8 +17,7 @@ T = TypeVar("T")
 
 
 class Codec(Generic[T]):
-    """Converts one type of value to and from JSON text. `told_by` is the field that distinguishes the members of a
-    union."""
+    """Converts one type of value to and from JSON. `told_by` is the field that distinguishes the members of a union."""
 
     def __init__(self, of: Any, told_by: str | None = None) -> None:
         self._of = of

@@ -57,8 +57,7 @@ class KeyMark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key's name differs from the field's, or the key is in a table below: "expiry.hard". Fields may share a key.
-    """
+    """The key's name differs from the field's, or it is in a table below: "expiry.hard". Fields may share a key."""
 
     name: str
 
@@ -81,8 +80,7 @@ class Between(Generic[Bound]):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """A table with a key for each of `offered` that has several choices. A choice equal to the one in `usual` is left
-    out."""
+    """A table with a key for each of `offered` that has several choices. Choices as in `usual` are left out."""
 
     offered: Mapping[Any, Sequence[StrEnum]]
     usual: Mapping[Any, StrEnum]

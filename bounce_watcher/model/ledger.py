@@ -72,8 +72,7 @@ class BounceEvent:
 
     @property
     def type(self) -> EventType | None:
-        """Returns None for events that are neither failures nor complaints: delays, receipts, failures that the rules
-        took back."""
+        """Returns the type; None for delays, receipts and what the rules took back: neither failures nor complaints."""
         if self.kind is Kind.COMPLAINT:
             return EventType.COMPLAINT if self.feedback_type == ABUSE else None
         if self.action is not Action.FAILED:
@@ -150,8 +149,7 @@ class PageOutcome:
 
 
 def verdict_of(event: BounceEvent) -> tuple[str, str]:
-    """Returns type and reason of an event, for counts: a bounce's type, else the event's kind; "" if it has no reason.
-    """
+    """Returns type and reason of an event, for counts: a bounce's type, else the event's kind; "" without a reason."""
     kind = event.bounce_type if event.kind is Kind.BOUNCE and event.bounce_type else event.kind
     return kind.value, event.reason.value if event.reason else ""
 
@@ -300,8 +298,7 @@ class CountedBounce:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What `decide` knows about a recipient: its record, and all events that counted since its last release, oldest
-    first."""
+    """What `decide` knows about a recipient: its record, and what counted since its last release, oldest first."""
 
     record: RecipientRecord
     counted: tuple[CountedBounce, ...] = ()

@@ -60,8 +60,7 @@ def message_digest(content: bytes) -> str:
 
 
 def pack(content: bytes) -> bytes:
-    """Returns a raw message as it is stored: compressed with Zstandard (RFC 8878), a report to about a third of its
-    size."""
+    """Compresses a raw message for storage with Zstandard (RFC 8878), a report to about a third of its size."""
     try:
         compressor = _idle.pop()
     except IndexError:

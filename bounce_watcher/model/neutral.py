@@ -15,7 +15,7 @@ LONGEST_LABEL = 100
 
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's general categories of controls, direction marks and other invisible characters, surrogates, and line ends
-that most programs do not treat as such."""
+that most programs ignore."""
 MOST_MARKS = 4
 """The most combining marks kept on one letter."""
 
@@ -23,8 +23,8 @@ _INVISIBLE = frozenset({
     0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x3164, 0xFFA0,
     *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000),
 })
-"""Invisible characters of other categories (Unicode's Default_Ignorable_Code_Point), except for the two selectors of an
-emoji's look, U+FE00 and U+FE0F."""
+"""Invisible characters of other categories (Unicode's Default_Ignorable_Code_Point), except for the variation
+selectors, which choose how an emoji looks, U+FE00 to U+FE0F."""
 
 
 def is_unsafe(character: str) -> bool:
@@ -65,14 +65,12 @@ def _escape(character: str) -> str:
 # ── screens ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def for_terminal(text: str) -> str:
-    """Returns `text` on one line, with what could repaint, reorder or hide escaped (ECMA-48 controls, bidi, zero
-    width)."""
+    """Returns `text` on one line. Escapes what could repaint, reorder or hide (ECMA-48 controls, bidi, zero width)."""
     return without_piles(_spelled(" ".join(text.split()), _escape))
 
 
 def for_page(text: str) -> str:
-    """Returns `text` with its tabs and line breaks; shows any other unsafe character by its number. A template escapes
-    it."""
+    """Returns `text` with its tabs and line breaks, other unsafe characters by number. A template escapes it."""
     return without_piles(_spelled(text, _on_page))
 
 
@@ -99,8 +97,7 @@ def for_csv(text: str) -> str:
 
 
 def from_csv(cell: str) -> str:
-    """Returns the text that `for_csv` was given. A cell from another program stays as it is if it has none of its
-    marks."""
+    """Returns the text that `for_csv` was given. Another program's cell without such marks stays as it is."""
     return _BY_NUMBER.sub(_numbered, cell[1:] if _MARKED.match(cell) else cell)
 
 

@@ -67,8 +67,7 @@ class NotFiled:
 
 @dataclass(frozen=True, slots=True)
 class Short:
-    """The server announced `size` bytes for a message but sent only `got`. A short message is not read as if it were
-    complete."""
+    """Only `got` of the `size` bytes that the server announced for a message came. It is not read as if complete."""
 
     folder: str
     uid: int

@@ -20,8 +20,7 @@ class SentMail:
 
 @dataclass(frozen=True, slots=True)
 class SentCount:
-    """The number of mails of a stream and a sending that went to a receiving domain on a day (UTC). `sending` "" = not
-    split."""
+    """The number of mails of a stream and sending to a receiving domain on a day (UTC). `sending` "" = not split."""
 
     day: date
     stream: str

@@ -21,8 +21,7 @@ class Hides(Enum):
 
 
 def shown_url(url: str, hides: Hides = Hides.QUERY, mask: str = MASK) -> str:
-    """Returns `url`, absolute or relative, with `mask` in place of each hidden part; `mask` alone if it is not a URL.
-    """
+    """Returns `url`, absolute or relative, with `mask` for each hidden part; `mask` alone if it is not a URL."""
     if hides is Hides.NOTHING:
         return url
     try:

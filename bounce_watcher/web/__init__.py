@@ -1,1 +1,1 @@
-"""The HTTP side of the running service: health, and what the platform reports of its mail."""
+"""The HTTP side of the running service: health, metrics, the API and the pages."""

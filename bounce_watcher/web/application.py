@@ -1,4 +1,4 @@
-"""All paths together: the API, the pages, and what stands around both."""
+"""The web application: the API, the pages, and the middleware around both."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -24,11 +24,11 @@ from bounce_watcher.web.request import LOOKERS
 from bounce_watcher.web.view.render import asset
 
 STRANGERS = 2
-"""Sign-ins made at a time."""
+"""Requests of unknown senders that are handled at a time."""
 
 
 def application(context: WebContext, admit: Callable[[Scope], None] | None = None) -> Starlette:
-    """`admit` is told of each request whose sender is known."""
+    """Returns the web application. `admit` is called for each request whose sender is known."""
     sessions = BrowserSessions(context.settings.web, context.ledger.sessions)
     routes: list[BaseRoute] = [
         *health.routes(context), metrics.route(context.settings, context.ledger, context.state),
@@ -64,7 +64,7 @@ async def _told_of_http(request: Request, error: Exception) -> Response:
 
 
 async def _told_of_failure(request: Request, error: Exception) -> Response:
-    """The database is away or broken: the sender keeps its rows and sends them again."""
+    """Answers that the database is unreachable or broken: the sender keeps its rows and sends them again."""
     if _is_api(request):
         return failures.away_as_json(error)
     return failures.away(error)

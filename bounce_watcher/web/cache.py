@@ -1,4 +1,4 @@
-"""Figures of long times, kept for a minute: they hardly change in it, and adding them up takes a while."""
+"""A cache for figures of long times: they hardly change within a minute, and adding them up takes a while."""
 
 import threading
 from collections import OrderedDict
@@ -10,18 +10,18 @@ T = TypeVar("T")
 
 KEPT_FOR = timedelta(minutes=1)
 MOST = 64
-"""Results at most: the one that was not asked for longest goes first."""
+"""The most results kept. The least recently used one is dropped first."""
 
 
 class TtlCache:
-    """Thread-safe. Two that ask for the same at once may both make it."""
+    """A cache whose entries expire. Thread-safe. Two callers that ask for the same key at once may both compute it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[datetime, Any]] = OrderedDict()
 
     def get(self, key: Hashable, now: datetime, make: Callable[[], T]) -> T:
-        """What was made for that key within `KEPT_FOR`, or is made now."""
+        """Returns the result made for the key within `KEPT_FOR`, or makes it now."""
         with self._lock:
             if key in self._kept and now - KEPT_FOR < self._kept[key][0] <= now:
                 self._kept.move_to_end(key)

@@ -1,4 +1,4 @@
-"""What the faces look at: one ledger, and the service that runs beside them."""
+"""What pages and API work with: one ledger, and the service that runs beside them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from bounce_watcher.web.jobs import JobRunner
 
 @dataclass(frozen=True, slots=True)
 class WebContext:
-    """`stuck` names mailboxes that have made no progress for too long, `state` tells of all."""
+    """What pages and API work with. `stuck` returns mailboxes without progress for too long, `state` that of all."""
 
     settings: Settings
     ledger: Ledger
@@ -23,5 +23,5 @@ class WebContext:
 
     @property
     def house(self) -> tuple[Settings, Ledger]:
-        """What an operation works on."""
+        """Returns the settings and the ledger, as an operation takes them."""
         return self.settings, self.ledger

@@ -1,7 +1,7 @@
-"""What takes longer than a browser waits: done beside the request, and told on a page of its own (`pages/working.py`).
+"""Tasks that take longer than a browser waits: they run beside the request and have a page of their own.
 
-What is under way is known to this process alone: where it ends amid the work, what was done stays so, and whoever asked
-does it again. When the service stops, a work ends before its next step, and tells the log how far it came.
+Only this process knows the running tasks. If it ends amid one, what was done stays done, and the person asks again.
+When the service stops, a task ends before its next step and logs how far it came.
 """
 
 import hashlib
@@ -16,21 +16,21 @@ from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.neutral import for_page
 
 WAITS = 2.0
-"""Seconds that whoever asks waits for the end: mostly it comes at once."""
+"""Seconds that the request waits for the end of a task: most tasks end within it."""
 STOPS_WITHIN = 5.0
-"""Seconds that steps in hand have when the service stops: each is a transaction, so one cut off has done nothing."""
+"""Seconds that running steps have when the service stops. Each is a transaction: if cut off, it has done nothing."""
 _KEPT = 100
-"""How many that are over are remembered."""
+"""The most finished tasks that are remembered."""
 _STOPPED = "the service was stopped"
 _FAULT = "internal error; see the service log"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Something that a person asked for, and how far it is: `done` counts what `so_far` puts in words.
+    """A task that a person asked for, and its progress: `done` is a count that `so_far` puts in words.
 
-    Once it is over it `leads_to` where its outcome is shown; where it broke off, `trouble` says why, and `again` is the
-    address at which it is asked for again, and tells it from other work on its subject.
+    When it is over, it `leads_to` the page that shows its outcome. If it broke off, `trouble` says why. `again` is the
+    address that asks for it again; it also distinguishes it from other tasks on the same subject.
     """
 
     title: str
@@ -43,14 +43,14 @@ class Work:
 
 
 class Stopped(Exception):
-    """The service is being stopped: no further step may begin."""
+    """The service is stopping: no further step may begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """What a work is given: it tells `advance` how much more is done, and asks `step` before whatever takes long.
+    """The callbacks of a task. It reports to `advance` how much more is done, and calls `step` before each long step.
 
-    `step` raises Stopped, which ends the work.
+    `step` raises Stopped, which ends the task.
     """
 
     advance: Callable[[int], None]
@@ -61,7 +61,7 @@ Run = Callable[[JobProgress], None]
 
 
 class JobRunner:
-    """Those of one service, each in a thread of its own; about one subject one at a time. Thread-safe."""
+    """The tasks of one service, each in its own thread; at most one per subject at a time. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -73,18 +73,18 @@ class JobRunner:
             return self._by_name.get(name)
 
     def under_way(self, subject: str, again: str) -> str | None:
-        """The page on what is being done about the subject just now.
+        """Returns the page of the task that runs on the subject; None if none runs.
 
-        Raises HTTPException 409 where that is not what is asked for at `again`.
+        Raises HTTPException 409 if the running task is not the one asked for at `again`.
         """
         with self._changed:
             return self._page_of(_name(subject), again)
 
     def start(self, subject: str, work: Work, run: Run) -> str:
-        """Begins, unless it is under way, and waits a little for the end.
+        """Starts the task unless it already runs, and waits a little for its end.
 
-        Returns where the request leads: to the outcome, else to the page on the work.
-        Raises HTTPException 409 where something else is being done about the subject.
+        Returns the path to go to: the outcome, or the page of the task if it still runs or broke off.
+        Raises HTTPException 409 if another task runs on the subject.
         """
         name = _name(subject)
         with self._changed:
@@ -93,14 +93,15 @@ class JobRunner:
             self._forget_oldest()
             self._by_name.pop(name, None)
             self._by_name[name] = work
-            # Whatever becomes of it, it must not keep the process: it is cut off between, or amid, transactions.
+            # A daemon thread, because a task must never keep the process alive: it is cut off between or amid
+            # transactions.
             threading.Thread(target=self._do, args=(name, run), name="work", daemon=True).start()
             self._changed.wait_for(lambda: not self._is_under_way(name), WAITS)
             now = self._by_name[name]
         return work.leads_to if now.is_over and now.trouble is None else _page(name)
 
     def stop(self) -> None:
-        """No work begins a further step. Waits a little for those in hand."""
+        """Keeps tasks from beginning a further step. Waits a little for the steps that run."""
         with self._changed:
             self._is_stopping = True
             self._changed.wait_for(lambda: not any(map(self._is_under_way, self._by_name)), STOPS_WITHIN)
@@ -156,7 +157,7 @@ class JobRunner:
 
 
 def _name(subject: str) -> str:
-    """What a link bears for a subject, which may be long."""
+    """Returns the name of a subject for links; the subject itself may be long."""
     return hashlib.sha256(subject.encode("utf-8", "replace")).hexdigest()[:32]
 
 

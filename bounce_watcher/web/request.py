@@ -1,6 +1,6 @@
-"""One request to a page, as its handler sees it; and the routes that lead there.
+"""One request to a page, as its handler sees it, and the routes to handlers.
 
-A handler is a plain function from a PageRequest to a Response. It runs in a thread, as it asks the ledger.
+A handler is a plain function from a PageRequest to a Response. It runs in a thread, because it queries the ledger.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from bounce_watcher.web.view.render import html
 
 MOST_FORM_BYTES = 1024 * 1024
 FORM_WITHIN = 20
-"""Seconds in which a form must have come."""
+"""Seconds within which a form must arrive."""
 MOST_SIGN_IN_BYTES = 16 * 1024
 SIGN_IN_WITHIN = 5
-"""The same for whoever is not known yet."""
+"""The same for unknown senders."""
 LOOKERS = 4
-"""Pages made at a time; others wait."""
+"""Pages made at a time; other requests wait."""
 
 Fields = ImmutableMultiDict[str, str]
 
@@ -43,9 +43,10 @@ _STALE = "this form has expired or is invalid: reload the page, nothing was chan
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """`query` and `form` may hold a name several times; `path` holds what stands for {…} in the route.
+    """A request to a page.
 
-    `peer` is the address of whoever asks, `agent` what the browser calls itself.
+    `query` and `form` may hold a name several times; `path` holds the values of {…} in the route.
+    `peer` is the address of the client, `agent` the name that the browser gives itself.
     """
 
     context: WebContext
@@ -61,7 +62,7 @@ class PageRequest:
     agent: str = ""
 
     def page(self, template: str, title: str, status: int = 200, **values: Any) -> Response:
-        """`title` is the page's own; trouble stands before it."""
+        """Returns the page. `title` is the page's own; the number of problems and incidents is put in front of it."""
         told = badges(self.context)
         return html(template, {
             "title": _with_trouble(title, told), "viewer": self.viewer, "now": self.now, "badges": told,
@@ -71,15 +72,15 @@ class PageRequest:
         }, status)
 
     def actor(self, note: str | None) -> Actor:
-        """Who asks, with what they typed."""
+        """Returns the person who asks, with what they typed."""
         return Actor(self.viewer.name, self.now, note or None)
 
     def rid_of(self, recipient: str) -> str | None:
-        """The name of an address in links; None where it was forgotten, or there is none."""
+        """Returns the name of an address in links; None if it was forgotten or is empty."""
         return None if not recipient or is_forgotten(recipient) else self.context.ledger.names.name(recipient)
 
     def link(self, **changes: str | Sequence[str] | None) -> str:
-        """This page with other filters; None takes one out. Whoever filters begins with the newest."""
+        """Returns the address of this page with other filters; None removes one. It starts at the newest rows."""
         kept = [(name, value) for name, value in self.query.multi_items() if name not in changes and name != "after"]
         for name, value in changes.items():
             values = [value] if isinstance(value, str) else value or ()
@@ -95,17 +96,17 @@ def get(path: str, handler: Handler) -> Route:
 
 
 def post(path: str, handler: Handler) -> Route:
-    """For forms that change something: whoever may only look is told so, a forged form is refused."""
+    """Returns a route for forms that change something: it refuses readers, with a reason, and forged forms."""
     return Route(path, _endpoint(handler, changes=True), methods=["POST"])
 
 
 def ask(path: str, handler: Handler) -> Route:
-    """For forms that change nothing, but hold what may not stand in an address."""
+    """Returns a route for forms that change nothing, but hold values that must not appear in a URL."""
     return Route(path, _endpoint(handler, changes=False), methods=["POST"])
 
 
 def see(where: str) -> Response:
-    """The answer to a form: the browser goes on with a GET."""
+    """Returns the answer to a form: the browser continues with a GET."""
     return RedirectResponse(where, 303)
 
 
@@ -124,7 +125,7 @@ def _endpoint(handler: Handler, *, changes: bool) -> Callable[[Request], Any]:
 
 
 def _lookers(request: Request, viewer: Viewer) -> CapacityLimiter:
-    """Whoever is not known yet waits for others of their kind alone."""
+    """Returns the limiter to wait on: unknown senders wait only for each other."""
     state = request.app.state
     limiter: CapacityLimiter = state.strangers if viewer is NOBODY else state.lookers
     return limiter
@@ -143,7 +144,8 @@ async def _page_request(request: Request) -> PageRequest:
 
 
 async def _form(request: Request, most: int, within: float) -> Fields:
-    """The fields of a form of up to `most` bytes that comes within so many seconds."""
+    """Returns the fields of a form. Raises HTTPException unless it is at most `most` bytes and comes `within` seconds.
+    """
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise HTTPException(415, "forms must be sent as application/x-www-form-urlencoded")
     body = bytearray()

@@ -1,4 +1,4 @@
-"""The listener beside the service, in a thread of its own."""
+"""The HTTP server beside the service, in its own thread."""
 
 import asyncio
 import socket
@@ -24,14 +24,14 @@ from bounce_watcher.web.http.admission import Admission
 from bounce_watcher.web.http.session import BrowserSessions
 
 BACKLOG = 128
-"""Connections taken up at a time: what is too much of them is cut off before the next ones."""
+"""Connections accepted at a time. Excess ones are cut off before the next are accepted."""
 HEADER_BYTES = 16 * 1024
 HEADER_WITHIN = 10
-"""Seconds in which the header of a request must have come."""
+"""Seconds within which the header of a request must arrive."""
 UNKNOWN_WITHIN = 60
-"""Seconds in which the exchange with somebody unknown must be over, reading of the answer included."""
+"""Seconds within which the exchange with an unknown sender must end, including the reading of the answer."""
 STOP_WITHIN = 20
-"""Seconds that requests in hand have when the service stops."""
+"""Seconds that running requests have when the service stops."""
 
 
 
@@ -39,11 +39,11 @@ STOP_WITHIN = 20
 def serving(
     settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]], state: Callable[[], ServiceState]
 ) -> Iterator[None]:
-    """Answers HTTP for as long as the block runs, if the settings say where. The requests in hand are finished.
+    """Answers HTTP while the block runs, if the settings have a `[web]` table. Running requests are finished.
 
-    What is done beside them ends before its next step: it may be done again.
+    Background tasks end before their next step: they may be repeated.
 
-    Raises PermanentFailure where the address can't be had.
+    Raises PermanentFailure if the address is not available.
     """
     if settings.web is None:
         yield
@@ -65,12 +65,12 @@ def serving(
 
 
 def _end_stale_sessions(web: WebSettings, ledger: Ledger) -> None:
-    with suppress(TemporaryFailure):  # nor does it open anything then: each request looks at the token again
+    with suppress(TemporaryFailure):  # this opens no way in: each request checks the token again
         BrowserSessions(web, ledger.sessions).end_stale()
 
 
 def _config(context: WebContext) -> uvicorn.Config:
-    """Whoever is not known is bounded by an Admission: uvicorn's own limit would turn away everybody alike."""
+    """Configures uvicorn. An Admission limits unknown senders; uvicorn's own limit would refuse everybody alike."""
     admission = Admission()
 
     def admit(scope: Scope) -> None:
@@ -80,12 +80,12 @@ def _config(context: WebContext) -> uvicorn.Config:
         application(context, admit), http=cast(Any, partial(_Bounded, admission)), ws="none", loop="asyncio",
         lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False, backlog=BACKLOG,
         h11_max_incomplete_event_size=HEADER_BYTES, timeout_graceful_shutdown=STOP_WITHIN,
-        headers=[("Connection", "close")],  # one request a connection, so that one deadline is enough
+        headers=[("Connection", "close")],  # one request per connection, so that one deadline is enough
     )
 
 
 class _Bounded(H11Protocol):
-    """uvicorn waits for a header as long as the peer likes, and for as many peers as there are."""
+    """A protocol with limits. uvicorn waits for a header as long as the peer likes, and for any number of peers."""
 
     def __init__(self, admission: Admission, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -106,7 +106,7 @@ class _Bounded(H11Protocol):
         super().connection_lost(exc)
 
     def cut(self) -> None:
-        """Ends it at once, with nothing left to send."""
+        """Ends the connection at once and drops what is still to be sent."""
         self.transport.abort()
 
     def _give_up(self) -> None:
@@ -126,7 +126,7 @@ def _listener(web: WebSettings) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen()  # from here on nobody is turned away, though the thread has yet to start
+        listener.listen()  # from here on connections are queued, although the thread has yet to start
     except OSError as error:
         raise PermanentFailure(
             f"web.listen: {web.host}:{web.port} is not available: {error.strerror}", "free it, or set another"

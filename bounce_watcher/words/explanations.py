@@ -1,6 +1,6 @@
 """What happened to an address, in sentences for people who don't read codes.
 
-Built from what is stored with each verdict; a part that is missing is left out, none is invented.
+The sentences use what is stored with each verdict. A missing part is left out; none is invented.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,10 +77,10 @@ NEVER_SEEN = "No bounce seen for this address. Mail may still not arrive."
 
 @dataclass(frozen=True, slots=True)
 class ExplanationContext:
-    """All that a sentence on one recipient in one stream may rest on.
+    """The facts for sentences about one recipient in one stream.
 
-    `events` newest first; `rests_on` are those of the suppression, oldest first; `course` oldest first; `actors` names
-    who did what by hand, by the time that it was done; `held_by` are the alerts that hold a suppression back.
+    `events` are newest first. `rests_on` are the events of the suppression, oldest first. `course` is oldest first.
+    `actors` maps the time of each manual action to the person. `held_by` are the alerts that hold the suppression back.
     """
 
     record: RecipientRecord
@@ -92,25 +92,25 @@ class ExplanationContext:
 
 
 def why(case: ExplanationContext) -> Grounds | None:
-    """What it stands where it stands for."""
+    """Returns the grounds of the recipient's state."""
     suppression = case.record.suppression
     return suppression.grounds if suppression else case.record.grounds
 
 
 def counted(case: ExplanationContext) -> Counted | None:
-    """What was counted and what is asked for; None where a case rests on no counting."""
+    """Returns what was counted and what is required; None if the case does not rest on counting."""
     grounds = why(case)
     at_bottom = None if grounds is None else base(grounds)
     return at_bottom if isinstance(at_bottom, Counted) else None
 
 
 def worst(cases: Sequence[ExplanationContext]) -> ExplanationContext:
-    """The one that a reader must know of first."""
+    """Returns the case that a reader should see first."""
     return min(cases, key=lambda case: _ORDER.index(case.record.state))
 
 
 def sentence(case: ExplanationContext) -> str:
-    """State, since when, why, who said so and how often, what is still allowed."""
+    """Returns a text: the state, since when, why, who reported it and how often, and what is still allowed."""
     return " ".join(filter(None, _SENTENCES[case.record.state](case)))
 
 
@@ -145,7 +145,7 @@ def _because(name: str | None) -> str:
 
 
 def clause_of(name: str | None) -> str:
-    """"the mailbox is full"; "" for what has no name."""
+    """Returns a reason as a clause: "the mailbox is full"; "" if there is no reason."""
     if not name:
         return ""
     return CLAUSES.get(name) or f"of this: {reason(name).lower()}"
@@ -194,7 +194,7 @@ def _who(events: Sequence[BounceEvent], unnamed: str = "The receiving server") -
 
 
 def provider_of(event: BounceEvent) -> str:
-    """Who takes the recipient's mail; "" where the recipient was forgotten and no server is named."""
+    """Returns the recipient's provider; "" if the recipient was forgotten and no server is named."""
     found = provider(event)
     return "" if is_forgotten(found) else found
 
@@ -295,7 +295,7 @@ def _active(case: ExplanationContext) -> list[str]:
 
 
 def not_counted(event: BounceEvent) -> str:
-    """Why a report does not count, in a sentence; "" where it does."""
+    """Returns why a report does not count, in a sentence; "" if it counts."""
     if event.exclusion is None:
         return ""
     weak = event.exclusion.why is ExclusionKind.TOO_WEAK
@@ -313,7 +313,7 @@ _SENTENCES = {
 
 
 def _since(course: Sequence[StateChange], state: State) -> datetime | None:
-    """When the state that holds now began."""
+    """Returns when the current state began."""
     began = None
     for step in reversed(course):
         if step.state is not state:
@@ -332,7 +332,7 @@ def _day(at: datetime) -> str:
 
 
 def _closed(text: str) -> str:
-    """With a full stop, whatever a person or a server ended it with."""
+    """Returns `text` with a full stop, whatever a person or a server ended it with."""
     text = text.strip().rstrip(":").rstrip()
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
@@ -347,7 +347,7 @@ _OF_BLOCKS: Mapping[str, str] = {Reason.BLOCKLISTED: "on a blocklist", Reason.BA
 # ── events, and what to tell a customer ─────────────────────────────────────────────────────────────────────────────
 
 def what(event: BounceEvent) -> str:
-    """In a few words: "Mailbox full", "Delay notice"."""
+    """Returns an event in a few words: "Mailbox full", "Delay notice"."""
     if event.type is EventType.COMPLAINT:
         return "Complaint"
     if event.type is None:
@@ -358,7 +358,7 @@ def what(event: BounceEvent) -> str:
 
 
 def of_event(event: BounceEvent) -> str:
-    """One report in a sentence."""
+    """Returns one report in a sentence."""
     at, who, name = moment(event.at), _who([event], "the receiving server"), harmless(event.recipient, 320)
     if is_forgotten(event.recipient):
         name = "a forgotten address"
@@ -383,7 +383,7 @@ _CHECK = "Please check the address for typos, or ask the mailbox provider."
 
 
 def reply(case: ExplanationContext) -> str | None:
-    """Words to send to a customer: no codes, no promise. None where nothing stands against the address."""
+    """Returns a text to send to a customer, without codes or promises. None if no report suppresses the address."""
     suppression = case.record.suppression
     if suppression is None or suppression.state is not State.SUPPRESSED or suppression.reason is None:
         return None
@@ -402,7 +402,7 @@ def reply(case: ExplanationContext) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A day on which reports counted, "1 of 2", and the campaign that they were about. `reset` marks no report."""
+    """A day on which reports counted: "1 of 2", and the campaign that they were about."""
 
     day: date
     text: str
@@ -411,7 +411,7 @@ class Box:
 
 
 def boxes(case: ExplanationContext, needed: int | None) -> list[Box]:
-    """The days that a suppression or the watching rests on, the oldest first."""
+    """Returns the days on which a suppression or the watching rests, oldest first."""
     rests = case.rests_on or sorted(
         (event for event in case.events if event.exclusion is None and event.type in {EventType.HARD, EventType.SOFT}),
         key=lambda event: event.at,
@@ -427,7 +427,7 @@ def boxes(case: ExplanationContext, needed: int | None) -> list[Box]:
 
 @dataclass(frozen=True, slots=True)
 class QuotedReply:
-    """What a server said, with the part that a rule matched set apart."""
+    """A server's reply, with the part that a rule matched separated."""
 
     before: str
     match: str
@@ -435,7 +435,7 @@ class QuotedReply:
 
 
 def quoted(event: BounceEvent, longest: int = 600) -> QuotedReply | None:
-    """None where nothing is kept. What is long is cut, around the match."""
+    """Returns the quoted reply; None if none is kept. Long text is cut, around the match."""
     text, quote = event.diagnostic or event.quote or "", event.quote or ""
     if not text:
         return None

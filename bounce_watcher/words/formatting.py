@@ -1,6 +1,6 @@
-"""How values are written for a person, the same on every page. What a stranger wrote is made harmless here.
+"""How values are written for a person, the same on every page. A stranger's text is made harmless here.
 
-Templates escape on top of it: this is about what stays harmful as text (controls, direction marks, sheer size).
+Templates escape on top of it. This module handles text that is harmful even so (controls, direction marks, sheer size).
 """
 
 import shlex
@@ -12,11 +12,11 @@ from bounce_watcher.model.neutral import for_page
 from bounce_watcher.model.verdict import Reason
 
 LONGEST = 600
-"""Characters of a mail's words that a page shows."""
+"""The most characters of a mail's text that a page shows."""
 LONGEST_NAME = 120
-"""Characters of a name (of a stream, a provider, a campaign) that a page shows."""
+"""The most characters of a name (of a stream, a provider, a campaign) that a page shows."""
 _NEARLY_ALL = 99.5
-"""Percent that would be rounded to all."""
+"""The percentage from which rounding would give 100."""
 
 TYPES: Mapping[EventType, str] = {
     EventType.HARD: "About the address",
@@ -25,7 +25,7 @@ TYPES: Mapping[EventType, str] = {
     EventType.BLOCK: "About the sender",
     EventType.UNDETERMINED: "Not recognised",
 }
-"""In the order in which they are stacked: what changes addresses comes first."""
+"""In stacking order: types that change addresses come first."""
 
 CSV_TYPES: Mapping[EventType, str] = {**TYPES, EventType.SOFT: "May pass"}
 """Column names of downloads, on which scripts rely."""
@@ -101,7 +101,7 @@ REASONS: Mapping[str, str] = {
     Reason.ALREADY_SUPPRESSED: "Already suppressed by relay",
     Reason.UNKNOWN: "Not recognised",
 }
-"""What the name of a reason alone does not say well enough."""
+"""Texts for reasons whose names alone are not clear enough."""
 
 PROVIDERS: Mapping[str, tuple[str, str]] = {
     "google.com": ("Google", "gmail.com, Workspace"),
@@ -121,26 +121,26 @@ PROVIDERS: Mapping[str, tuple[str, str]] = {
     "orange.fr": ("Orange", "orange.fr, wanadoo.fr"),
     "t-online.de": ("Telekom", "t-online.de"),
 }
-"""Receiving providers that are known by another name than their domain, and whose mail they take."""
+"""Receiving providers that are known by a name other than their domain, and the domains whose mail they receive."""
 
 
 def provider(value: str) -> str:
-    """`outlook.com` as "Microsoft"."""
+    """Returns a provider's common name: "Microsoft" for `outlook.com`."""
     known = PROVIDERS.get(value)
     return known[0] if known else harmless(value, LONGEST_NAME) or "Provider unknown"
 
 
 def reason(value: str | None) -> str:
-    """`mailbox_full` as "Mailbox full"."""
+    """Returns a reason in words: "Mailbox full" for `mailbox_full`."""
     if not value:
         return "Reason unknown"
     return REASONS.get(value) or value.replace("_", " ").capitalize()
 
 
-# ── what a stranger wrote ───────────────────────────────────────────────────────────────────────────────────────────
+# ── a stranger's text ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 def harmless(text: object, longest: int = LONGEST) -> str:
-    """Without controls, marks of direction and invisible characters, which are shown by number; cut if it is long."""
+    """Returns `text` with controls, direction marks and invisible characters shown by number. Long text is cut."""
     whole = "" if text is None else str(text)
     shown = for_page(whole[:longest])
     return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in total)"
@@ -154,17 +154,17 @@ def paused_target(target: str) -> str:
 
 
 def command(*words: str, longest: int = LONGEST) -> str:
-    """A line for a shell to be copied from a page: no word of it is taken for anything but a word."""
+    """Returns a shell command to be copied from a page, quoted so that the shell takes each word for one word only."""
     return harmless(shlex.join(words), longest)
 
 
 def name(text: str) -> str:
-    """Of a stream, a campaign or a mailbox."""
+    """Returns the name of a stream, a campaign or a mailbox, made harmless."""
     return harmless(text, LONGEST_NAME)
 
 
 def size(characters: int) -> str:
-    """"600 characters", "18 KB"."""
+    """Returns a size in words: "600 characters", "18 KB"."""
     return f"{characters:,} characters" if characters < 2000 else f"{characters // 1024:,} KB"
 
 
@@ -175,12 +175,12 @@ def number(value: int) -> str:
 
 
 def counted(value: int, thing: str, things: str | None = None) -> str:
-    """"1 event", "1,204 events"."""
+    """Returns a number with its noun: "1 event", "1,204 events"."""
     return f"{number(value)} {thing if value == 1 else things or thing + 's'}"
 
 
 def difference(now: int, before: int | None) -> str:
-    """"+455", "new", "–". None: nothing is known of before."""
+    """Returns "+455", "new" or "–". `before` None = unknown."""
     if before is None or (now < 10 and before < 10):
         return "–"
     if before == 0:
@@ -189,7 +189,7 @@ def difference(now: int, before: int | None) -> str:
 
 
 def change(now: int, before: int | None) -> str:
-    """"+455 (+33 %)", "new", "–"; a percentage only of 50 and more."""
+    """Returns "+455 (+33 %)", "new" or "–"; a percentage only if `before` is 50 or more."""
     told = difference(now, before)
     if before is None or before < 50 or now == before:
         return told
@@ -197,7 +197,7 @@ def change(now: int, before: int | None) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A percentage from a whole of 50 on, below "3 of 17"; "–" of nothing."""
+    """Returns a percentage if the whole is 50 or more, below that "3 of 17"; "–" for a whole of 0."""
     if whole == 0:
         return "–"
     if part == 0 or whole < 50:
@@ -212,7 +212,7 @@ def share(part: int, whole: int) -> str:
 
 
 def is_unusual(now: int, before: int) -> bool:
-    """Whether two counts differ by more than chance explains: thrice the spread of two Poisson counts' difference."""
+    """Checks whether two counts differ by more than chance: 3 times the spread of two Poisson counts' difference."""
     return now + before >= 30 and abs(now - before) > 3 * (now + before) ** 0.5
 
 
@@ -223,7 +223,7 @@ def iso(at: datetime) -> str:
 
 
 def when(at: datetime, now: datetime) -> str:
-    """"14:02" of today, "17 Mar, 14:02" of this year, "17 Mar 2025, 14:02" else."""
+    """Returns "14:02" for today, "17 Mar, 14:02" for this year, else "17 Mar 2025, 14:02"."""
     at, now = at.astimezone(UTC), now.astimezone(UTC)
     if at.date() == now.date():
         return f"{at:%H:%M}"
@@ -232,19 +232,19 @@ def when(at: datetime, now: datetime) -> str:
 
 
 def day(at: datetime, now: datetime) -> str:
-    """"17 Mar" of this year, "17 Mar 2025" else."""
+    """Returns "17 Mar" for this year, else "17 Mar 2025"."""
     at = at.astimezone(UTC)
     return f"{at.day} {at:%b}" if at.year == now.year else f"{at.day} {at:%b} {at.year}"
 
 
 def moment(at: datetime) -> str:
-    """"17 March 2026 at 14:02"."""
+    """Returns a time such as "17 March 2026 at 14:02"."""
     at = at.astimezone(UTC)
     return f"{at.day} {at:%B %Y} at {at:%H:%M}"
 
 
 def took(span: timedelta | None) -> str:
-    """"180 ms", "2.4 s", "3 min"; "–" where it is not known."""
+    """Returns a duration such as "180 ms", "2.4 s" or "3 min"; "–" if it is unknown."""
     if span is None:
         return "–"
     seconds = span.total_seconds()
@@ -254,7 +254,7 @@ def took(span: timedelta | None) -> str:
 
 
 def age(span: timedelta) -> str:
-    """"20 s", "42 min", "6 h", "3 d"."""
+    """Returns a duration such as "20 s", "42 min", "6 h" or "3 d"."""
     seconds = max(0, int(span.total_seconds()))
     for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= length:

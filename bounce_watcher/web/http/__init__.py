@@ -1,1 +1,1 @@
-"""HTTP beside the pages: who may ask, what every answer bears, health and metrics."""
+"""HTTP beside the pages: access control, headers of every answer, health and metrics."""

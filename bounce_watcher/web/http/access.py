@@ -1,6 +1,7 @@
-"""Who may ask, and for what: a token in the header, a session that a token opened, a name from a trusted proxy.
+"""Who may access what, by a token in the header, a session that a token opened, or a name from a trusted proxy.
 
-Without a token and without such a proxy nobody may act, and only processes of our own user on this machine may look.
+With neither a token nor such a proxy configured, nobody may act, and only processes of our own user on this machine may
+read.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,10 +22,10 @@ from bounce_watcher.web.http import failures, peers
 from bounce_watcher.web.http.session import BrowserSessions, cookie_of
 
 OPEN = frozenset({"/healthz"})
-"""Paths that ask nobody: a supervisor has no secret to show."""
+"""Paths without access control: a supervisor has no secret to show."""
 
 API = ("/api/", "/metrics", "/readyz", "/healthz")
-"""What programs ask: they are answered in JSON."""
+"""Paths for programs, which get JSON answers."""
 SIGN_IN, STATIC = "/login", "/static/"
 
 _READERS_OF_SESSIONS = 4
@@ -43,7 +44,7 @@ _CROSS_SITE = "request from another site refused"
 
 @dataclass(frozen=True, slots=True)
 class ReadOnlyReason:
-    """Why somebody may look and not act: in a few words for a page, and with what to do."""
+    """Why somebody may read but not act: in a few words for a page, and as an error that says what to do."""
 
     short: str
     error: str
@@ -63,9 +64,9 @@ _WITHOUT_TOKEN = ReadOnlyReason(
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks. `name` stands in the log of actions, `asker` is what forms are bound to.
+    """The sender of a request. `name` goes into the log of actions, forms are bound to `asker`.
 
-    `session` is the id of a sign-in, "" where there is none; `limit` holds for readers.
+    `session` is the id of a sign-in, "" if there is none. `limit` applies to readers.
     """
 
     name: str
@@ -80,7 +81,7 @@ class Viewer:
 
 
 NOBODY = Viewer("nobody", Role.READER, "nobody")
-"""Whoever is shown the sign-in."""
+"""Anybody who is not known; they see the sign-in page."""
 
 
 class _AccessDenied(Exception):
@@ -89,9 +90,9 @@ class _AccessDenied(Exception):
 
 
 class Access:
-    """Hands `app` the Viewer as `scope["viewer"]`; answers 4xx or the way to the sign-in in its place.
+    """Middleware that sets the Viewer as `scope["viewer"]`, or answers 4xx or a redirect to the sign-in.
 
-    `admit` is told of each request whose sender is known.
+    `admit` is called for each request whose sender is known.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Access:
         await answer(scope, receive, send)
 
     async def _refusal(self, request: HTTPConnection) -> Response | None:
-        """What is answered in the place of what was asked for."""
+        """Returns the answer that replaces the requested one; None if the request may proceed."""
         is_api = request.url.path.startswith(API)
         changes = request.scope["method"] not in {"GET", "HEAD", "OPTIONS"}
         if changes and _is_cross_site(request):
@@ -128,16 +129,16 @@ class Access:
         self._admit(request.scope)
         if changes and not viewer.may_act and is_api:
             return JSONResponse({"error": viewer.limit.error}, 403)
-        return None  # a page tells by itself what its reader may not do
+        return None  # a page shows by itself what its reader may not do
 
     async def _viewer(self, request: HTTPConnection, wanted: Role) -> Viewer | None:
-        """Raises _AccessDenied where a wrong token was shown, or too many were."""
+        """Returns the sender, None if unknown. Raises _AccessDenied for a wrong token, or after too many."""
         if request.url.path.startswith(STATIC):
             return None
         named = self._of_proxy(request)
         shown = _bearer(request)
         if shown is not None:
-            # A proxy that signs people in may pass on a token of its own, and is no guesser.
+            # A proxy that signs people in may pass on a token of its own, which is not a guess at ours.
             found = self._of_token(shown) if named else self._of_token_or_refused(request, shown, wanted)
             if found is not None:
                 return found
@@ -177,7 +178,7 @@ class Access:
         return Viewer(f"signed in ({found.id})", found.role, f"session {shown}", found.id) if found else None
 
     def _of_this_machine(self, request: HTTPConnection) -> Viewer | None:
-        """A reader, where nobody else can be told from another."""
+        """Returns a reader for a process of our user on this machine, if neither tokens nor a proxy identify people."""
         if self._has_token or (self._web is not None and self._web.user_header is not None):
             return None
         if _is_foreign(request) or peers.was_forwarded(request) or not peers.is_of_our_user(request):
@@ -209,7 +210,10 @@ class Access:
 
 
 def _only(request: HTTPConnection, name: str) -> str:
-    """The value of a field, "" where it is missing. Of two nobody knows which one the proxy set: they are refused."""
+    """Returns the value of a field, "" if it is missing.
+
+    Raises _AccessDenied for two values, because it is unknown which one the proxy set.
+    """
     values = request.headers.getlist(name)
     if len(values) > 1:
         raise _AccessDenied(400, _TWICE.format(name))
@@ -217,13 +221,13 @@ def _only(request: HTTPConnection, name: str) -> str:
 
 
 def _bearer(request: HTTPConnection) -> str | None:
-    """RFC 6750 section 2.1."""
+    """Returns the bearer token (RFC 6750 section 2.1); None if there is none."""
     scheme, _, shown = _only(request, "authorization").partition(" ")
     return shown.strip() if scheme.lower() == "bearer" else None
 
 
 def _is_cross_site(request: HTTPConnection) -> bool:
-    """A browser tells where a request comes from; what is no browser tells nothing."""
+    """Checks whether another site caused the request. Browsers say so; other clients say nothing."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site not in {"same-origin", "none"}
@@ -232,7 +236,10 @@ def _is_cross_site(request: HTTPConnection) -> bool:
 
 
 def _is_foreign(request: HTTPConnection) -> bool:
-    """A browser sends cross-site posts anywhere, with their Origin, and any name that a page's owner points at us."""
+    """Checks whether Host or Origin names another machine.
+
+    A browser sends cross-site posts anywhere, with their Origin, and under any name that a page's owner points at us.
+    """
     asked = [f"//{request.headers.get('host', '')}", request.headers.get("origin")]
     return any(each is not None and not is_loopback(_host(each)) for each in asked)
 

@@ -1,8 +1,8 @@
-"""Connections of whoever is not known yet: as many as do no harm, and never so many that nobody else gets in.
+"""Limits on connections from unknown senders: few enough to do no harm, but never so that nobody else gets in.
 
-A new connection is always let in. Where there are too many, the one that has waited longest makes room: of the same
-peer where it has too many itself, else of the peer with the most. A request whose sender is known (web.access) is no
-longer counted, and nothing that comes later ends it. For the event loop's thread alone.
+A new connection is always accepted. If there are too many, the one that has waited longest is cut off: one of the same
+peer if that peer has too many, else one of the peer with the most. A request whose sender is known (web.access) is no
+longer counted, and no later connection ends it. Only for the event loop's thread.
 """
 
 from collections.abc import Hashable
@@ -15,9 +15,9 @@ from bounce_watcher.web.http.peers import network_of
 
 OF_ONE_PEER = 32
 UNKNOWN = 256
-"""Of all peers together: each is an open file, of which a process has 1,024 by default."""
+"""The limit for all peers together. Each is an open file, of which a process has 1,024 by default."""
 SAY_EVERY = timedelta(minutes=1)
-"""Between two lines of the log on this."""
+"""The minimum time between two log lines about this."""
 
 
 
@@ -34,12 +34,12 @@ class Admission:
         self._of_one_peer = of_one_peer
         self._most = unknown
         self._number = 0
-        self._waiting: dict[str, dict[Hashable, Closable]] = {}  # in the order in which they came
+        self._waiting: dict[str, dict[Hashable, Closable]] = {}  # in order of arrival
         self._cut, self._told_at = 0, datetime.min.replace(tzinfo=UTC)
 
     def enter(self, connection: Closable) -> None:
-        """Counts a new connection, and ends another where there are too many."""
-        self.leave(connection.client)  # of a connection whose end is still to be told
+        """Counts a new connection, and cuts off another if there are too many."""
+        self.leave(connection.client)  # a previous connection whose end was not reported yet
         network = _network(connection.client)
         mine = self._waiting.setdefault(network, {})
         mine[connection.client] = connection
@@ -50,7 +50,7 @@ class Admission:
             self._make_room(max(self._waiting, key=lambda each: len(self._waiting[each])))
 
     def leave(self, client: tuple[str, int] | None) -> None:
-        """It is over, or known."""
+        """Stops counting a connection that is over or whose sender is known."""
         network = _network(client)
         mine = self._waiting.get(network, {})
         if mine.pop(client, None) is None:
@@ -60,7 +60,7 @@ class Admission:
             del self._waiting[network]
 
     def holds(self, connection: Closable) -> bool:
-        """Whether its sender is still unknown."""
+        """Checks whether the connection's sender is still unknown."""
         return self._waiting.get(_network(connection.client), {}).get(connection.client) is connection
 
     def _make_room(self, network: str) -> None:

@@ -1,4 +1,4 @@
-"""The body of a request as rows: a JSON array, one JSON object, or an object a line (NDJSON)."""
+"""The body of a request as rows: a JSON array, one JSON object, or one object per line (NDJSON)."""
 
 import json
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ _NO_OBJECT = "is not a JSON object; write a row as {\"recipient\": \"user@exampl
 
 
 class UnreadableError(Exception):
-    """A body without rows, in one line for the sender."""
+    """A body without rows. The message is one line for the sender."""
 
 
 def rows_of(body: bytes) -> Rows:
-    """Each row with its index, from 0 on; bad ones as ValueErrors. Raises UnreadableError where there are no rows."""
+    """Returns each row with its index, from 0; bad rows as ValueErrors. Raises UnreadableError if there are no rows."""
     text = body.decode("utf-8-sig", "replace").strip()
     if not text:
         raise UnreadableError("the body is empty: send a JSON array of rows, or one JSON object a line")
@@ -28,7 +28,7 @@ def rows_of(body: bytes) -> Rows:
 
 
 def _lines(text: str) -> Iterator[tuple[int, Any]]:
-    """Without empty lines, which have no index."""
+    """Yields the row on each line. Empty lines are skipped and have no index."""
     for index, line in enumerate(filter(str.strip, text.split("\n"))):
         try:
             yield index, _row(json.loads(line))
@@ -41,7 +41,7 @@ def _row(value: object) -> Any:
 
 
 def _told(error: Exception) -> str:
-    """Where it breaks off, without the text."""
+    """Describes where the JSON is wrong, without quoting it."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at line {error.lineno}, column {error.colno}"
     return "it is nested too deeply" if isinstance(error, RecursionError) else "a number is too long"

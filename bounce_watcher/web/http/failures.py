@@ -1,4 +1,4 @@
-"""Pages that say what went wrong, without the ledger: it may be what is away."""
+"""Error pages. They don't use the ledger, because it may be what failed."""
 
 import secrets
 
@@ -13,18 +13,19 @@ def page(status: int, title: str, what: str, request_id: str | None = None) -> R
 
 
 def away(failure: Exception) -> Response:
+    """Returns a page that says that the database is not reachable."""
     log.warning("page could not be made", action="page_failed", trouble=str(failure))
     return page(503, "Database not reachable", f"{failure}. Mail stays in the mailboxes meanwhile.")
 
 
 def away_as_json(failure: Exception) -> Response:
-    """The sender keeps what it has and sends it again."""
+    """Returns a 503 as JSON with Retry-After: the sender keeps its rows and sends them again."""
     log.warning("request could not be answered", action="request_failed", trouble=str(failure))
     return JSONResponse({"error": str(failure)}, 503, {"Retry-After": "30"})
 
 
 def crash(path: str, error: Exception, *, as_json: bool) -> Response:
-    """A fault of ours: the log holds all of it, the reader gets the name under which it stands there."""
+    """Answers a fault of ours: the log holds all of it, the reader gets the id under which it is logged."""
     request_id = secrets.token_hex(6)
     log.error("page failed", action="page_crashed", request=request_id, path=path, exc_info=error)
     if as_json:

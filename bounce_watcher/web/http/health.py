@@ -1,4 +1,4 @@
-"""What a supervisor asks: whether the service lives, and whether it is ready."""
+"""Paths for a supervisor: whether the service lives, and whether it is ready."""
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -20,12 +20,12 @@ class _HealthPaths:
         self._lookers = CapacityLimiter(1)
 
     async def health(self, _: Request) -> Response:
-        """200 while the process lives and every mailbox moves, 503 where one is stuck."""
+        """Answers 200 while the process lives and every mailbox makes progress, 503 if one is stuck."""
         stuck = self._context.stuck()
         return JSONResponse({"status": "stuck" if stuck else "ok", "stuck": len(stuck)}, 503 if stuck else 200)
 
     async def readiness(self, _: Request) -> Response:
-        """200 while the database answers and its schema is this version's, else 503 and why."""
+        """Answers 200 while the database answers and its schema is this version's, else 503 and why."""
         try:
             await to_thread.run_sync(self._context.ledger.check, limiter=self._lookers)
         except BounceWatcherError as failure:

@@ -1,7 +1,7 @@
-"""`/metrics`: how the service stands, as Prometheus reads it.
+"""`/metrics`: the state of the service, for Prometheus.
 
-Counters are of the process: they begin at zero with it, as Prometheus expects. What stands is counted in the ledger,
-at most once in `FRESH`, however often somebody asks. Every name is also in monitoring/.
+Counters belong to the process: they start at zero with it, as Prometheus expects. Gauges of the ledger are counted at
+most once in `FRESH`, however often they are requested. Every name also appears in monitoring/.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ from bounce_watcher.service.counts import What
 from bounce_watcher.service.state import MailboxState, ServiceState
 
 FRESH = timedelta(seconds=15)
-"""How old the figures of the ledger may be that are told again."""
+"""The maximum age of ledger figures that are returned again."""
 
 PREFIX = "bounce_watcher_"
 
@@ -55,7 +55,7 @@ def route(settings: Settings, ledger: Ledger, state: Callable[[], ServiceState])
 
 
 class _Figures:
-    """What stands in the ledger, None where it can't be had. For one thread at a time."""
+    """The ledger's current figures; None if they can't be read. For one thread at a time."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -63,7 +63,7 @@ class _Figures:
         self._told: tuple[Stock, Mapping[str, ArrivalRate]] | None = None
 
     def of(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, ArrivalRate]] | None:
-        """What there is, and how mail comes to these mailboxes."""
+        """Returns the stock, and the arrival rates of these mailboxes."""
         if self._asked_at is None or not timedelta(0) <= now - self._asked_at < FRESH:
             self._told, self._asked_at = self._read(mailboxes, now), now
         return self._told
@@ -104,7 +104,7 @@ class _Service(Collector):
 
 
 def _of_paces(paces: Mapping[str, ArrivalRate], read_at: Mapping[str, datetime]) -> Iterator[Metric]:
-    """Only of mailboxes of which enough is known, each as it was last read."""
+    """Yields the metrics of mailboxes about which enough is known, each as of its last read."""
     yield _gauge(
         "mailbox_quiet", "Whether no mail has come for longer than is usual (1); absent while too little is known.",
         ["mailbox"], [([name], pace.is_quiet(read_at[name])) for name, pace in paces.items()],
@@ -149,7 +149,7 @@ def _version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """`of` gives None where there is nothing to tell yet."""
+    """A gauge of a mailbox. `of` returns None if there is no value yet."""
 
     name: str
     means: str
@@ -161,7 +161,10 @@ def _moment(at: datetime | None) -> float | None:
 
 
 def _up(mailbox: MailboxState) -> bool:
-    """The first pass over a large backlog is long: what it has read shows that it can be."""
+    """Checks whether the mailbox is read without failure.
+
+    The first pass over a large backlog takes long, so messages read in it count as proof, too.
+    """
     was_read = mailbox.last_read_at is not None or mailbox.read > 0
     return was_read and mailbox.trouble is None and not mailbox.stopped
 
@@ -220,7 +223,7 @@ def _counter(counter: _Counter, state: ServiceState) -> Metric:
 
 
 def _pass_durations(state: ServiceState) -> Metric:
-    """Of passes that met no failure."""
+    """Returns the duration of passes without a failure."""
     family = SummaryMetricFamily(
         f"{PREFIX}pass_duration_seconds", "How long passes took that met no failure.", labels=["mailbox"]
     )

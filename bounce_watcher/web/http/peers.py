@@ -1,6 +1,6 @@
-"""Where a request comes from: the address to hold against whoever fails, and whether a proxy stands between.
+"""Where a request comes from: the address that failures count against, and whether a proxy is in between.
 
-Only a proxy named in `trusted_proxies` is believed in what it says of others (X-Forwarded-For, X-Forwarded-Proto).
+Only a proxy named in `trusted_proxies` is believed about others (X-Forwarded-For, X-Forwarded-Proto).
 """
 
 import os
@@ -25,12 +25,12 @@ _ROOT = 0
 
 
 def comes_from_proxy(request: HTTPConnection, web: WebSettings | None) -> bool:
-    """Whether a proxy that we trust sent it."""
+    """Checks whether a trusted proxy sent the request."""
     return web is not None and _sender(request) in web.trusted_proxies
 
 
 def peer_of(request: HTTPConnection, web: WebSettings | None) -> str:
-    """The address of whoever asks: of trusted proxies the last one that they added and that is none of theirs."""
+    """Returns the client's address: the last one that trusted proxies added and that is not a trusted proxy."""
     sender = _sender(request)
     if web is None or sender not in web.trusted_proxies:
         return sender
@@ -42,35 +42,35 @@ def peer_of(request: HTTPConnection, web: WebSettings | None) -> str:
 
 
 def _sender(request: HTTPConnection) -> str:
-    """Who has the other end of the connection."""
+    """Returns the address of the other end of the connection."""
     host = request.client.host if request.client else ""
     return _address(host) or host or NOBODY
 
 
 def network_of(peer: str) -> str:
-    """What is counted together: of IPv6 a /64 (RFC 6177), as one customer has all of it."""
+    """Returns the network that counts as one peer: for IPv6 a /64 (RFC 6177), because one customer has all of it."""
     known = _address(peer)
     return str(ip_network((known, 64), strict=False)) if known and ":" in known else peer
 
 
 def is_secure(request: HTTPConnection, web: WebSettings | None) -> bool:
-    """Whether the browser speaks TLS, as a trusted proxy says."""
+    """Checks whether the browser uses TLS, according to a trusted proxy."""
     return comes_from_proxy(request, web) and request.headers.get("x-forwarded-proto", "").lower() == "https"
 
 
 def was_forwarded(request: HTTPConnection) -> bool:
-    """Whether a proxy left its mark. HTTP/1.0 is one: nginx speaks it to what stands behind it.
+    """Checks whether the request shows signs of a proxy. HTTP/1.0 is one: nginx uses it towards its backends.
 
-    Nobody is let in by the lack of a mark alone: there are proxies that leave none.
+    The lack of such signs alone lets nobody in, because some proxies leave none.
     """
     marked = any(name in _PROXY_FIELDS or name.startswith(_PROXY_PREFIX) for name in request.headers)
     return marked or request.scope.get("http_version") == "1.0"
 
 
 def is_of_our_user(request: HTTPConnection) -> bool:
-    """Whether a process of our own user, or of root, has the other end of the connection on this machine.
+    """Checks whether a process of our own user, or of root, has the other end of the connection on this machine.
 
-    So says the kernel (proc(5), /proc/net/tcp). False where it can't say.
+    The kernel says so (proc(5), /proc/net/tcp). False if it can't say.
     """
     client, server = request.scope.get("client"), request.scope.get("server")
     if not client or not server or not client[1] or not server[1]:
@@ -80,7 +80,7 @@ def is_of_our_user(request: HTTPConnection) -> bool:
 
 
 def _owner(here: str, there: str) -> int | None:
-    """The user who holds the end `here` of a connection that stands."""
+    """Returns the user id of the end `here` of an established connection; None if it is not found."""
     for fields in _connections():
         if fields[1:4] == [here, there, _ESTABLISHED]:
             return int(fields[7])
@@ -97,7 +97,7 @@ def _connections() -> Iterator[list[str]]:
 
 
 def _as_in_proc(host: str, port: int) -> str:
-    """Words of four bytes, each in the order of this machine."""
+    """Returns the endpoint as /proc/net writes it: four-byte words, each in the byte order of this machine."""
     packed = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
     words = [packed[at:at + 4] for at in range(0, len(packed), 4)]
     turned = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
@@ -105,7 +105,7 @@ def _as_in_proc(host: str, port: int) -> str:
 
 
 def _address(text: str) -> str | None:
-    """As it is compared; None for what is none. A port behind it does not matter."""
+    """Returns the address in comparable form; None if it is not one. A port after it is ignored."""
     bare = text.strip().removeprefix("[").partition("]")[0]
     for each in (bare, bare.rpartition(":")[0]):
         try:

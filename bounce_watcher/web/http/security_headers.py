@@ -1,4 +1,4 @@
-"""The headers that every answer bears, a page's and the API's: whatever it is, browsers keep it to what it is."""
+"""The security headers of every answer, page or API: with them browsers treat an answer only as what it is."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ HEADERS: Mapping[str, str] = {
 
 
 class Headed:
-    """Puts them on whatever `app` answers, but for those that an answer has of its own."""
+    """Middleware that adds the headers to each answer of `app`. Headers that the answer already has stay."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,7 +36,7 @@ class Headed:
 
 
 def with_headers(response: Response) -> Response:
-    """For what is answered outside of all middleware."""
+    """Adds the headers to an answer that passes no middleware."""
     _put(response.headers)
     return response
 

@@ -1,4 +1,4 @@
-"""Sign-ins in a browser, and the token against forged forms. What is shown to a browser tells nothing of any token.
+"""Sign-ins in a browser, and the token against forged forms. Nothing that a browser gets reveals an access token.
 
 A session is a row of the ledger and a secret in a cookie (ledger.sessions). It ends with the token that opened it.
 """
@@ -33,7 +33,7 @@ class BrowserSessions:
         self._tokens = _tokens(web)
 
     def read(self, shown: str, now: datetime) -> WebSession | None:
-        """The session of a cookie, if the token that opened it is still set, and for the same role."""
+        """Returns the session of a cookie, if the token that opened it is still set for the same role; else None."""
         found = self.stored.find(shown, now)
         if found is None or not any(
             role is found.role and hmac.compare_digest(self._fingerprint(token), found.opened_by)
@@ -45,11 +45,11 @@ class BrowserSessions:
         return found
 
     def role_of(self, shown: str) -> Role | None:
-        """What a token allows; None where it is none of ours."""
+        """Returns the role of a token; None if it is not one of ours."""
         return next((role for token, role in self._tokens if _is(token, shown)), None)
 
     def open(self, response: Response, token: str, now: datetime, *, peer: str, agent: str, secure: bool) -> None:
-        """Signs in by a token that is one of ours."""
+        """Signs in with a token, which must be one of ours."""
         role = self.role_of(token)
         assert role is not None
         made, shown = self.stored.open(role, self._fingerprint(SecretStr(token)), now, peer=peer, agent=agent)
@@ -65,18 +65,18 @@ class BrowserSessions:
         log.info("signed out", action="signed_out", session=session)
 
     def forget(self, response: Response) -> None:
-        """Takes the cookie back."""
+        """Deletes the cookie."""
         for name, secure in ((_SECURE, True), (_PLAIN, False)):
             response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="strict")
 
     def end_stale(self) -> None:
-        """Ends those whose token is no longer in the configuration: bringing it back does not bring them back."""
+        """Ends sessions whose token is no longer in the configuration. Restoring the token does not restore them."""
         ended = self.stored.keep([(role, self._fingerprint(token)) for token, role in self._tokens])
         if ended:
             log.info("sessions ended: their token is no longer set", action="sessions_ended", count=ended)
 
     def form_token(self, asker: str) -> str:
-        """What a form that was shown to `asker` (a Viewer's) must bring along."""
+        """Returns the token that a form shown to `asker` (a Viewer's) must send back."""
         return self._keyed("form", asker)
 
     def is_form_token(self, shown: str, asker: str) -> bool:
@@ -91,7 +91,7 @@ class BrowserSessions:
 
 
 def cookie_of(request: HTTPConnection) -> str | None:
-    """What the browser holds, if it may be a session's."""
+    """Returns the browser's session cookie, if it has the form of one; else None."""
     shown = (request.cookies.get(name, "") for name in (_SECURE, _PLAIN))
     return next(filter(_SHOWN.fullmatch, shown), None)
 

@@ -1,1 +1,1 @@
-"""What all pages are made of: lists, forms, charts, numbers and the sentences around them."""
+"""Building blocks of all pages: lists, forms, charts, numbers and the sentences around them."""

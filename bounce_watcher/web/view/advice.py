@@ -1,4 +1,4 @@
-"""What a sender can do about refusals that are its own trouble, and where receivers tell more of it themselves."""
+"""What a sender can do about refusals with causes on its own side, and where receivers publish more."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ ADVICE: Mapping[Reason, str] = {
     Reason.PROTOCOL_ERROR: "Check the sending server's log for that transaction.",
     Reason.ALREADY_SUPPRESSED: "Remove the address from the relay's list, or stop mailing it.",
 }
-"""In one line each. Of reasons of `BounceType.BLOCK` only."""
+"""Advice in one line each, for reasons of `BounceType.BLOCK` only."""
 
 PAGES: Mapping[str, tuple[str, str]] = {
     "google.com": ("Google Postmaster Tools", "https://postmaster.google.com/"),
@@ -35,4 +35,4 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "yandex.ru": ("Yandex Postmaster", "https://postmaster.yandex.com/"),
     "t-online.de": ("Telekom Postmaster", "https://postmaster.t-online.de/"),
 }
-"""Where a provider tells senders of themselves: title and address."""
+"""Where a provider shows senders their own standing: title and address."""

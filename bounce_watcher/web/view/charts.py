@@ -1,6 +1,6 @@
-"""Charts as SVG of shapes; their labels are HTML around it, so that text never scales. Links in it take no focus.
+"""Charts as SVG shapes. Labels are HTML around the SVG, so that text never scales. Links in charts take no focus.
 
-The only module that makes Markup: what it is given of strangers' words is escaped here.
+This is the only module that makes Markup, so it escapes strangers' text itself.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from markupsafe import Markup, escape
 HEIGHT = 200
 _WIDE, _GAP, _SHORTER = 100, 20, 12
 _THIN = 4
-"""Below so many units of height a part has no gap around it, or it would vanish."""
+"""Below this height, a segment has no gap around it, because it would vanish."""
 _NARROWEST = 0.06
-"""Of a bar's place: a stretch of time that is shorter would not be seen."""
+"""The minimum width of a shade, as a share of a bar's place: a narrower one could not be seen."""
 _SPARK_WIDE, _SPARK_HIGH = 10, 20
 
 _FRAME = 'preserveAspectRatio="none" aria-hidden="true" focusable="false"'
@@ -21,7 +21,7 @@ _FRAME = 'preserveAspectRatio="none" aria-hidden="true" focusable="false"'
 
 @dataclass(frozen=True, slots=True)
 class BarSegment:
-    """A piece of a bar: `colour` is a class of the style sheet."""
+    """A segment of a bar. `colour` is a class of the style sheet."""
 
     colour: str
     number: int
@@ -29,7 +29,7 @@ class BarSegment:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Its parts from the base line up, where it leads, what it says under the pointer, and where its mark lies."""
+    """A bar: its segments from the base line up, its link, its tooltip, and the value of its mark."""
 
     parts: tuple[BarSegment, ...]
     link: str
@@ -43,7 +43,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Shade:
-    """A stretch of time behind the bars: from where to where, in places of bars, and what it says under the pointer."""
+    """A shaded time behind the bars: its begin and end in bar places, and its tooltip."""
 
     begin: float
     end: float
@@ -51,7 +51,7 @@ class Shade:
 
 
 def nice_top(largest: int) -> int:
-    """The smallest of 4, 8, 20, 40, 80, 200 … that is at least `largest`: four whole intervals."""
+    """Returns the smallest of 4, 8, 20, 40, 80, 200 … that is at least `largest`: four whole intervals."""
     top, step = 4, 0
     while top < largest:
         top = top * 5 // 2 if step % 3 == 1 else top * 2
@@ -60,12 +60,12 @@ def nice_top(largest: int) -> int:
 
 
 def top_of(bars: Sequence[Bar]) -> int:
-    """What the y axis goes up to."""
+    """Returns the top of the y axis."""
     return nice_top(max([1, *(bar.total for bar in bars), *(bar.mark or 0 for bar in bars)]))
 
 
 def ticks(top: int) -> list[int]:
-    """From the top down."""
+    """Returns the labels of the y axis, from the top down."""
     return [top * n // 4 for n in range(4, -1, -1)]
 
 
@@ -98,7 +98,7 @@ def _bar(bar: Bar, left: int, top: int) -> str:
 
 
 def grown(sums: Sequence[int], places: int) -> Markup:
-    """A line of sums that only grow, with a point at the end of each place of a bar. Fewer sums than places: so far."""
+    """Returns a line of cumulative sums, with a point at each bar's end. It ends early with fewer sums than places."""
     top, width = nice_top(max([1, *sums])), places * _WIDE
     points = " ".join(f"{(n + 1) * _WIDE},{HEIGHT - total * HEIGHT / top:.2f}" for n, total in enumerate(sums))
     line = f'<polyline class="grown" points="0,{HEIGHT} {points}"/>'
@@ -106,7 +106,7 @@ def grown(sums: Sequence[int], places: int) -> Markup:
 
 
 def sparkline(numbers: Sequence[int]) -> Markup:
-    """Small bars on their own scale; the number beside them carries the meaning."""
+    """Returns small bars on their own scale. The number beside them carries the meaning."""
     top, width = max([1, *numbers]), len(numbers) * _SPARK_WIDE
     shapes = "".join(
         _rect("seg plain", n * _SPARK_WIDE + 1, _SPARK_HIGH * (1 - number / top), 7, _SPARK_HIGH * number / top)
@@ -117,13 +117,13 @@ def sparkline(numbers: Sequence[int]) -> Markup:
 
 
 def share_bar(colour: str, part: int, whole: int) -> Markup:
-    """How much of a whole something is."""
+    """Returns a bar that shows a part of a whole."""
     shape = _rect(f"seg {colour}", 0, 0, 100 * part / whole if whole else 0, 8)
     return _svg(f'<svg class="bar" viewBox="0 0 100 8" {_FRAME}>{shape}</svg>')
 
 
 def _svg(text: str) -> Markup:
-    """Of numbers, our own words, and what `escape` has been at: Markup.format takes twenty times as long."""
+    """Makes Markup of numbers, our own words and escaped text. Markup.format takes twenty times as long."""
     return Markup(text)  # noqa: S704 - see above
 
 

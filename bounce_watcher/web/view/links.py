@@ -1,4 +1,4 @@
-"""Where numbers lead: addresses of pages with their filters."""
+"""Links behind numbers: addresses of pages with their filters."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlencode
@@ -7,13 +7,13 @@ from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.words.formatting import iso
 
 NO_NAME = "-"
-"""Stands in a path for a provider or a stream without a name."""
+"""Represents a provider or stream without a name in a path."""
 _NO_VALUE = "none"
-"""Stands in a filter for what has no value."""
+"""Represents a missing value in a filter."""
 
 
 def events(span: Span, of: Of) -> str:
-    """The bounces that a number counts; without a type all that are one."""
+    """Returns the link to the events that a number counts; without a type, to all that have one."""
     told = [("from", iso(span.since)), ("to", iso(span.until))]
     told.append(("type", of.type) if of.type is not None else ("-type", "other"))
     if of.reason is not None:
@@ -38,12 +38,15 @@ def campaign(of_stream: str, name: str) -> str:
 
 
 def named(segment: str) -> str:
-    """What a segment of a path, as the route hands it over, stands for."""
+    """Returns the name behind a path segment, as the route passes it."""
     return "" if segment == NO_NAME else unquote(segment)
 
 
 def _segment(name: str) -> str:
-    """Quoted twice where a path could not hold it, or a browser would resolve it: "/", ".", "..", what is empty."""
+    """Returns the name as a path segment.
+
+    It is quoted twice where a path could not hold it or a browser would resolve it: "/", ".", "..", an empty name.
+    """
     told = name.replace("%", "%25").replace("/", "%2F")
     if not name.strip("."):
         told = told.replace(".", "%2E") or NO_NAME
@@ -55,5 +58,5 @@ def _with(path: str, query: Mapping[str, str] | None) -> str:
 
 
 def with_query(link: str, **more: str) -> str:
-    """A link with more parameters behind those that it has."""
+    """Returns the link with more parameters after its own."""
     return f"{link}{'&' if '?' in link else '?'}{urlencode(more)}"

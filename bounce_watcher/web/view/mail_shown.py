@@ -1,4 +1,4 @@
-"""A mail as text: its header, what it says to people, its parts and its source. Nothing of it is ever markup here."""
+"""A mail as text: its header, its text, its parts and its source. None of it is ever markup here."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from bounce_watcher.parsing.message import Part, parse
 from bounce_watcher.words.formatting import harmless
 
 MOST_SHOWN, LONGEST_PART = 256 * 1024, 64 * 1024
-"""Characters of the source, and of a part."""
+"""The most characters shown of the source, and of a part."""
 MOST_FIELDS, LONGEST_FIELD = 200, 2000
 _TEXTS = ("text/", "message/")
 MOST_TEXTS = 10
@@ -17,7 +17,7 @@ MOST_TEXTS = 10
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """A part that can be read. `note` says how it was made readable, "" where it is as it came."""
+    """A readable part. `note` says how it was made readable, "" if it is unchanged."""
 
     path: str
     type: str
@@ -34,7 +34,7 @@ class OtherPart:
 
 @dataclass(frozen=True, slots=True)
 class ShownMail:
-    """All of it made harmless. `size` is of the whole in words."""
+    """A mail to show, all of it made harmless. `size` is the size of the whole mail, in words."""
 
     fields: tuple[tuple[str, str], ...]
     texts: tuple[TextPart, ...]
@@ -45,7 +45,7 @@ class ShownMail:
 
 
 def shown_mail(raw: bytes) -> ShownMail:
-    """Total: whatever the bytes are."""
+    """Returns the mail to show. Total, whatever the bytes are."""
     message = parse(raw)
     names = message.headers.names()
     fields = [
@@ -76,7 +76,7 @@ def _bytes(part: Part) -> str:
 
 
 def as_file(raw: bytes, digest: str) -> Response:
-    """The bytes as they came, under a name of ours, as something that no browser opens."""
+    """Returns the unchanged bytes as a download, under a name of ours and a type that no browser opens."""
     return Response(raw, headers={
         "Content-Security-Policy": "sandbox", "Content-Type": "application/octet-stream",
         "Content-Disposition": f'attachment; filename="mail-{digest[:16]}.eml.txt"',

@@ -1,4 +1,4 @@
-"""What stands in the menu of every page: the pages, and how much waits behind each."""
+"""The menu of every page: the pages, and how much waits behind each."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from bounce_watcher.web.context import WebContext
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """`problems` of the service just now, `incidents` under way, deliveries that `gave_up`; groups of what was not
-    recognised that wait for `review`."""
+    """The numbers in the menu: current `problems` of the service, open `incidents`, deliveries that `gave_up`, and
+    groups of unrecognised messages that wait for `review`."""
 
     problems: int
     incidents: int

@@ -1,4 +1,4 @@
-"""The time that a page looks at, out of its address: 24 hours to 90 days until now, or from–to. All in UTC."""
+"""The time range of a page, read from its address: the last 24 hours to 90 days, or from–to. All in UTC."""
 
 import math
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ MOST_HOURS, MOST_DAYS = timedelta(hours=48), timedelta(days=62)
 LONGEST = timedelta(days=2 * 366)
 
 NAMES: Mapping[str, str] = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
-"""Of the buttons, by `range`."""
+"""The labels of the buttons, by `range`."""
 _USUAL = "7d"
 _WEEKS = 13
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 
 
 class Unit(Enum):
-    """What one bar of a chart stands for."""
+    """The length of time of one bar of a chart."""
 
     HOUR = HOUR
     DAY = DAY
@@ -36,7 +36,7 @@ class Unit(Enum):
 
     @property
     def slot(self) -> timedelta:
-        """How long what it is added up of is."""
+        """Returns the length of the counted slots that make up a bar."""
         return HOUR if self is Unit.HOUR else DAY
 
 
@@ -50,9 +50,10 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What is looked at, in whole bins; and what it is compared with: the same `back` before, until the same minute.
+    """The time range of a page, in whole bins, and the range that it is compared with.
 
-    `name` is the button's, "" for from–to. `marks`: how far back each bar's mark lies; None where there are none.
+    The latter is `back` earlier, and ends at the same minute. `name` is the button's, "" for from–to. `marks` is how
+    far back each bar's mark lies; None if there are none.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Range:
 
     @property
     def elapsed(self) -> Span:
-        """As much of it as is over."""
+        """Returns the part of the range that is over."""
         return Span(self.span.since, max(self.span.since, min(self.span.until, self.now)))
 
     @property
@@ -80,24 +81,24 @@ class Range:
 
     @property
     def whole_before(self) -> Span:
-        """What it is compared with, until its end."""
+        """Returns the whole range that it is compared with, up to its end."""
         return self.span.back(self.back)
 
     @property
     def runs(self) -> bool:
-        """Whether its last bin is still in progress."""
+        """Checks whether the last bin is still in progress."""
         return self.bins[-1].since <= self.now < self.span.until
 
     @property
     def query(self) -> dict[str, str]:
-        """For links to other pages that show the same time."""
+        """Returns the parameters for links to other pages that show the same range."""
         if self.name:
             return {"range": self.name}
         return {"from": iso(self.span.since), "to": iso(self.span.until)}
 
     @property
     def words(self) -> str:
-        """"the last 7 days", "11 to 17 March 2026"."""
+        """Returns the range in words: "the last 7 days", "11 to 17 March 2026"."""
         if self.name == "90d":
             return f"the last {_WEEKS} weeks"
         if self.name:
@@ -106,14 +107,14 @@ class Range:
 
     @property
     def before_words(self) -> str:
-        """What it is compared with: "the 7 days before"."""
+        """Returns the compared range in words: "the 7 days before"."""
         told = {"24h": "the same hours a week before", "7d": "the 7 days before", "30d": "the 30 days before",
                 "90d": f"the {_WEEKS} weeks before"}
         return told.get(self.name) or f"the same time {self.back // DAY} days before"
 
 
 def days_told(span: Span, *, hours: bool = False) -> str:
-    """"17 March 2026", "11 to 17 March 2026", with times where hours count."""
+    """Returns a span in words: "17 March 2026", "11 to 17 March 2026"; with times if `hours`."""
     if hours:
         return f"{span.since.day} {span.since:%B %Y, %H:%M} to {span.until.day} {span.until:%B %Y, %H:%M}"
     first, last = span.since, span.until - timedelta(microseconds=1)
@@ -125,7 +126,7 @@ def days_told(span: Span, *, hours: bool = False) -> str:
 
 
 def read(query: Mapping[str, str], now: datetime) -> Range:
-    """Raises HTTPException 422 where from and to can't be read, or lie the wrong way round."""
+    """Reads the range from an address. Raises HTTPException 422 if from and to are unreadable or in the wrong order."""
     if query.get("from") or query.get("to"):
         return _between(query, now)
     name = query.get("range", _USUAL)
@@ -159,7 +160,7 @@ def _between(query: Mapping[str, str], now: datetime) -> Range:
 
 
 def _whole(since: datetime, behind: datetime, unit: Unit) -> Span:
-    """In whole slots: nothing that was asked for is left out."""
+    """Returns the span in whole bins, extended so that nothing that was asked for is left out."""
     midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
     if unit is Unit.WEEK:
         midnight -= timedelta(days=midnight.weekday())
@@ -169,7 +170,7 @@ def _whole(since: datetime, behind: datetime, unit: Unit) -> Span:
 
 
 def _moment(told: str, name: str, *, ends: bool) -> datetime:
-    """A day that ends a time is part of it."""
+    """Reads a date or a time. A date that ends a range is part of it. Raises HTTPException 422."""
     try:
         if len(told) == 10:  # YYYY-MM-DD
             day = datetime.combine(datetime.fromisoformat(told).date(), time(0), UTC)

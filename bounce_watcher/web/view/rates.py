@@ -1,4 +1,4 @@
-"""Rates against limits that receivers and relays publish, where it is known what was sent; else there is no rate."""
+"""Rates compared with limits that receivers and relays publish. There is no rate if the number sent is unknown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from bounce_watcher.web.view.ranges import Range, Unit
 from bounce_watcher.words.formatting import number, share
 
 SMALLEST = 1000
-"""Mails below which a rate is held against no limit: one more bounce would be all the difference."""
+"""Below this number of mails, a rate is not compared with a limit: one bounce more would make all the difference."""
 _SHOWN_FROM, _EXACT_FROM = 50, 1000
 _Z = 1.96
-"""Of a 95 % interval."""
+"""The z value of a 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateThreshold:
-    """Percent: to stay below `low`, and what happens from `high` on, as `who` says at `source`."""
+    """A limit in percent: stay below `low`. From `high` on there are consequences, as `who` says at `source`."""
 
     low: float
     high: float
@@ -37,13 +37,14 @@ COMPLAINTS = RateThreshold(
 
 @dataclass(frozen=True, slots=True)
 class RateBadge:
-    """Badge: word and class of the style sheet."""
+    """A badge: its word and its class in the style sheet."""
 
     word: str
     colour: str
 
 
 def judged(part: int, sent: int, limit: RateThreshold) -> RateBadge:
+    """Returns the badge of a rate: "Too few" below `SMALLEST` mails."""
     if sent < SMALLEST:
         return RateBadge("Too few", "")
     percent = 100 * part / sent
@@ -55,14 +56,14 @@ def judged(part: int, sent: int, limit: RateThreshold) -> RateBadge:
 
 
 def rate(part: int, whole: int) -> str:
-    """"0.74 % (1,829 of 247,300)", of fewer than a thousand with the range that it likely lies in."""
+    """Returns "0.74 % (1,829 of 247,300)"; below a thousand with the likely range."""
     if part == 0 or whole < _SHOWN_FROM:
         return share(part, whole)
     return f"{share(part, whole)} ({number(part)} of {number(whole)}{likely(part, whole)})"
 
 
 def likely(part: int, whole: int) -> str:
-    """", likely 1.0–3.9 %": Wilson's 95 % interval (1927), for small wholes."""
+    """Returns ", likely 1.0–3.9 %", Wilson's 95 % interval (1927), for small wholes; else ""."""
     if not _SHOWN_FROM <= whole < _EXACT_FROM:
         return ""
     low, high = wilson(part, whole)
@@ -70,24 +71,24 @@ def likely(part: int, whole: int) -> str:
 
 
 def wilson(part: int, whole: int) -> tuple[float, float]:
-    """Between which shares the true one lies, with 95 % confidence."""
+    """Returns the bounds of the true share, with 95 % confidence."""
     p, z2 = part / whole, _Z**2 / whole
     middle, reach = p + z2 / 2, _Z * ((p * (1 - p) + z2 / 4) / whole) ** 0.5
     return max(0.0, (middle - reach) / (1 + z2)), min(1.0, (middle + reach) / (1 + z2))
 
 
 def sent(figures: Figures, over: Range) -> Mapping[str, Sent]:
-    """What was sent, by stream; nothing where hours are looked at, as it is known by day."""
+    """Returns what was sent, by stream; nothing if the page shows hours, because numbers sent are known by day."""
     return {} if over.unit is Unit.HOUR else sent_within(figures, over.span)
 
 
 def sent_within(figures: Figures, span: Span) -> Mapping[str, Sent]:
-    """Of all days that a time touches."""
+    """Returns what was sent on all days that the span touches."""
     return figures.sent(span.since.date(), (span.until - timedelta(microseconds=1)).date() + timedelta(days=1))
 
 
 def sent_in_all(sent: Mapping[str, Sent], streams: frozenset[str], stream: str | None = None) -> int | None:
-    """How many mails went out, in one stream or in all; None unless it is known of each stream that had bounces."""
+    """Returns how many mails were sent, in one stream or in all; None unless it is known of all that had bounces."""
     chosen = {name: each for name, each in sent.items() if stream in {None, name}}
     wanted = streams if stream is None else {stream}
     if not wanted <= chosen.keys() or not all(each.covers for each in chosen.values()):

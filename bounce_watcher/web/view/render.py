@@ -1,4 +1,4 @@
-"""Pages out of templates. They escape whatever they are given, and a name that is missing is an error."""
+"""Pages from templates. The templates escape all values, and a missing name is an error."""
 
 import hashlib
 import mimetypes
@@ -18,7 +18,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file that browsers keep for good: its address changes with what it holds."""
+    """A file that browsers cache for good: its address changes with its content."""
 
     name: str
     media_type: str
@@ -32,7 +32,7 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """What lies in `static`, by name."""
+    """Returns the files in `static`, by name."""
     found = {}
     for file in files("bounce_watcher.web").joinpath("static").iterdir():
         content = file.read_bytes()
@@ -42,7 +42,7 @@ def assets() -> Mapping[str, Asset]:
 
 
 def asset(digest: str, name: str) -> Response:
-    """404 where there is none of that name; whoever asks by an older digest gets today's, unkept."""
+    """Returns a static file, or 404. A request with an older digest gets today's file, which browsers must not keep."""
     found = assets().get(name)
     if found is None:
         return Response("no such file", 404)

@@ -1,4 +1,4 @@
-"""How the service stands, in sentences: what is wrong, the worst first; each mailbox; what waits to be delivered."""
+"""The state of the service in sentences: what is wrong (the worst first), each mailbox, and what waits for delivery."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from bounce_watcher.words.formatting import age, counted, name, number, when
 from bounce_watcher.words.risk import danger, remedy
 
 LATE = timedelta(minutes=15)
-"""Longer than so nothing should wait to be read or to be delivered."""
+"""The longest time that anything should wait to be read or delivered."""
 _LATELY = timedelta(minutes=5)
 
 _RANKS = ("is-bad", "is-hold", "is-warn", "is-info")
@@ -25,7 +25,7 @@ _RANKS = ("is-bad", "is-hold", "is-warn", "is-info")
 
 @dataclass(frozen=True, slots=True)
 class StatusNotice:
-    """`colour` is a class of the style sheet, and says how bad it is. `strong` begins the sentence."""
+    """A notice. `colour` is a class of the style sheet and shows the severity. `strong` begins the sentence."""
 
     colour: str
     strong: str
@@ -38,7 +38,7 @@ def notices(
     state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime,
     paces: Mapping[str, ArrivalRate] = MappingProxyType({}), opt_outs: WaitingOptOuts = NONE,
 ) -> list[StatusNotice]:
-    """What a person should know of, the worst first."""
+    """Returns what a person should know, the worst first."""
     found = [
         *_of_mailboxes(state, now), *_of_quiet(state, paces, alerts, now), *_of_others(state, queues, now),
         *_of_alerts(alerts, now), *_of_queues(queues, now), *_of_opt_outs(opt_outs, now),
@@ -47,7 +47,7 @@ def notices(
 
 
 def _since(at: datetime, now: datetime) -> str:
-    """"since 08:12 (6 h)"."""
+    """Returns a time such as "since 08:12 (6 h)"."""
     return f"since {when(at, now)} ({age(now - at)})"
 
 
@@ -84,7 +84,7 @@ def _of_quiet(
 
 
 def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[StatusNotice]:
-    """Trouble with a target that a person paused is of before: nothing is tried."""
+    """Yields other troubles. That of a paused target is skipped: it predates the pause, since nothing is tried."""
     for about, trouble in sorted(state.troubles.items()):
         if about.kind is AboutKind.MAILBOX or queues.get(about.name, Queue()).paused:
             continue
@@ -124,7 +124,7 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[StatusNotice]
             held = counted(alert.still_held, "suppression is", "suppressions are")
             yield StatusNotice("is-hold", "Unusual number of unproven reports",
                                f"{since}. {held} held until you decide; targets not notified.", link, "Open incident")
-        elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell
+        elif alert.kind is AlertKind.ENDPOINT:  # the other functions report mailboxes and targets
             yield StatusNotice("is-bad", f"{name(alert.subject.name)} no longer accepts webhooks",
                                f"{since}: it answered 410 Gone. Deliveries stay in the outbox.", "/outbox",
                                "Open outbox")
@@ -154,14 +154,14 @@ def _of_opt_outs(opt_outs: WaitingOptOuts, now: datetime) -> Iterator[StatusNoti
 
 
 def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[StatusNotice]:
-    """What is no trouble, and should be known of the configuration."""
+    """Yields facts about the configuration that are not trouble but that a person should know."""
     if policy.counts_unproven:
         told = f"{danger(policy.flood)}. {remedy(has_key=has_key)}."
         yield StatusNotice("is-info", "Unproven reports count:", told, "/settings", "Settings")
 
 
 def _ended(text: str) -> str:
-    """As a sentence."""
+    """Returns `text` with a full stop, if it has no mark at its end."""
     told = formatting.harmless(text).strip()
     return told if told.endswith((".", "!", "?")) else f"{told}."
 
@@ -169,7 +169,7 @@ def _ended(text: str) -> str:
 def all_is_well(
     state: ServiceState, queues: Mapping[str, Queue], last: datetime | None, now: datetime
 ) -> str:
-    """What works, each part only where it is true."""
+    """Returns what works, in a sentence; each part only if it is true."""
     parts = [_reading(state.mailboxes, now)]
     if last is not None:
         parts.append(f"the last report came at {when(last, now)}" if last.date() == now.date()
@@ -194,7 +194,7 @@ def _reading(mailboxes: Sequence[MailboxState], now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
-    """`state`: badge, word and class. `waiting` is in words, as it may not be known."""
+    """The state of a mailbox. `state` is the badge's word and class. `waiting` is in words, as it may be unknown."""
 
     name: str
     folder: str
@@ -210,7 +210,7 @@ class MailboxStatus:
 
 
 def mailboxes(states: Iterable[MailboxState], now: datetime) -> list[MailboxStatus]:
-    """Those in trouble first."""
+    """Returns the state of each mailbox, those in trouble first."""
     lines = [_mailbox(each, now) for each in states]
     return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
 
@@ -244,7 +244,7 @@ def _state(each: MailboxState, now: datetime) -> tuple[str, str]:
 # ── what waits to be delivered ──────────────────────────────────────────────────────────────────────────────────────
 
 def waiting(queues: Mapping[str, Queue], now: datetime) -> tuple[int, str]:
-    """How many deliveries wait, and what else is to say of them."""
+    """Returns how many deliveries wait, and what else there is to say about them."""
     oldest = min((queue.oldest_at for queue in queues.values() if queue.oldest_at is not None), default=None)
     dead = sum(queue.dead for queue in queues.values())
     told = [f"oldest {age(now - oldest)}"] if oldest is not None else []
