@@ -241,7 +241,7 @@ class Excluded:
     kind: Literal["excluded"] = "excluded"
 
 
-# ── why a recipient has its state ─────────────────────────────────────────────────────────────────────────────────────
+# ── why a recipient has its state ───────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:

@@ -137,7 +137,7 @@ def reason(value: str | None) -> str:
     return REASONS.get(value) or value.replace("_", " ").capitalize()
 
 
-# ── a stranger's text ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── a stranger's text ───────────────────────────────────────────────────────────────────────────────────────────────
 
 def harmless(text: object, longest: int = LONGEST) -> str:
     """Returns `text` with controls, direction marks and invisible characters shown by number. Long text is cut."""

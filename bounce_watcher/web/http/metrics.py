@@ -233,7 +233,7 @@ def _pass_durations(state: ServiceState) -> Metric:
     return family
 
 
-# ── what stands in the ledger ───────────────────────────────────────────────────────────────────────────────────────
+# ── figures of the ledger ───────────────────────────────────────────────────────────────────────────────────────────
 
 def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metric]:
     yield _gauge("suppressions", "Recipients that are suppressed, or pending: held back in an outage or a flood.",

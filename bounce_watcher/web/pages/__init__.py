@@ -22,4 +22,4 @@ ROUTES: Sequence[Route] = (
     *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES, *outbox.ROUTES, *many_deliveries.ROUTES, *pausing.ROUTES,
     *delivery.ROUTES, *opt_outs.ROUTES, *review.ROUTES, *settings.ROUTES, *sessions.ROUTES, *working.ROUTES,
 )
-"""A delivery's id may be any word, so its page comes behind the others of the outbox; so does a group's in Review."""
+"""A delivery's id may be any word, so its page comes after the others of the outbox; so does a group's in Review."""

@@ -1,4 +1,4 @@
-"""What changes the ledger: as at the shell, with the name of whoever asked in the log of actions."""
+"""Requests that change the ledger, as in the shell, with the sender's name in the log of actions."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What the API answers with, as its description tells it. The rows are those of `--json` at the shell."""
+"""The answers of the API, as its description shows them. The rows are those of `--json` in the shell."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""The API as one application: its paths, its description, and what it says of a bad request."""
+"""The API as one application: its paths, its description, and its answers to bad requests."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,11 +26,11 @@ _PROBLEMS: Mapping[int | str, dict[str, Any]] = {
 }
 
 _TOKEN = HTTPBearer(auto_error=False, description="`token` or `read_token` under [web] in the configuration")
-"""Of the description alone: `web.access` asks for it."""
+"""Only for the description: `web.access` checks the token."""
 
 
 def api(context: WebContext) -> FastAPI:
-    """To be mounted at /api/v1."""
+    """Returns the API, to be mounted at /api/v1."""
     app = FastAPI(
         title="Bounce Watcher", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
         responses=dict(_PROBLEMS), redirect_slashes=False, dependencies=[Depends(_TOKEN)],
@@ -47,7 +47,7 @@ def api(context: WebContext) -> FastAPI:
 
 
 async def _told_of_request(_: Request, error: Exception) -> Response:
-    """`since: …`, one after the other on a line. What was sent is not said again."""
+    """Answers with the problems on one line, as `since: …`. It does not repeat what was sent."""
     assert isinstance(error, RequestValidationError)
     told = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()[:10])
     return JSONResponse({"error": told}, 422)

@@ -1,4 +1,4 @@
-"""JSON as the shell writes it: times in UTC with Z, everything else that is no JSON by its text."""
+"""JSON as the shell writes it: times in UTC with Z, any other value that JSON lacks as its text."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What the ledger holds, a page at a time, by the same queries as the lists at the shell."""
+"""The content of the ledger, a page at a time, by the same queries as the lists in the shell."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ router = APIRouter()
 MOST = 1000
 USUAL = 100
 MOST_EVENTS_OF_ONE = 1000
-"""Events of one recipient and stream that are told: the latest."""
+"""The most events of one recipient and stream that are listed: the latest."""
 
 LONGEST = 500
 
@@ -51,7 +51,7 @@ After = Annotated[str | None, Field(max_length=4096, description="`next` of the 
 
 
 def _written(value: object) -> object:
-    """A number would be taken for seconds since 1970."""
+    """Refuses numbers, which would be read as seconds since 1970. Raises ValueError."""
     if isinstance(value, str) and value.lstrip("+-").replace(".", "").isdigit():
         raise ValueError("is not a time: write it as 2026-11-24T06:00:00Z")
     return value

@@ -1,4 +1,4 @@
-"""Where the next page begins, as a text that means nothing to whoever hands it back."""
+"""The position of the next page, as a text that means nothing to clients."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -14,7 +14,7 @@ def told(*values: str) -> str:
 
 
 def read(place: str, size: int) -> Sequence[str]:
-    """Raises HTTPException 422 where it is none of ours."""
+    """Returns the values in a position. Raises HTTPException 422 if it is not one of ours."""
     try:
         values = json.loads(urlsafe_b64decode(place[:_LONGEST] + "=" * (-len(place) % 4)))
     except ValueError:

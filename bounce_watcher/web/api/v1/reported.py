@@ -1,4 +1,4 @@
-"""What the platform reports of its own mail: sent and delivered. Nothing that the sender wrote gets into a log."""
+"""What the platform reports about its own mail: sent and delivered. Nothing that the sender wrote goes into a log."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from bounce_watcher.web.http.body import UnreadableError, rows_of
 
 MOST_BYTES = 16 * 1024 * 1024
 BODY_WITHIN = 60
-"""Seconds in which a body must have come."""
+"""Seconds within which a body must arrive."""
 MOST_TOLD = 100
-"""Bad rows of one request that are told; the others are counted."""
+"""The most bad rows of one request that the answer lists; the others are counted."""
 WRITERS = 2
-"""Requests whose rows are held in memory and written at a time; others wait."""
+"""Requests whose rows are in memory and written at a time; others wait."""
 
 Told = dict[str, object]
 
@@ -54,7 +54,7 @@ class RowsTaken(BaseModel):
 
 
 def add_to(app: FastAPI, context: WebContext) -> None:
-    """POST /sent and /delivered, which read their bodies by themselves: rows by the thousand, good and bad ones."""
+    """Adds POST /sent and /delivered. They read their bodies themselves: rows by the thousand, good and bad ones."""
     paths = _ReportPaths(context)
     for path, answer, words in (("/sent", paths.sent, _SENT), ("/delivered", paths.delivered, _DELIVERED)):
         app.add_api_route(
@@ -106,7 +106,7 @@ class _RefusedRows:
 
 
 def _answer(body: bytes, take: Callable[[Rows, _RefusedRows], Told]) -> Response:
-    """200 where at least one row was good, 422 where none was: whoever sends it again sends it in vain."""
+    """Answers 200 if at least one row was good, 422 if none was, because sending it again is useless."""
     refused = _RefusedRows()
     try:
         counted = _Counted(rows_of(body))
@@ -119,7 +119,7 @@ def _answer(body: bytes, take: Callable[[Rows, _RefusedRows], Told]) -> Response
 
 
 class _Counted:
-    """Rows, counted as they pass."""
+    """Rows that are counted as they are read."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -132,7 +132,7 @@ class _Counted:
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body. Raises HTTPException where it is too large or comes too slowly."""
+    """Returns the whole body. Raises HTTPException if it is compressed, too large, too slow or incomplete."""
     if request.headers.get("content-encoding", "identity") != "identity":
         raise HTTPException(415, "the body is compressed: send it plain")
     told = request.headers.get("content-length", "0")

@@ -44,7 +44,7 @@ def log(request: PageRequest) -> Response:
 
 
 def _subject(request: PageRequest, done: LoggedAction) -> tuple[str, str | None]:
-    """What it was done to, and where that is shown: a recipient under its address, all else under its name."""
+    """Returns the subject of an action and its link: a recipient is shown as its address, anything else by its name."""
     address = request.context.ledger.names.address(done.subject)
     if address is not None and address.find("@") > 0:
         return harmless(address, 320), f"/recipients/{done.subject}"

@@ -1,11 +1,11 @@
-"""How far something is that takes longer than a browser waits. Looks again by itself; leads on once it is over."""
+"""The progress page of a long task. It reloads by itself, and leads to the outcome when the task is over."""
 
 from starlette.responses import Response
 
 from bounce_watcher.web.request import PageRequest, get, see
 
 LOOKS_AGAIN = 5
-"""Seconds. It needs no script, and can be switched off: a page that is loaded anew moves under its reader."""
+"""Seconds. This needs no script. Readers can switch it off, because a page that reloads moves under them."""
 _STILL = "still"
 
 

@@ -1,4 +1,4 @@
-"""Sign-ins of others, ended by hand. Their own people end by signing out."""
+"""Sign-ins of others, ended by hand. People end their own by signing out."""
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response

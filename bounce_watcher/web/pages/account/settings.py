@@ -1,4 +1,4 @@
-"""What is in force, without secrets, and the keys of the keyboard."""
+"""The settings in force, without secrets, and the keyboard shortcuts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -22,7 +22,7 @@ KEYS = (
 )
 
 MOST_PROTECTED, MOST_SESSIONS = 500, 100
-"""Shown here; the shell lists any number."""
+"""The most shown here; the shell lists any number."""
 
 _SECTIONS = (
     ("Mailboxes", "mailboxes"), ("Attribution", "attribution"), ("Policy", "policy"), ("Webhooks", "webhooks"),
@@ -31,7 +31,7 @@ _SECTIONS = (
 
 
 _CALL = "_call"
-"""How the keys end that hold a method and a path."""
+"""The ending of keys that hold a method and a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def settings(request: PageRequest) -> Response:
 
 
 def kept(request: PageRequest) -> Section:
-    """How much mail there is, next to how much there may be."""
+    """Returns how much raw mail is stored, and the quota."""
     quota = request.context.settings.raw_quota
     of = "no quota" if quota is None else f"of {volume(quota)} (raw_quota)"
     return Section(
@@ -68,7 +68,7 @@ def kept(request: PageRequest) -> Section:
 
 
 def volume(size: int) -> str:
-    """"3.4 MiB"."""
+    """Returns a size such as "3.4 MiB"."""
     amount, unit = float(size), 0
     while amount >= 1024 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
@@ -79,7 +79,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def sections(settings: Settings) -> Iterator[Section]:
-    """All that is set, section by section; of secrets (by their type, or kept out of `repr`) only whether they are."""
+    """Yields all settings by section; of secrets (by type, or kept out of `repr`) only whether they are set."""
     for title, name in _SECTIONS:
         lines = tuple(_lines("", getattr(settings, name)))
         yield Section(title, lines)
@@ -111,7 +111,7 @@ def _lines(key: str, value: object) -> Iterator[SettingLine]:
 
 
 def _without_query(call: str) -> str:
-    """"PUT /blocked?…": an API's key may stand there."""
+    """Returns the call without its query ("PUT /blocked?…"), which may hold an API's key."""
     path, mark, _ = call.partition("?")
     return f"{path}?{MASK}" if mark else path
 
@@ -128,7 +128,7 @@ def _plain(value: object) -> str:
 
 
 def _span(value: timedelta) -> str:
-    """As a config writes it."""
+    """Returns a duration as the configuration writes it."""
     seconds = int(value.total_seconds())
     for length, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds and seconds % length == 0:

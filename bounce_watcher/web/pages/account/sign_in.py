@@ -1,4 +1,4 @@
-"""The way in and out for a browser. A wrong, an old and a foreign token are answered alike."""
+"""Sign-in and sign-out for browsers. A wrong, an old and a foreign token get the same answer."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -64,7 +64,7 @@ def _form(request: PageRequest, wanted: str, error: str | None = None, status: i
 
 
 def _local(wanted: str) -> str:
-    """A path of ours, whatever the link asked for."""
+    """Returns `wanted` if it is a path of ours, else "/"."""
     parts = urlsplit(wanted)
     is_ours = not parts.scheme and not parts.netloc and wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     return wanted if is_ours and wanted.isprintable() else "/"

@@ -1,4 +1,4 @@
-"""All that an incident holds, released or put in force by one decision of a person, after a preview."""
+"""All held suppressions of an incident, released or confirmed by one ruling of a person, after a preview."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from bounce_watcher.words.incidents import what
 
 @dataclass(frozen=True, slots=True)
 class RulingWords:
-    """How a decision is told. `change` stands behind how many there are, `doing` before it."""
+    """The words for a ruling. `change` follows the number, `doing` precedes it."""
 
     verb: str
     doing: str

@@ -1,4 +1,4 @@
-"""What an incident led to, undone: by its alert, or by what a person names. As at the shell, after a preview."""
+"""Undoing what an incident led to: by its alert, or by what a person enters. As in the shell, after a preview."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _FOR_GOOD = ("These reports will never count again. You can suppress single addr
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
-    """What is to be undone, under what name it stands in the log, where a page on it leads back to."""
+    """What to undo, its name in the log (`subject`), and where its page leads back to."""
 
     incident: Incident
     title: str
@@ -54,7 +54,7 @@ def _of_alert(request: PageRequest) -> UndoRequest:
 
 
 def _chosen(request: PageRequest) -> UndoRequest | None:
-    """What the address names; None where it names no time. Raises ValueError, in words."""
+    """Returns what the address names; None if it names no time. Raises ValueError, with a text for the reader."""
     asked = listing.filters(request, (), _CHOOSES)
     if asked.problem:
         raise ValueError(asked.problem)
@@ -80,7 +80,7 @@ def _chosen(request: PageRequest) -> UndoRequest | None:
     return UndoRequest(incident, told, told, "/incidents", shell)
 
 
-# ── what it would come to ───────────────────────────────────────────────────────────────────────────────────────────
+# ── the effects ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _decision(request: PageRequest, wanted: UndoRequest) -> many.BulkAction[UndoOutcome]:
     here = [(name, value) for name, value in request.query.multi_items() if name != "done"]
@@ -192,7 +192,7 @@ def _form(
 
 
 def download(request: PageRequest) -> Response:
-    """All that would change, rehearsed."""
+    """Returns all that would change, from a rehearsal, as a file."""
     try:
         wanted = _of_alert(request) if "id" in request.path else _chosen(request)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the pages of the outbox share: how a delivery, its error and a pause are told, and what a person has done."""
+"""Parts that the pages of the outbox share: texts for a delivery, its error, a pause, and what a person has done."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ def told(item: OutboxItem) -> str:
 
 
 def error_of(answer: str | None) -> str:
-    """What was answered, without what differs from one delivery to the next."""
+    """Returns the answer without what differs from one delivery to the next."""
     text = " ".join(harmless(answer or "", LONGEST_ANSWER).split())
     return _NUMBERS.sub("#", without_addresses(text))[:LONGEST_ERROR] or "no stored answer"
 
@@ -50,13 +50,13 @@ _CHANGED: Mapping[str, tuple[str, str]] = {
 }
 _SWITCHED = {"pause": f"is paused: {UNTIL_RESUMED}", "resume": "is resumed: waiting deliveries are sent."}
 DONE = frozenset({*_CHANGED, *_SWITCHED, "test"})
-"""Actions of which `outcome` tells."""
+"""Actions that `outcome` describes."""
 
 
 def outcome(done: LoggedAction, paused: Iterable[str], *, of_target: bool = False) -> tuple[str, str]:
-    """Class of a notice, and what it says. `paused` are the targets of it that are sent nothing just now.
+    """Returns the class and the text of a notice. `paused` are the affected targets that are paused.
 
-    `of_target`: its subject is the name of one.
+    `of_target` is set if the subject of the action is the name of a target.
     """
     if done.action == "test":
         colour, verb = ("is-ok", "accepted") if done.count else ("is-bad", "did not accept")

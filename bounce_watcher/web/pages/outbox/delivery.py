@@ -1,4 +1,4 @@
-"""One delivery: how it stands, each try, what would be sent; retried at once, or dismissed after a preview."""
+"""One delivery: its state, each try, the request; retried at once, or dismissed after a preview."""
 
 import shlex
 from datetime import datetime
@@ -26,18 +26,18 @@ from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import counted, harmless, name, when
 
 LONGEST_REQUEST, LONGEST_COMMAND = 20_000, 100_000
-"""Characters of it that are shown, and of a command: Linux takes 128 KiB in one word."""
+"""The most characters shown of a request, and of a command: Linux takes 128 KiB in one word."""
 
 
 def _item(request: PageRequest) -> OutboxItem:
-    """Raises HTTPException where there is none of that id."""
+    """Returns the delivery in the path. Raises HTTPException 404 if there is none."""
     item = next(request.context.ledger.lists.outbox(OutboxFilter(id=request.path["id"])), None)
     if item is None:
         raise HTTPException(404, "No such delivery: the link is invalid or from another database.")
     return item
 
 
-# ── how it stands ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── its state ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def delivery(request: PageRequest) -> Response:
     item, ledger = _item(request), request.context.ledger
@@ -58,7 +58,7 @@ def delivery(request: PageRequest) -> Response:
 
 
 def _as_curl(request: PageRequest, item: OutboxItem) -> str | None:
-    """None where no command makes the request. One that is cut would be of no use."""
+    """Returns the request as a curl command; None if there is none or it is too long: a cut command is useless."""
     call = call_among(request.context.settings.receivers, item, request.now)
     words = call.curl() if call else None
     if not words or len(shlex.join(words)) > LONGEST_COMMAND:

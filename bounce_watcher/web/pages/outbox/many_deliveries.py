@@ -1,5 +1,4 @@
-"""Many deliveries retried or dismissed at once, after a preview: a target's, those that met an error, or what a filter
-shows."""
+"""Many deliveries retried or dismissed at once, after a preview: those of a target, with one error, or of a filter."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from bounce_watcher.words.formatting import counted, harmless, name, number, pau
 
 SAMPLE = 10
 MOST_AT_ONCE = 10_000
-"""Deliveries that a filter shows and that are changed at once."""
+"""The most filtered deliveries that are changed at once."""
 
 _SUCH: Mapping[OutboxState, tuple[str, str]] = {
     OutboxState.DEAD: ("dead letter", "dead letters"),
@@ -47,7 +46,8 @@ _REPLACED = (
 
 @dataclass(frozen=True, slots=True)
 class DeliverySelection:
-    """What a person chose: `where` in a title, `query` leads back to it. `notes` and `links` stand on the preview."""
+    """The deliveries that a person chose. `where` goes into titles. `query` leads back. The preview shows `notes` and
+    `links`."""
 
     operation: ItemOperation
     outline: ItemOutline
@@ -68,7 +68,7 @@ class DeliverySelection:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What may be done with many, in words: `would` says what becomes of each, `also` what changes beside, `sent` what
+    """An action on many deliveries, in words: `would` is what happens to each, `also` what else changes, `sent` what
     would be sent."""
 
     verb: str
@@ -93,7 +93,7 @@ def _used_again(found: ItemOutline) -> Iterator[str]:
 
 
 def _to_send(found: ItemOutline) -> Iterator[str]:
-    """A retry uses a target again that wanted no more, but resumes none that a person paused."""
+    """Yields what a retry sends. It enables a target that wanted no more, but resumes none that a person paused."""
     for target, many in found.targets.items():
         if many:
             yield f"{number(many)} to {name(target)}, with the same ids, in order."
@@ -114,10 +114,13 @@ DISMISS = Way(
 )
 
 
-# ── of a target ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── those of a target ───────────────────────────────────────────────────────────────────────────────────────────────
 
 def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
-    """All of it, or what gave up with the error that the address names. Raises HTTPException where there is nothing."""
+    """Selects all deliveries of a target, or the dead letters with the error in the address.
+
+    Raises HTTPException if there are none.
+    """
     target, error = request.query.get("target", ""), request.query.get("error") or None
     _demand_known(request, target)
     operation, where = way.operation(*request.context.house, target=target), name(target)
@@ -140,7 +143,7 @@ _AT_MOST = "At most: those without content or superseded are skipped."
 
 
 def _demand_known(request: PageRequest, target: str) -> None:
-    """Raises HTTPException where no target is named."""
+    """Raises HTTPException 404 if there is no target of this name."""
     configured = {each.name for each in request.context.settings.receivers}
     if target not in configured and target not in request.context.ledger.figures.queues():
         raise HTTPException(404, "No target has this name.")
@@ -157,10 +160,10 @@ def _nothing(way: Way) -> HTTPException:
     return HTTPException(409, f"There is nothing here to {way.verb.lower()}{why}: nothing was changed.")
 
 
-# ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── those of a filter ───────────────────────────────────────────────────────────────────────────────────────────────
 
 def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
-    """The last that were written of each state. Raises HTTPException where there is no filter, or nothing behind it."""
+    """Selects the newest filtered deliveries of each state. Raises HTTPException if there is no filter or no match."""
     asked = _asked(request)
     found = _demand_any([
         item for state in _states(asked, way)
@@ -178,7 +181,7 @@ def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
 
 
 def _asked(request: PageRequest) -> listing.Filters:
-    """Raises HTTPException where an address names no filter, or one that we do not know."""
+    """Reads the filter. Raises HTTPException if the address has none, or an unknown one."""
     asked = listing.filters(request, FILTERS)
     unknown = f"This link contains an unknown filter: {', '.join(asked.unknown)}." if asked.unknown else ""
     if asked.problem or unknown or not asked.chips:
@@ -187,14 +190,14 @@ def _asked(request: PageRequest) -> listing.Filters:
 
 
 def _states(asked: listing.Filters, way: Way) -> list[OutboxState]:
-    """Those that a filter names, else the usual ones."""
+    """Returns the states that a filter names, else the usual ones."""
     choice = asked.choices.get(FilterField.STATE, Choice())
     named = way.operation.states if choice.any_of else way.operation.usual
     return [state for state in named if is_asked_for(state, choice)]
 
 
 def _in_state(request: PageRequest, asked: listing.Filters, way: Way, state: OutboxState) -> Iterator[OutboxItem]:
-    """What lost its content can be dismissed alone: it counts as none of those that may be retried at once."""
+    """Yields the deliveries in one state. Those without content can only be dismissed, so a retry skips them."""
     wanted = Query({**asked.choices, FilterField.STATE: Choice((state,))}, asked.since, asked.until)
     found = request.context.ledger.outbox.deliveries.all(wanted)
     return (item for item in found if item.body != NO_BODY or way is DISMISS)
@@ -213,7 +216,7 @@ def _look(way: Way, choose: Choose, request: PageRequest) -> Response:
 
 
 def _called(way: Way, chosen: DeliverySelection) -> tuple[str, str]:
-    """Title and button, by what would be done."""
+    """Returns title and button, by what would be done."""
     title, count = f"{way.verb} {chosen.where}", chosen.outline.count
     if count:
         return title, f"{way.verb} {counted(count, 'delivery', 'deliveries')}"

@@ -1,4 +1,4 @@
-"""A target that a person pauses or resumes, each after a preview."""
+"""Pausing and resuming a target, each after a preview."""
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from bounce_watcher.words.formatting import counted, name, number
 
 
 def _outline(request: PageRequest, operation: TargetOperation, *, is_paused: bool) -> TargetOutline:
-    """Raises HTTPException where there is no such target, or it stands so already."""
+    """Previews the operation. Raises HTTPException if there is no such target, or it is in that state already."""
     found = operation.preview(request.actor(None))
     if found.paused is None and not found.is_configured:
         raise HTTPException(404, "No configured target has this name.")

@@ -1,4 +1,4 @@
-"""What targets are told: how each stands, what was not taken and why, all deliveries; and a test of a target."""
+"""The outbox: the state of each target, what was not accepted and why, all deliveries; and a test of a target."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -56,11 +56,11 @@ DOWNLOAD: Download[OutboxItem] = Download("outbox", (
 ), lambda item: {**outbox_row(item), "type": "delivery", "event": item.type.value})
 
 
-# ── how the targets stand ───────────────────────────────────────────────────────────────────────────────────────────
+# ── the state of the targets ────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class TargetLine:
-    """A target: `state` is word and class of a badge, `since` tells since when and why."""
+    """A target. `state` is the word and class of a badge, `since` says since when and why."""
 
     name: str
     kind: str
@@ -73,7 +73,7 @@ class TargetLine:
 
 
 def _lines(request: PageRequest) -> list[TargetLine]:
-    """Those in trouble first."""
+    """Returns the targets, those in trouble first."""
     ledger, receivers = request.context.ledger, {each.name: each for each in request.context.settings.receivers}
     paused = ledger.outbox.paused()
     queues, disabled = ledger.figures.queues(), ledger.outbox.deliveries.disabled()
@@ -117,7 +117,7 @@ def _since(at: datetime, text: str, now: datetime) -> str:
     return f"Since {when(at, now)} ({age(now - at)}): {harmless(text, 200)}"
 
 
-# ── what was not taken ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── what was not accepted ───────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
@@ -133,7 +133,7 @@ class ErrorGroup:
 
 
 def groups(failures: Failures) -> list[ErrorGroup]:
-    """What gave up first, the most first."""
+    """Returns the errors by target and text: dead letters first, then the most frequent."""
     found: dict[tuple[str, OutboxState, str], ErrorGroup] = {}
     for each in failures.found:
         key = (each.target, each.state, error_of(each.answer))
@@ -180,18 +180,18 @@ def outbox(request: PageRequest) -> Response:
 
 
 def filter_of(request: PageRequest) -> list[tuple[str, str]]:
-    """What the page's address says of the filter alone."""
+    """Returns only the filter from the page's address."""
     return [(key, value) for key, value in request.query.multi_items() if key not in _NO_FILTERS]
 
 
 def _leaves(asked: listing.Filters, by: FilterField, values: Iterable[str]) -> Iterator[str]:
-    """Of these values those that a filter leaves; none where there is no filter."""
+    """Returns those of the values that the filter matches; none if there is no filter."""
     choice = asked.choices.get(by, Choice())
     return (value for value in values if asked.chips and is_asked_for(value, choice))
 
 
 def _done(request: PageRequest, asked: listing.Filters) -> tuple[str, str] | None:
-    """What a person has just done here, as the log has it: class of a notice, and a sentence."""
+    """Returns what a person has just done here, from the log: class and text of a notice."""
     on, what = request.query.get("on"), request.query.get("done")
     if not on or what not in DONE:
         return None
@@ -205,7 +205,7 @@ def _done(request: PageRequest, asked: listing.Filters) -> tuple[str, str] | Non
 # ── a test ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def test(request: PageRequest) -> Response:
-    """Tries a target once, as `outbox test` does: nothing goes into the outbox."""
+    """Tests a target once, as `outbox test` does: nothing goes into the outbox."""
     target = request.form.get("target", "")
     receiver = next((each for each in request.context.settings.receivers if each.name == target), None)
     if receiver is None:

@@ -1,4 +1,4 @@
-"""What a person does about one address: release, suppress, forget. Each shows first what it would change."""
+"""Actions on one address: release, suppress, forget. Each shows first what it would change."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -113,7 +113,7 @@ def suppress(request: PageRequest) -> Response:
 
 
 def _known_streams(request: PageRequest) -> list[str]:
-    """Of the mailboxes, and those in which the address has a record."""
+    """Returns the streams of the mailboxes, and those in which the address has a record."""
     records = request.context.ledger.lists.recipients(address_of(request))
     of_mailboxes = (mailbox.stream for mailbox in request.context.settings.mailboxes)
     found = sorted({*of_mailboxes, *(each.stream for each in records)})

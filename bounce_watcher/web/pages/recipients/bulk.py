@@ -1,5 +1,7 @@
-"""All recipients that a filter shows, released by one decision, after a preview. Whom a person should think of twice is
-left out, unless the address of the page says so."""
+"""All recipients that a filter shows, released by one decision, after a preview.
+
+Those about whom a person should think twice are left out, unless the address of the page includes them.
+"""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -28,7 +30,7 @@ _WORDS = {
 
 
 def _asked(request: PageRequest) -> Filters:
-    """Raises HTTPException where the filter makes no sense, or is none."""
+    """Reads the filter. Raises HTTPException if it makes no sense or is missing."""
     asked = listing.filters(request, FILTERS, (_WITH, _DONE))
     if asked.problem:
         raise HTTPException(400, f"{asked.problem} Nothing was changed.")
@@ -45,7 +47,7 @@ def _included(request: PageRequest) -> frozenset[SkipReason]:
 
 
 def subject_of(asked: Filters) -> str:
-    """The filter in words, for the log. It holds no address: none can be filtered by."""
+    """Returns the filter in words, for the log. It holds no address, because there is no filter by address."""
     return f"recipients with {'; '.join(chip.text for chip in asked.chips)}"
 
 
@@ -64,7 +66,7 @@ def _decision(request: PageRequest, asked: Filters) -> many.BulkAction[Ruled]:
 
 
 def _shell(request: PageRequest, asked: Filters) -> str:
-    """The same at the shell, which knows the page's filters but for several values of one and values not wanted."""
+    """Returns the shell command. It has the page's filters, except several values for one and excluded values."""
     words = ["bounce-watcher", "suppressions", "release", "--because", "…", "--dry-run"]
     wanted = _query(asked)
     for by, choice in wanted.choices.items():
@@ -113,7 +115,7 @@ def _nothing(request: PageRequest, asked: Filters, found: BulkOutline[Ruled]) ->
 
 
 def _to_include(request: PageRequest, found: BulkOutline[Ruled]) -> Iterator[tuple[str, str]]:
-    """Addresses of the preview in which those are released too that are left out here."""
+    """Yields links to the preview that also releases those left out here."""
     for left, how_many in many.left_out(found).items():
         if left in _WORDS:
             address = listing.address(request.url_path, [*_without(request, _DONE), (_WITH, left.value)])
@@ -135,7 +137,7 @@ def _without(request: PageRequest, *names: str) -> list[tuple[str, str]]:
 
 
 def download(request: PageRequest) -> Response:
-    """All that would change, and all that would not, rehearsed."""
+    """Returns all that would change and all that would not, from a rehearsal, as a file."""
     asked = _asked(request)
     everybody = many.rehearsed(request, _decision(request, asked))
     return listing.download(request, asked, many.DOWNLOAD, everybody)

@@ -1,4 +1,4 @@
-"""Every report of every recipient: found by any of its marks, shown with how it was read."""
+"""Every report on every recipient: found by any of its fields, shown with how it was read."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -76,7 +76,7 @@ DOWNLOAD: Download[BounceEvent] = Download("events", (
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event as a line of a table. `rid` names its recipient in links, None where that was forgotten."""
+    """An event as a line of a table. `rid` names its recipient in links; None if the recipient was forgotten."""
 
     event: BounceEvent
     rid: str | None
@@ -151,7 +151,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _spelled_out(request: PageRequest) -> str | None:
-    """`code:5.1.1 -type:block words` in the field for words, as filters; None where it holds none."""
+    """Returns the address with `code:5.1.1 -type:block words` of the search field as filters; None if it holds none."""
     text = request.query.get("q", "")
     terms = [found for found in _TERM.finditer(text) if found[2] in _NAMES]
     if not terms or listing.wanted_format(request):
@@ -164,21 +164,21 @@ def _spelled_out(request: PageRequest) -> str | None:
 
 
 def _more(asked: Filters) -> bool:
-    """Whether a filter of the second row of the form is in force."""
+    """Checks whether a filter of the form's second row is in force."""
     return any(by in asked.choices for by in (FilterField.DOMAIN, FilterField.CODE, FilterField.CAMPAIGN,
                                               FilterField.RULE, FilterField.MAILBOX, FilterField.MATCH))
 
 
 @dataclass(frozen=True, slots=True)
 class Wider:
-    """What there is without a filter: `number` of events, in words."""
+    """The result without one filter. `number` is the number of events, in words."""
 
     chip: Chip
     number: str
 
 
 def _wider(request: PageRequest, asked: Filters) -> Wider | None:
-    """Without the last filter; None where there is none, or nothing either."""
+    """Returns the result without the last filter; None if there is no filter, or that finds nothing either."""
     if not asked.chips:
         return None
     last = asked.chips[-1]
@@ -195,12 +195,12 @@ def _query_of(link: str) -> Fields:
 # ── one event ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 MOST_TOLD = 200
-"""Deliveries of a recipient that are looked through."""
+"""The most deliveries of a recipient that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingStep:
-    """One step of how a mail was read. `link` leads to more of the same, `words` are quoted."""
+    """One step in the reading of a mail. `link` leads to more of the same."""
 
     title: str
     text: str
@@ -232,7 +232,7 @@ def path_of(found: BounceEvent) -> str:
 
 
 def event_of(request: PageRequest) -> BounceEvent:
-    """Raises HTTPException where there is none."""
+    """Returns the event in the path. Raises HTTPException 404 if there is none."""
     name = request.path["id"]
     found = request.context.ledger.browsing.event(name)
     if found is None:

@@ -1,5 +1,5 @@
-"""The field on top of every page: an address, a domain, a code, the id of an event, or words. It is posted, so that no
-address stands in a link or a log.
+"""The search field on top of every page: an address, a domain, a code, the id of an event, or words. It is posted, so
+that no address appears in a link or a log.
 """
 
 import re
@@ -12,7 +12,7 @@ from bounce_watcher.web.pages.shared.listing import address
 from bounce_watcher.web.request import PageRequest, ask, see
 
 LONGEST = 320
-"""Characters of an address (RFC 5321 section 4.5.3.1), and of all else that is looked for."""
+"""The most characters of a search: those of an address (RFC 5321 section 4.5.3.1)."""
 
 _CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}|[245]\d\d")
 _DOMAIN = re.compile(r"@?(?=.{1,253}\Z)([^\s@:/<>\"']+\.)+[^\s@:/<>\"'.\d]{2,}\.?")

@@ -1,4 +1,4 @@
-"""Whom no rule may suppress: an address or a domain protected by hand, and the end of that, each after a preview."""
+"""Protection by hand of an address or a domain, which no rule may suppress then, and its end; each after a preview."""
 
 
 from starlette.exceptions import HTTPException
@@ -69,7 +69,7 @@ def _domain_of(address: str) -> str:
 # ── a domain ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _domain_asked(request: PageRequest) -> str:
-    """With its "@". Raises HTTPException for what is none."""
+    """Returns the domain in the address, with its "@". Raises HTTPException if it is not a domain."""
     text = request.query.get("domain", "").strip().removeprefix("@")
     if "@" in text:
         raise HTTPException(422, "To protect an address, search for it and open its page.")
@@ -98,7 +98,7 @@ def domain(request: PageRequest) -> Response:
     return see("/settings?done=protect#protected")
 
 
-# ── the end of it ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the end of a protection ─────────────────────────────────────────────────────────────────────────────────────────
 
 def _unprotect(request: PageRequest) -> tuple[Unprotect, UnprotectOutline, Protection]:
     name = request.context.ledger.names.address(request.path["rid"])

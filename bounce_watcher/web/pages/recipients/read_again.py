@@ -1,5 +1,5 @@
-"""One mail through today's rules: the verdict as it is and as it would be, and what would follow; then that, as
-`reclassify` writes it."""
+"""One mail read again by today's rules: the old and the new verdict and the effects; then the change, as `reclassify`
+makes it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ from bounce_watcher.words.formatting import counted, harmless
 
 
 def _read(request: PageRequest, event: BounceEvent) -> tuple[RereadMail, RereadOutline, Sequence[ReclassifiedEvent]]:
-    """Rehearsed. Raises HTTPException where there is no mail, or it cannot be analysed."""
+    """Rehearses reading the mail again. Raises HTTPException if the mail is not stored or can't be analysed."""
     operation = RereadMail(*request.context.house, event)
     try:
         outline = operation.preview(request.actor(None))

@@ -1,4 +1,4 @@
-"""One address: where it stands and why, in sentences; what happened to it; what may be done about it."""
+"""One address: its state and why, in sentences; what happened to it; and the actions on it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from bounce_watcher.words.explanations import ExplanationContext
 from bounce_watcher.words.formatting import harmless
 
 MOST_ENTRIES = 50
-"""Of what happened, on the page."""
+"""The most timeline entries on the page."""
 MOST_DELIVERIES, MOST_GROUNDS, MOST_OPT_OUTS = 500, 20, 2
 _WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
 _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
@@ -44,7 +44,7 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """Something that happened: `state` makes a badge, `strong` stands first. `link` leads to it."""
+    """Something that happened. `state` becomes a badge, `strong` comes first. `link` leads to it."""
 
     at: datetime
     strong: str
@@ -56,7 +56,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Whether others at the provider are reported for the same reason: this week, and the week before."""
+    """The number of reports at the provider for the same reason: this week, and the week before."""
 
     provider: str
     reason: str
@@ -68,7 +68,7 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class RecipientFacts:
-    """All that the ledger holds on an address, as far as a page shows it."""
+    """All that the ledger holds about an address, as far as a page shows it."""
 
     address: str
     rid: str
@@ -84,7 +84,7 @@ class RecipientFacts:
 
 
 def address_of(request: PageRequest) -> str:
-    """Raises HTTPException where the name in the path is none of this ledger's."""
+    """Returns the address in the path. Raises HTTPException 404 if this ledger does not know its name."""
     address = request.context.ledger.names.address(request.path["rid"])
     if address is None:
         raise HTTPException(404, "No such recipient: the link is invalid or from another database.")
@@ -142,7 +142,7 @@ def recipient(request: PageRequest) -> Response:
 
 
 def _title(it: RecipientFacts, case: ExplanationContext | None) -> str:
-    """Of the browser's window, which others may see: of the address what is before the @."""
+    """Returns the title of the browser's window. Others may see it, so it shows only what is before the @."""
     name = "forgotten address" if it.is_forgotten else f"{harmless(it.address.rpartition('@')[0], 40)}@…"
     return f"{formatting.STATES[case.record.state][0]}: {name}" if case else name
 
@@ -162,7 +162,7 @@ def _sentence(it: RecipientFacts, case: ExplanationContext | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """Who protects the address, in a sentence; `end` leads to where that is ended, None where a file says so."""
+    """Who protects the address, in a sentence. `end` is where to end that; None if the configuration protects it."""
 
     sentence: str
     end: str | None
@@ -209,7 +209,7 @@ def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[Fact]:
 
 
 def _told(deliveries: Sequence[OutboxItem]) -> str:
-    """What each target last heard of the state of the address."""
+    """Returns what each target was last notified of the state of the address."""
     by_target: dict[str, OutboxItem] = {
         item.target: item for item in deliveries if item.type.value.startswith("recipient.")
     }
@@ -245,7 +245,7 @@ def _stream(request: PageRequest, case: ExplanationContext) -> Stream:
 
 
 def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighbours | None:
-    """Other reports of the same kind at the same provider: what decides whether a release makes sense."""
+    """Returns other reports of the same kind at the same provider: they decide whether a release makes sense."""
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
     if last is None or last.reason is None:
         return None

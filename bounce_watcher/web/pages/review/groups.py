@@ -1,4 +1,4 @@
-"""What was not recognised, by its wording; and a rule for it: drafted, tried on all that is stored, saved."""
+"""Unrecognised messages, grouped by wording; and a rule for a group: drafted, tried on all stored mail, saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import harmless
 
 NEWEST, OLDEST, PAGE = 4, 1, 25
-"""Samples of a group from either end; groups of a page."""
+"""The samples of a group from each end; the groups of a page."""
 _FIELDS = ("id", "reason", "words", "code", "remote")
 _A_DAY = (
     ("10", "until it comes more than 10 times on one day"), ("100", "until it comes more than 100 times on one day"),
@@ -78,7 +78,7 @@ KINDS: Mapping[Misread, tuple[str, str]] = {
     Misread.LETTER: ("Other mail", "It doesn't look like a report: replies, advertisements."),
     Misread.OPT_OUT: ("Opt-outs", "People asked for no more mail. This suppresses nobody."),
 }
-"""What was not recognised, and what that is."""
+"""Kinds of unrecognised messages, with a title and an explanation."""
 
 FILTERS = (
     Filter(FilterField.KIND, "Kind", lambda value: KINDS[Misread(value)][0] if value in {*Misread} else value,
@@ -125,7 +125,7 @@ class GroupLine:
 
 @dataclass(frozen=True, slots=True)
 class GroupMessage:
-    """One message of a group in which no recipient was found, as far as it is shown beside others."""
+    """One message of a group without a recipient, cut for a list."""
 
     mail: UnreadMail
     subject: str
@@ -197,7 +197,7 @@ def group(request: PageRequest) -> Response:
 
 def _group(request: PageRequest) -> ReviewGroup:
     found = request.context.ledger.review.group(request.path["gid"], request.now)
-    if found is None or found.kind is Misread.OPT_OUT:  # of those each is decided on by itself: see `opt_outs`
+    if found is None or found.kind is Misread.OPT_OUT:  # a person decides on each of these: see `opt_outs`
         raise HTTPException(404, "No such group. Its mail may have been recognised or deleted since.")
     return found
 
@@ -261,7 +261,7 @@ def _path(found: ReviewGroup) -> str:
 # ── a rule for it ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def trial(request: PageRequest) -> Response:
-    """What a drafted rule would do: it changes nothing, so whoever may look may try."""
+    """Shows what a drafted rule would do. It changes nothing, so readers may try it, too."""
     found, draft = _failures(request), _draft(request)
     outcome = SaveRule(*request.context.house, found, draft).preview(request.actor(None))
     return request.page(
@@ -297,7 +297,7 @@ def _pair(rule: str, reason: Reason) -> str:
 
 
 def save(request: PageRequest) -> Response:
-    """Only what the trial of this moment allows, and its reader has seen."""
+    """Saves a rule, if a trial run now allows it and the person has seen that trial."""
     found, draft, rules_dir = _failures(request), _draft(request), request.context.settings.rules_dir
     by = request.actor(because(request, required=True))
     if rules_dir is None or not may_save(rules_dir):
@@ -323,7 +323,7 @@ def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
         raise HTTPException(422, told)
 
 
-# ── set aside, taken up ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── setting aside and reopening ─────────────────────────────────────────────────────────────────────────────────────
 
 def aside_preview(request: PageRequest) -> Response:
     found = _group(request)

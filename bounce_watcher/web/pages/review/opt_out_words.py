@@ -12,7 +12,7 @@ from bounce_watcher.words.formatting import harmless, moment
 BY: Mapping[AskedBy, str] = {AskedBy.MAIL: "Mail", AskedBy.FEEDBACK_REPORT: "Feedback report"}
 
 NOBODY = "nobody named"
-"""Where neither return path nor report names a recipient, or From no sender."""
+"""Shown if neither return path nor report names a recipient, or From names no sender."""
 
 
 def named(address: str | None) -> str:
@@ -22,7 +22,7 @@ def named(address: str | None) -> str:
 
 
 def proof(kept: KeptOptOut) -> str:
-    """How far it is proven who asks; no sentence yet."""
+    """Returns how far it is proven who asks; not a full sentence."""
     asked = kept.asked
     if asked.doubt:
         return f"in doubt: {harmless(words.doubt(asked.doubt), 200)}"
@@ -33,7 +33,7 @@ def proof(kept: KeptOptOut) -> str:
 
 
 def sentence(kept: KeptOptOut, address: str) -> str:
-    """What an opt-out means for an address, as the ledger files it, that it names."""
+    """Returns what an opt-out means for an address that it names, as the ledger stores it."""
     asked, at = kept.asked, moment(kept.at)
     is_mailed = asked.recipient is not None and address_key(asked.recipient) == address_key(address)
     if asked.by is AskedBy.FEEDBACK_REPORT:
@@ -48,7 +48,7 @@ def sentence(kept: KeptOptOut, address: str) -> str:
 
 
 def dealt(kept: KeptOptOut) -> str:
-    """Whether a person has dealt with it, in a sentence."""
+    """Returns in a sentence whether a person has dealt with it."""
     if kept.done_at is None:
         return "Not handled yet."
     why = f": {harmless(kept.because, 300)}" if kept.because else "."

@@ -1,4 +1,4 @@
-"""Opt-outs: who asked for no more mail, by which way; each waits until a person has dealt with it."""
+"""Opt-outs: who asked for no more mail, and in which way. Each waits until a person has dealt with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from bounce_watcher.words.rows import opt_out_row
 
 PATH = f"/review/{GID}"
 MOST = 1000
-"""Opt-outs that a page marks as done at once."""
+"""The most opt-outs that a page marks as done at once."""
 
 _WAITING, _DONE = "waiting", "done"
 STATES = {_WAITING: "Open", _DONE: "Done"}
@@ -49,7 +49,7 @@ DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", (
 
 @dataclass(frozen=True, slots=True)
 class OptOutLine:
-    """`recipient` and `sender`: what is shown, and its link where it is an address."""
+    """An opt-out as a line of a table. `recipient` and `sender` are the text, and its link if it is an address."""
 
     kept: KeptOptOut
     recipient: tuple[str, str | None]
@@ -190,7 +190,7 @@ def all_done(request: PageRequest) -> Response:
 
 
 def _all(request: PageRequest) -> Sequence[KeptOptOut]:
-    """All that wait, and one more than may be."""
+    """Returns all that wait, up to one more than a page may mark. Raises HTTPException if none wait."""
     waiting = list(islice(request.context.ledger.review.opt_outs(), MOST + 1))
     if not waiting:
         raise HTTPException(409, "No open opt-outs: nothing was changed.")
@@ -216,4 +216,4 @@ ROUTES = (
     get(f"{PATH}/{{id}}/done", done_preview), post(f"{PATH}/{{id}}/done", done),
     get(f"{PATH}/{{id}}/up", up_preview), post(f"{PATH}/{{id}}/up", up),
 )
-"""They come before those of `review`, where any word may name a group."""
+"""These come before the routes of `review`, where any word may name a group."""

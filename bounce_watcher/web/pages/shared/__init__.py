@@ -1,1 +1,1 @@
-"""What the pages have in common: lists and their filters, forms, previews, and decisions on many at once."""
+"""Parts that the pages share: lists and their filters, forms, previews, and decisions on many at once."""

@@ -1,6 +1,6 @@
-"""Changing things in three steps: a preview with an address of its own, a form that holds what was seen, a result.
+"""Changes in three steps: a preview with its own address, a form that carries what the person saw, a result.
 
-A form carries the digest of what its preview showed: whoever was shown something else than there is now looks again.
+A form carries the digest of what its preview showed. If the data has changed since, the person must look again.
 """
 
 from starlette.exceptions import HTTPException
@@ -8,12 +8,12 @@ from starlette.exceptions import HTTPException
 from bounce_watcher.web.request import PageRequest
 
 MOST_UNCOUNTED = 1000
-"""More than so many are changed only by who types how many."""
+"""Above this number, a person must type the number before a change."""
 LONGEST_REASON = 500
 
 
 def because(request: PageRequest, *, required: bool) -> str:
-    """The reason that a person gave. Raises HTTPException where it is missing or too long."""
+    """Returns the reason that a person gave. Raises HTTPException if it is missing or too long."""
     told = " ".join(request.form.get("because", "").split())
     if required and not told:
         raise HTTPException(422, "give a reason: it is kept in the log")
@@ -23,7 +23,7 @@ def because(request: PageRequest, *, required: bool) -> str:
 
 
 def demand_seen(request: PageRequest, seen: str, count: int = 1) -> None:
-    """Raises HTTPException 409 where the preview showed something else, 422 where many were not counted by hand."""
+    """Raises HTTPException 409 if the preview showed something else, 422 if the number of many was not typed."""
     if request.form.get("seen") != seen:
         raise HTTPException(409, "the data changed since this preview: reload it, nothing was changed")
     if count > MOST_UNCOUNTED and request.form.get("count", "").replace(",", "").strip() != str(count):

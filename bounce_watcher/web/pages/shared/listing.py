@@ -1,6 +1,6 @@
-"""What all lists share: filters out of the address, chips that take one out, facets, paging by key, whole downloads.
+"""Parts that all lists share: filters in the address, chips that remove one, facets, paging by key, whole downloads.
 
-A filter named twice means either; `-name=value` leaves out. What the address holds beside is named to the reader.
+Values of a repeated filter are alternatives; `-name=value` excludes. Unknown parameters are reported to the reader.
 """
 
 import csv
@@ -32,7 +32,7 @@ MOST_VALUES = 50
 MOST_FACETS = 8
 """Values of one facet."""
 NONE = "none"
-"""What stands in an address for what has no value: an empty field of a form asks for nothing."""
+"""Represents a missing value in an address, because an empty field of a form means no filter."""
 RANGES: Mapping[str, timedelta] = {
     "24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90),
 }
@@ -40,14 +40,14 @@ _FROM, _TO = ("from", "since"), ("to", "until")
 _ALWAYS = frozenset({"range", "after", *_FROM, *_TO})
 _DAY = timedelta(days=1)
 _ROWS_AT_ONCE = 25
-"""Of a download that are made into text together."""
+"""Rows of a download that are converted to text together."""
 
 
 # ── filters ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One parameter of a list. `told` writes a value for a person; `known` are all there can be, None for any."""
+    """One parameter of a list. `told` writes a value for a person; `known` are all possible values, None for any."""
 
     by: FilterField
     title: str
@@ -65,7 +65,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What an address asks for. `problem` is set where that makes no sense: then nothing is shown."""
+    """The filters in an address. `problem` is set if they make no sense: then nothing is shown."""
 
     choices: Mapping[FilterField, Choice] = field(default_factory=dict)
     since: datetime | None = None
@@ -76,12 +76,12 @@ class Filters:
     clear: str = ""
 
     def first(self, by: FilterField) -> str:
-        """What a form's field for one value shows."""
+        """Returns the value that a form's field shows."""
         return next(iter(self.choices.get(by, Choice()).any_of), "")
 
 
 def filters(request: PageRequest, offered: Sequence[Filter], others: Sequence[str] = ()) -> Filters:
-    """`others` are parameters of the page's own, which are no filters of this kind but known."""
+    """Reads the filters from the address. `others` are known parameters of the page that are no such filters."""
     by_name = {each.by.value: each for each in offered}
     items = [(name, value) for name, value in request.query.multi_items() if value]
     unknown = dict.fromkeys(
@@ -141,7 +141,7 @@ def _time_chips(request: PageRequest) -> Iterator[Chip]:
 
 
 def without(request: PageRequest, name: str, value: str) -> str:
-    """This page without one value of a parameter, from its beginning."""
+    """Returns the address of this page without one value of a parameter, at its beginning."""
     left = [item for item in kept(request) if item != (name, value)]
     return address(request.url_path, left)
 
@@ -151,7 +151,7 @@ def with_value(request: PageRequest, name: str, value: str) -> str:
 
 
 def kept(request: PageRequest) -> list[tuple[str, str]]:
-    """What a page's address says but where the page begins."""
+    """Returns the parameters of a page's address, except its position."""
     return [(name, value) for name, value in request.query.multi_items() if value and name != "after"]
 
 
@@ -160,12 +160,12 @@ def address(path: str, parameters: Sequence[tuple[str, str]]) -> str:
 
 
 def here(request: PageRequest) -> str:
-    """This very page."""
+    """Returns the address of this page, unchanged."""
     return address(request.url_path, request.query.multi_items())
 
 
 def _times(request: PageRequest) -> tuple[datetime | None, datetime | None]:
-    """The range asked for. Raises ValueError, in words."""
+    """Returns the requested range. Raises ValueError, with a text for the reader."""
     name = request.query.get("range")
     if name and name not in RANGES:
         raise ValueError(f"unknown range {harmless(name, 60)}; use one of {', '.join(RANGES)}")
@@ -177,14 +177,14 @@ def _times(request: PageRequest) -> tuple[datetime | None, datetime | None]:
 
 
 def times_of(request: PageRequest, asked: Filters) -> tuple[str, str]:
-    """What the form's fields for a time of UTC show; "" where the address names a range by its length."""
+    """Returns the values of the form's time fields (UTC); the first is "" if the address names a range's length."""
     since = None if request.query.get("range") else asked.since
     first, second = (f"{at:%Y-%m-%dT%H:%M}" if at else "" for at in (since, asked.until))
     return first, second
 
 
 def _time(request: PageRequest, names: Sequence[str], *, is_end: bool = False) -> datetime | None:
-    """A date or a time, of UTC where it names no zone. The end of a range that is a date lasts until that is over."""
+    """Reads a date or a time, in UTC if it has no zone. A date that ends a range is part of it. Raises ValueError."""
     text = next((value for name in names if (value := request.query.get(name))), None)
     if text is None:
         return None
@@ -202,7 +202,7 @@ def _time(request: PageRequest, names: Sequence[str], *, is_end: bool = False) -
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """`link` puts the filter in, or takes it out where it is `chosen`."""
+    """A value of a facet. `link` adds the filter, or removes it if it is `chosen`."""
 
     text: str
     number: int
@@ -218,7 +218,7 @@ class Facet:
 
 
 def facets(request: PageRequest, offered: Sequence[Filter], found: Facets | None) -> list[Facet]:
-    """Values with counts that narrow a list down, the most first."""
+    """Returns the values that narrow a list down, with counts, most frequent first."""
     if found is None:
         return []
     by_kind = {each.by: each for each in offered}
@@ -240,7 +240,7 @@ def _facet(request: PageRequest, each: Filter, counts: Mapping[str, int]) -> Fac
 
 
 def counted(found: Facets | None, one: str, many: str) -> str:
-    """"1,204 events", "10,000 events and more"; without a number where counting took too long."""
+    """Returns "1,204 events" or "10,000 events or more"; without a number if counting took too long."""
     if found is None:
         return many.capitalize()
     if found.more:
@@ -252,9 +252,9 @@ def counted(found: Facets | None, one: str, many: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """Addresses of the pages before and behind.
+    """Addresses of the previous and the next page.
 
-    `is_cut` where looking took too long; `stopped_at` tells how far back it went, in a list that goes by time.
+    `is_cut` is set if the search took too long. `stopped_at` is how far back it went, in a list ordered by time.
     """
 
     newer: str | None
@@ -264,7 +264,7 @@ class Pager:
 
 
 def place(request: PageRequest, kinds: Sequence[type], rows: int = ROWS) -> PagePosition:
-    """Where the address says that the page begins; `kinds` are the types of a key's parts."""
+    """Returns the position from the address. `kinds` are the types of a key's parts. Raises HTTPException 400."""
     text = request.query.get("after")
     if not text:
         return PagePosition(rows=rows)
@@ -281,13 +281,13 @@ def pager(request: PageRequest, page: Page[Any]) -> Pager:
 
 
 def told_key(key: Key) -> str:
-    """As it stands in an address."""
+    """Returns a key in the form in which addresses carry it."""
     parts = [iso_exactly(part) if isinstance(part, datetime) else part for part in key]
     return urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
 
 
 def iso_exactly(at: datetime) -> str:
-    """RFC 3339, with what is below a second."""
+    """Returns a time as RFC 3339, with fractions of a second."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -316,7 +316,7 @@ def _part(part: object, kind: type) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """A column as it is headed on the screen. In the file text is written by `for_csv`."""
+    """A column with its title on the screen. `for_csv` writes its text in the file."""
 
     title: str
     value: Callable[[T], object]
@@ -335,20 +335,20 @@ _FORMATS = (".csv", ".jsonl")
 
 
 def wanted_format(request: PageRequest) -> str | None:
-    """".csv" or ".jsonl" where the address ends so."""
+    """Returns ".csv" or ".jsonl" if the address ends with it, else None."""
     return next((each for each in _FORMATS if request.url_path.endswith(each)), None)
 
 
 def exports(request: PageRequest, path: str | None = None) -> tuple[str, str]:
-    """Addresses of what this page shows, or of a list on it at `path`, as CSV and as JSON Lines."""
+    """Returns the addresses of this page's list, or of a list at `path`, as CSV and as JSON Lines."""
     parameters, path = kept(request), path or request.url_path
     return address(f"{path}.csv", parameters), address(f"{path}.jsonl", parameters)
 
 
 def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iterable[T]) -> Response:
-    """All rows, as they are read. What breaks amid them breaks the connection: no short file looks like a whole one.
+    """Streams all rows as they are read. An error amid them breaks the connection, so no partial file looks complete.
 
-    Raises HTTPException where the filter makes no sense, and whatever the first rows raise.
+    Raises HTTPException if the filter makes no sense, and any error of the first rows.
     """
     if asked.problem:
         raise HTTPException(400, asked.problem)
@@ -357,7 +357,7 @@ def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iter
     if request.context.settings.hashed_exports:
         rows = map(partial(hidden, name=request.context.ledger.lists.pseudonyms()), rows)
     pieces = _csv(what.columns, rows) if ending == ".csv" else _json_lines(what.row, rows)
-    first = list(islice(pieces, 2))  # while there is still a status to tell that the database is away
+    first = list(islice(pieces, 2))  # while the status can still report that the database is away
     media = "text/csv; charset=utf-8; header=present" if ending == ".csv" else "application/jsonl"
     return StreamingResponse(chain(first, pieces), headers={
         "Content-Type": media, "Content-Disposition": f'attachment; filename="{what.name}{ending}"',
@@ -365,7 +365,7 @@ def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iter
 
 
 def _csv(columns: Sequence[Column[T]], rows: Iterable[T]) -> Iterator[str]:
-    """RFC 4180: every text quoted, lines ended by CRLF."""
+    """Yields CSV by RFC 4180: all texts quoted, lines ended by CRLF."""
     yield _lines([[each.title for each in columns]])
     source = iter(rows)
     while some := list(islice(source, _ROWS_AT_ONCE)):

@@ -1,4 +1,4 @@
-"""A decision on many at once, as pages show it: told in sentences, and made beside the request once it was seen."""
+"""A decision on many at once, as pages show it: previewed in sentences, and carried out beside the request."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,18 +26,17 @@ T = TypeVar("T")
 
 SAMPLE = 10
 REHEARSAL = "a rehearsal"
-"""The reason that stands for the one that a person will give."""
+"""The reason that stands in for the one that a person will give."""
 
 
 # ── a decision ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class BulkAction(Generic[T]):
-    """An operation on many, as a page tells of it. `line` tells in words what becomes of one recipient in a stream.
+    """An operation on many, as a page shows it. `line` describes in words what happens to one recipient in a stream.
 
-    `doing` begins the title of the page on it while it is under way, `nothing` is said where there are none any more,
-    `shell` is the command for too many. It `leads_to` a page on its outcome, and is asked for `again` at the address of
-    its preview.
+    `doing` begins the title of its progress page. `nothing` is the message if none are left. `shell` is the command to
+    use if there are too many. `leads_to` is the page with the outcome, `again` the address of the preview.
     """
 
     operation: BulkOperation[T]
@@ -54,7 +53,7 @@ def rehearsed(request: PageRequest, what: BulkAction[T]) -> Iterator[T]:
 
 
 def outline(request: PageRequest, what: BulkAction[T]) -> BulkOutline[T]:
-    """Raises HTTPException 503 where looking takes too long."""
+    """Previews the operation. Raises HTTPException 503 if the search takes too long."""
     try:
         return what.operation.preview(request.actor(REHEARSAL))
     except TookTooLong:
@@ -62,7 +61,7 @@ def outline(request: PageRequest, what: BulkAction[T]) -> BulkOutline[T]:
 
 
 def carry_out(request: PageRequest, what: BulkAction[T]) -> Response:
-    """Does what was seen, beside the request; a second click leads to the page on the first."""
+    """Carries out what was previewed, beside the request. A second click leads to the page of the first."""
     why, jobs = because(request, required=True), request.context.jobs
     if page := jobs.under_way(what.operation.subject, what.again):
         return see(page)
@@ -85,11 +84,11 @@ def _do(request: PageRequest, operation: BulkOperation[T], why: str, hand: JobPr
             hand.advance(1)
 
 
-# ── what it would come to, in sentences ─────────────────────────────────────────────────────────────────────────────
+# ── the effects, in sentences ───────────────────────────────────────────────────────────────────────────────────────
 
 def would_hear(notices: Notices, held: int = 0) -> tuple[str, ...]:
-    """What would be sent, and who is sent nothing just now; `held` is how many would be released of whom nobody was
-    told."""
+    """Returns what would be sent, and which targets get nothing just now. `held` is how many held ones would be
+    released: no target was notified of them."""
     if notices.is_shadow:
         return ("Nothing: watch-only mode sends nothing.",)
     told = tuple(
@@ -102,7 +101,7 @@ def would_hear(notices: Notices, held: int = 0) -> tuple[str, ...]:
 
 
 def some(rows: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
-    """Some of them in a line each, and how many more there are."""
+    """Yields some of the rows in a line each, and how many more there are."""
     yield from map(line, rows[:SAMPLE])
     if len(rows) > SAMPLE:
         yield f"and {number(len(rows) - SAMPLE)} more"
@@ -112,7 +111,7 @@ def named(recipient: str, stream: str) -> str:
     return f"{harmless(recipient, 320)} ({harmless(stream, 80)})"
 
 
-# ── of rulings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── rulings ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 LEFT: Mapping[SkipReason, str] = {
     SkipReason.COMPLAINT: "complained", SkipReason.BY_HAND: "suppressed by hand",
@@ -121,24 +120,24 @@ LEFT: Mapping[SkipReason, str] = {
 
 
 def held(found: BulkOutline[Ruled]) -> int:
-    """Of those who change, how many were held: nobody was told of them."""
+    """Returns how many of those that change were held: no target was notified of them."""
     return sum(each.was is State.PENDING for each in found.changed)
 
 
 def left_out(found: BulkOutline[Ruled]) -> Counter[SkipReason]:
-    """How many would stay as they are, by why."""
+    """Returns how many would stay unchanged, by reason."""
     return Counter(each.left for each in found.spared if each.left is not None)
 
 
 def spared(found: BulkOutline[Ruled]) -> Iterator[str]:
-    """Who would stay as they are, by why, and some of them by name."""
+    """Yields how many would stay unchanged, by reason, and some of them by name."""
     for left, many in left_out(found).items():
         yield f"{counted(many, 'suppression')} left out: {LEFT[left]}."
     yield from some([each for each in found.spared if each.left is not SkipReason.FORGOTTEN], ruled)
 
 
 def ruled(each: Ruled) -> str:
-    """What becomes of one, in a line."""
+    """Returns what happens to one recipient, in a line."""
     if each.left is not None:
         return f"{named(each.recipient, each.stream)}: {LEFT[each.left]}"
     why, was, now = each.reason, formatting.STATES[each.was][0], formatting.STATES[each.state][0]

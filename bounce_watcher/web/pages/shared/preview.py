@@ -1,4 +1,4 @@
-"""What a page shows before anything is changed, and the form below that changes it: see `preview.html`."""
+"""The preview that a page shows before a change, with the form that makes the change: see `preview.html`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from bounce_watcher.web.pages.shared import forms
 from bounce_watcher.web.request import PageRequest
 
 Links = Iterable[tuple[str, str]]
-"""Addresses and what they are called."""
+"""Addresses and their labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """A field of the form. `options` are value and text of a choice, none for a line of text."""
+    """A field of the form. `options` are the values and texts of a choice; empty for a line of text."""
 
     name: str
     label: str
@@ -53,14 +53,14 @@ class Preview:
 
 
 def at_the_shell(request: PageRequest, title: str, back: str, most: int, command: str, links: Links = ()) -> Response:
-    """The page in place of a preview of what is about more than `most` addresses."""
+    """Returns the page that replaces a preview of a change to more than `most` addresses."""
     return request.page("at_the_shell.html", title, back=back, most=most, command=command, links=list(links))
 
 
 def show(
     request: PageRequest, what: Preview, links: Links = (), *, action: str | None = None
 ) -> Response:
-    """The page; it posts to `action`, else to its own path. `links` lead to the whole of what would change."""
+    """Returns the preview. It posts to `action`, else to its own path. `links` lead to the full list of changes."""
     return request.page(
         "preview.html", what.title, preview=what, seen=what.seen, action=action or request.url_path,
         links=list(links), longest=forms.LONGEST_REASON,

@@ -1,4 +1,4 @@
-"""Is it working, and what is bouncing and why: in one look."""
+"""The overview: whether the service works, and what bounces and why, at a glance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,11 +27,11 @@ from bounce_watcher.words.formatting import counted, number
 T = TypeVar("T")
 
 REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
-"""Rows of each part at most."""
+"""The most rows of each part."""
 
 _LONGEST_REASON = 120
 LONG = timedelta(days=8)
-"""A longer range takes long enough to add up to be kept a while."""
+"""A longer range takes so long to add up that its figures are cached."""
 
 PARAMETERS = frozenset({"range", "from", "to"})
 
@@ -69,7 +69,7 @@ def overview(request: PageRequest) -> Response:
 def _figures(
     seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
 ) -> dict[str, Any]:
-    """All that is added up over the range."""
+    """Returns all figures of the range."""
     over, of = seen.range, seen.of
     names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     return {
@@ -84,7 +84,7 @@ def _figures(
 
 
 def kept(request: PageRequest, over: Range, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What is made of a long range, a minute old at most; of a short one always as it is now."""
+    """Returns what `make` returns: for a long range at most a minute old, for a short one always current."""
     if over.span.until - over.span.since <= LONG:
         return make()
     key = (request.url_path, over.span, tuple(sorted(request.query.multi_items())))
@@ -92,7 +92,7 @@ def kept(request: PageRequest, over: Range, make: Callable[[], dict[str, Any]]) 
 
 
 def frame(request: PageRequest, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
-    """What every page with a range shows: the buttons, and what of its address nobody knows."""
+    """Returns what every page with a range shows: the buttons, and unknown parameters of its address."""
     return {
         "over": over,
         "buttons": [(text, request.link(**{"range": name, "from": None, "to": None}), name == over.name)
@@ -102,7 +102,7 @@ def frame(request: PageRequest, over: Range, others: set[str] | frozenset[str] =
 
 
 def download_of(request: PageRequest, what: Download[T], rows: Sequence[T]) -> Response | None:
-    """The rows as a file where the address asks for one."""
+    """Returns the rows as a file if the address asks for one, else None."""
     if wanted_format(request) is None:
         return None
     return download(request, Filters(), what, rows)
@@ -112,7 +112,7 @@ def download_of(request: PageRequest, what: Download[T], rows: Sequence[T]) -> R
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """`definition` says what exactly is counted."""
+    """A tile of the overview. `definition` says what exactly is counted."""
 
     title: str
     number: str
@@ -130,7 +130,7 @@ def tiles_of_now(figures: Figures, stock: Stock, alerts: Sequence[Alert], now: d
 
 
 def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile], groups: int) -> list[Tile]:
-    """What is held stands beside what is suppressed. `groups` of wordings wait in Review, whatever the range."""
+    """Returns the tiles, with held next to suppressed. `groups` of wordings wait in Review, whatever the range."""
     bounced, suppressed, not_recognised = of_range
     held, waiting = of_now
     more = " or more" if groups >= MOST_TOLD else ""
@@ -154,7 +154,7 @@ def _bounces(seen: Bounces, figures: Figures) -> Tile:
 
 
 def _rate_before(seen: Bounces, figures: Figures) -> str:
-    """Of the whole time before: what was sent is known by day."""
+    """Returns the rate of the whole range before in words: whole, because numbers sent are known by day."""
     before = seen.range.whole_before
     sent = rates.sent_within(figures, before)
     streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, GroupBy.STREAM))
@@ -225,7 +225,7 @@ def _waiting(stock: Stock, now: datetime) -> Tile:
 
 @dataclass(frozen=True, slots=True)
 class RateRow:
-    """One stream: bounces, hard ones and complaints of what was sent, and how the latter two stand to the limits."""
+    """One stream: shares of bounces, hard bounces and complaints, and how the latter two compare with the limits."""
 
     stream: str
     link: str
@@ -238,7 +238,7 @@ class RateRow:
 
 
 def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
-    """Of streams whose sent counts cover the range."""
+    """Returns the rates of streams whose sent counts cover the range."""
     sent = {stream: each.number for stream, each in rates.sent(figures, over).items()
             if each.covers and each.number and seen.of.stream in {None, stream}}
     if not sent:
@@ -287,7 +287,7 @@ def decisions(changes: Sequence[StateChange], request: PageRequest) -> list[Deci
 
 
 def _because(change: StateChange) -> str:
-    """In short: the arithmetic stands on the recipient's page."""
+    """Returns why a state changed, in short: the recipient's page has the arithmetic."""
     if change.by not in {ChangedBy.REPORT, ChangedBy.RULES, ChangedBy.GUARD}:
         why = words.text(change.grounds)
         told = f"{formatting.BY[change.by]}: {formatting.harmless(why, _LONGEST_REASON)}" if why else ""
@@ -308,7 +308,7 @@ def _capital(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """One thing that must have worked once. `state`: badge, word and class."""
+    """One thing that must have worked once. `state`: the badge's word and class."""
 
     title: str
     text: str

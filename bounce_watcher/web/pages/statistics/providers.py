@@ -1,4 +1,4 @@
-"""Who takes our recipients' mail, and how much of it comes back from each; one provider, with our own trouble there."""
+"""The providers of our recipients, and how much bounces at each; one provider, with our own problems there."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -29,10 +29,10 @@ from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import counted, number
 
 MOST = 50
-"""Providers with rows of their own."""
+"""The most providers with rows of their own."""
 WORDINGS, DOMAINS, INCIDENTS = 10, 10, 10
 LOOKED_AT = 300
-"""The newest reports whose words are looked at."""
+"""The number of newest reports whose wordings are read."""
 _LONGEST_NAME = 255
 
 
@@ -128,7 +128,7 @@ def _reasons(seen: Bounces, *, sender: bool) -> list[bounces.ReasonRow]:
 
 
 def sentence(title: str, seen: Bounces, alerts: Iterable[Alert], now: datetime) -> str:
-    """How the provider stands to us, in words."""
+    """Returns the provider's incidents and bounces, in words."""
     told = [_alerted(title, each, now) for each in alerts]
     total, own = seen.total, seen.by_type[EventType.BLOCK]
     if not total:
@@ -158,11 +158,12 @@ def _complaints(name: str, seen: Bounces) -> str:
     return f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
 
 
-# ── our own trouble ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── our own problems ────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class OwnRow:
-    """A reason of the sender's, between which days (or hours) it came. `ips` and `quote` are of the newest reports."""
+    """A reason on the sender's side, with its first and last day or hour. `ips` and `quote` are from the newest ones.
+    """
 
     name: str
     means: str
@@ -176,7 +177,7 @@ class OwnRow:
 
 
 def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
-    """The most frequent first."""
+    """Returns the reasons on the sender's side, most frequent first."""
     by_reason: defaultdict[str, list[BounceEvent]] = defaultdict(list)
     for event in newest:
         if event.type is EventType.BLOCK:
@@ -207,7 +208,7 @@ def _slot(at: datetime, over: Range) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProviderWording:
-    """What a server says, without what differs by recipient; and by which rule it is read."""
+    """A wording of a server, without what differs by recipient, and the rule that reads it."""
 
     text: str
     number: int
@@ -215,14 +216,14 @@ class ProviderWording:
 
 
 def wordings(events: Sequence[BounceEvent]) -> list[ProviderWording]:
-    """The most frequent first."""
+    """Returns the wordings of the reports, most frequent first."""
     counts = Counter((wording(event), event.rule or "") for event in events if event.diagnostic)
     return [ProviderWording(text, many, formatting.name(rule) or "not recognised")
             for (text, rule), many in counts.most_common(WORDINGS)]
 
 
 def domains(events: Sequence[BounceEvent]) -> list[tuple[str, int]]:
-    """Of the recipients, the most frequent first."""
+    """Returns the domains of the recipients, most frequent first."""
     counts = Counter(event.recipient.rpartition("@")[2].casefold() for event in events)
     return [(formatting.name(domain) or "–", many) for domain, many in counts.most_common(DOMAINS)]
 

@@ -1,4 +1,4 @@
-"""Bounces by what we send: streams, and the campaigns in them as far as the return path or the platform names them."""
+"""Bounces by what we send: streams, and their campaigns as far as the return path or the platform names them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ from bounce_watcher.words.formatting import TYPES, counted, number
 MOST_STREAMS, CAMPAIGNS, PROVIDERS = 100, 30, 5
 FIRST_HOURS, _FEWEST_HOURS = timedelta(hours=48), timedelta(hours=12)
 MOST_READ = 30_000
-"""Bounces of one campaign that are read for what is not kept in counts: hours, providers, addresses."""
+"""The most bounces of one campaign that are read for figures without stored counts: hours, providers, addresses."""
 _LONGEST_NAME = 500
 _EVER = datetime(1980, 1, 1, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ _EVER = datetime(1980, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class StreamRow:
-    """`rate` is in words where nothing is known of what was sent."""
+    """A stream as a row of a table. `rate` is in words if the number sent is unknown."""
 
     name: str
     link: str
@@ -87,7 +87,7 @@ def streams(request: PageRequest) -> Response:
 
 
 def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[StreamRow]:
-    """Those with bounces, and those that a mailbox stands for or mail was sent in; the most bounces first."""
+    """Returns streams with bounces, with a mailbox or with sent mail; the most bounces first."""
     now = figures.totals(over.span, Of(), GroupBy.STREAM, GroupBy.TYPE)
     first = figures.first_day()
     known = first is not None and first <= over.before.since
@@ -125,7 +125,7 @@ def _suppressed_link(span: Span, stream: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """All that came of a campaign, whatever the range. `first` and `last` are days."""
+    """All results of a campaign, whatever the range. `first` and `last` are days."""
 
     name: str
     link: str
@@ -214,7 +214,7 @@ def _rates(seen: Bounces, figures: Figures) -> list[object]:
 
 
 def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[CampaignRow], int]:
-    """Those with most bounces in the range, the newest first; and how many others there are."""
+    """Returns the campaigns with most bounces in the range, newest first, and how many others there are."""
     names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), GroupBy.SENDING, CAMPAIGNS)
     if not names:
         return [], 0
@@ -247,7 +247,7 @@ def _days(span: Span) -> Span:
 # ── the policy in words ─────────────────────────────────────────────────────────────────────────────────────────────
 
 def policy_words(policy: PolicySettings) -> list[str]:
-    """What it takes to be suppressed, and for how long: a sentence each."""
+    """Returns what leads to a suppression, and how long it lasts: a sentence each."""
     told = []
     for rule, when in ((CountRule.SUPPRESS_NOW, "at the first report"), (CountRule.CONFIRM, _after(policy.confirm)),
                        (CountRule.THRESHOLD, _after(policy.soft))):
@@ -291,7 +291,7 @@ def campaign(request: PageRequest) -> Response:
 def _campaign(
     figures: Figures, of_stream: str, name: str, days: tuple[datetime, datetime], now: datetime
 ) -> dict[str, Any]:
-    """All that came of it, a minute old at most."""
+    """Returns all results of a campaign, which the caller caches for a minute."""
     first, last = days
     of = Of(stream=of_stream, sendings=(name,))
     whole = Range("", Span(first, last + DAY), Unit.DAY, now, WEEK, None)
@@ -317,7 +317,7 @@ def _begun(figures: Figures, name: str, day: datetime) -> datetime:
 
 
 def _first_hours(begun: datetime, now: datetime) -> Range:
-    """Of them those that have begun, but for a few."""
+    """Returns the first hours of a campaign: those that have begun, but at least a few."""
     behind = now.replace(minute=0, second=0, microsecond=0) + HOUR
     until = min(begun + FIRST_HOURS, max(behind, begun + _FEWEST_HOURS))
     return Range("", Span(begun, until), Unit.HOUR, now, WEEK, None)
@@ -344,7 +344,7 @@ class Growth:
 
 
 def _line(early: Bounces) -> Growth:
-    """How the bounces add up."""
+    """Returns how the bounces add up."""
     sums, total = [], 0
     for each, counts in early.bins:
         if each.since > early.range.now:
