@@ -1,4 +1,4 @@
-"""Incidents: what the guard and the alerts noticed, the recipients held, and the course of the reports."""
+"""Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,26 +54,6 @@ def _state(alert: Alert) -> tuple[str, str]:
     return STATES[_ENDED if alert.cleared else _OPEN]
 
 
-def what(alert: Alert) -> str:
-    """Returns a title such as "Microsoft: unusual spike of invalid addresses", made harmless."""
-    provider = alert.subject.provider
-    if alert.kind is AlertKind.OUTAGE:
-        whom = formatting.provider(provider) if provider else f"The text “{name(alert.subject.name)}”"
-        return f"{whom}: unusual spike of invalid addresses"
-    if alert.kind is AlertKind.BLOCKS:
-        of = f" of {alert.subject.ip}" if alert.subject.ip else ""
-        refuser, why = formatting.provider(provider or ""), formatting.reason(alert.subject.reason).lower()
-        return f"{refuser} refuses our mail{of}: {why}"
-    return {
-        AlertKind.FORGED: "Forged or misattributed reports",
-        AlertKind.ENDPOINT: f"{name(alert.subject.name)} no longer accepts webhooks",
-        AlertKind.MAILBOX: f"Can't read mailbox {name(alert.subject.name)}",
-        AlertKind.QUIET: f"No incoming mail in {name(alert.subject.name)}",
-        AlertKind.TARGET: f"{name(alert.subject.name)} is not accepting webhooks",
-        AlertKind.FLOOD: "Unusual number of unproven reports",
-    }[alert.kind]
-
-
 DOWNLOAD: Download[Alert] = Download("incidents", (
     Column("State", lambda alert: _state(alert)[0]),
     Column("What", what),
@@ -126,7 +106,7 @@ def incidents(request: PageRequest) -> Response:
 # ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def alert_of(request: PageRequest) -> Alert:
-    """Returns the alert in the path. Raises HTTPException 404 if there is none."""
+    """Raises HTTPException where there is none."""
     alert = request.context.ledger.lists.alert(request.path["id"])
     if alert is None:
         raise HTTPException(404, "No such incident: the link is invalid or from another database.")
@@ -160,76 +140,6 @@ def incident(request: PageRequest) -> Response:
     )
 
 
-def _sentences(alert: Alert) -> list[str]:
-    """Returns sentences: what goes on, since when, and what it means for addresses."""
-    told = [f"{_since(alert)}: {_plainly(alert)}."]
-    if alert.kind is AlertKind.OUTAGE:
-        held = counted(alert.held, "suppression was", "suppressions were")
-        told.append(f"{held} held; targets are not notified while held.")
-        told.append(
-            f"Of them, {number(alert.released)} were released and {number(alert.confirmed)} confirmed, by hand or "
-            "because of other evidence at the end." if alert.cleared
-            else "Decided when the incident ends, unless you decide earlier: addresses with other evidence are "
-                 "suppressed, all others are released."
-        )
-    elif alert.kind is AlertKind.FLOOD:
-        told += _of_flood(alert)
-    elif alert.kind is AlertKind.BLOCKS:
-        told.append("This is a sender problem; no address is affected.")
-    elif alert.kind is AlertKind.FORGED:
-        told.append("These reports affect no address.")
-    elif alert.kind is AlertKind.MAILBOX:
-        told.append("New mail stays in the mailbox.")
-    elif alert.kind is AlertKind.QUIET:
-        told.append(_QUIET_ENDED if alert.cleared else _QUIET)
-    else:
-        told.append("Its deliveries wait in the outbox.")
-    return told
-
-
-def _of_flood(alert: Alert) -> Iterator[str]:
-    held = counted(alert.held, "suppression was", "suppressions were")
-    yield f"{held} held; targets are not notified, and mail to these addresses continues."
-    if alert.cleared:
-        yield f"Of them, {number(alert.released)} were released and {number(alert.confirmed)} confirmed."
-        return
-    yield (
-        "They are held until you decide. Confirm them if you cleaned an old list or mailed many new addresses: the "
-        "usual number then adapts. Release them if the bounces are forged, and undo what was suppressed before the "
-        "first one was held. A later report that is proven, or within another day's limit, suppresses; a delivery "
-        "releases."
-    )
-
-
-_QUIET = (
-    "The mailbox is readable, but bounces may be going elsewhere. Send a mail to your Return-Path address. If it does "
-    "not arrive here, check forwarding and filters; if it does, your mail may use another Return-Path. If you just "
-    "send less than usual, nothing is wrong. Any new mail, including the test, ends this incident."
-)
-_QUIET_ENDED = "It ended because mail arrived or the mailbox is no longer watched."
-
-def _plainly(alert: Alert) -> str:
-    """Returns the alert's grounds, in the words of these pages."""
-    if alert.kind is AlertKind.QUIET:
-        return f"no mail {'came' if alert.cleared else 'has come'} to mailbox {name(alert.subject.name)}"
-    found = alert.grounds
-    if not isinstance(found, Outage):
-        return harmless(words.because(found))
-    provider = alert.subject.provider
-    where = f"at {formatting.provider(provider)}" if provider else "in the same words"
-    addresses = counted(found.count, "address was", "addresses were")
-    return (
-        f"{addresses} reported invalid for the first time {where} within {found.within_hours:g} h; usual "
-        f"{found.usual:g}, threshold {found.alarm_from}"
-    )
-
-
-def _since(alert: Alert) -> str:
-    if alert.cleared and alert.ends_at is not None:
-        return f"From {moment(alert.since)} to {moment(alert.ends_at)}"
-    return f"Since {moment(alert.since)}"
-
-
 def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[Number]:
     if alert.kind is AlertKind.QUIET:
         yield Number("Longest usual pause", counted(round(alert.usual), "hour", "hours"))
@@ -251,10 +161,9 @@ def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[Number]:
 
 
 def _decided(state: str, ended: datetime | None) -> str | None:
-    """Returns a link to those suppressed ("state") or not ("-state") when the incident ended.
+    """Who was suppressed at its end ("state"), or was not ("-state"), as far as nothing has changed since.
 
-    It leads to them unless their state has changed since. None if not all were decided then, because a link must lead
-    to as many rows as the number says.
+    None where not all were decided on then: a link leads to as many rows as the number says.
     """
     if ended is None:
         return None
@@ -267,9 +176,9 @@ def _decided(state: str, ended: datetime | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class IncidentChart:
-    """The chart of an incident. `labels` are below the bars, "" for none, with whether to hide one on a phone.
+    """`labels` stand below the bars, "" for none, with whether one gives way on a phone.
 
-    `lines` are the rows of a table: name, link, number.
+    `lines` are what a table shows: name, link, number.
     """
 
     sentence: str
@@ -286,7 +195,7 @@ _TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.
 
 
 def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
-    """Returns the chart; None if nothing is counted, or the counts are no longer stored."""
+    """None where nothing is counted, or what was is kept no longer."""
     if alert.kind not in _COLOURS:
         return None
     end = request.now if alert.ends_at is None else min(request.now, alert.ends_at + _BEHIND)
@@ -326,10 +235,10 @@ def _labels(places: list[datetime], step: timedelta) -> list[tuple[str, bool]]:
     ]
 
 
-# ── held recipients ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── those whom it holds ─────────────────────────────────────────────────────────────────────────────────────────────
 
 def held(request: PageRequest) -> Response:
-    """Returns all held recipients, as a file."""
+    """All of them, as a file."""
     alert = alert_of(request)
     return listing.download(
         request, listing.filters(request, ()), _HELD, request.context.ledger.browsing.incidents.all_held(alert.id)

@@ -1,4 +1,4 @@
-"""Bounces over a range, as pages show them: by bin and type, by reason, by provider, next to the range before."""
+"""Bounces over a range as pages show them: by bin and type, by reason, by provider, beside what there was before."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ from bounce_watcher.words.formatting import COLOURS, TYPES, counted, is_unusual,
 from bounce_watcher.words.incidents import guard_words
 
 _NAMELESS = frozenset({EventType.COMPLAINT, EventType.UNDETERMINED})
-"""Types whose reasons add no information."""
+"""Types whose reasons tell nothing more."""
 _EXPLAINS = 0.6
-"""The share of a change that one type, and one provider in it, must have to be named as its cause."""
+"""What share of a change one type, and one provider in it, must have to be named as its cause."""
 _FEWEST_TO_JUDGE = 30
 _SPARK_DAYS = 7
 _LABELLED_DAYS, _LABELLED_WEEKS, _LABELLED_HOURS, _HOURS_OF_A_DAY = 10, 13, 3, 24
@@ -34,7 +34,7 @@ IN_SENTENCES: Mapping[EventType, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ReasonOfType:
-    """A reason of a type; "" if the type says all."""
+    """A reason of a type: "" where the type tells all."""
 
     type: EventType
     reason: str
@@ -68,11 +68,11 @@ def merged(counts: Mapping[tuple[str, ...], int]) -> Counter[ReasonOfType]:
 
 
 MOST_GUARD = 5
-"""The most times with the guard on that are named below a chart: the last ones."""
+"""Times in which the guard was on that are named below a chart: the last ones."""
 
 
 class Bounces:
-    """The bounces of one range, narrowed by `of`. It queries the ledger for each figure once, on first use."""
+    """Of one range, narrowed by `of`. Asks the ledger for each thing once, when it is asked for it."""
 
     def __init__(self, figures: Figures, over: Range, of: Of, *, compares: bool = True) -> None:
         self._figures, self.range, self.of, self._compares = figures, over, of, compares
@@ -98,12 +98,12 @@ class Bounces:
         return self._figures.first_day()
 
     def knows(self, span: Span) -> bool:
-        """Checks whether there was data at the beginning of the span."""
+        """Whether there was data by its beginning."""
         return self.first_day is not None and self.first_day <= span.since
 
     @cached_property
     def before(self) -> Counter[ReasonOfType] | None:
-        """Returns the counts of the compared range; None if they are unknown."""
+        """Of what the range is compared with; None where nothing is known of it."""
         if not self._compares or not self.knows(self.range.before):
             return None
         return merged(self._figures.totals(self.range.before, self.of, GroupBy.TYPE, GroupBy.REASON))
@@ -120,7 +120,7 @@ class Bounces:
 
     @cached_property
     def marks(self) -> list[int | None]:
-        """Returns the counts of the same bins a week before; for a bin in progress, up to the same minute."""
+        """How many there were in the same bin of the week before, of one in progress until the same minute."""
         back, step = self.range.marks, self.range.unit.slot
         if back is None:
             return [None] * len(self.range.bins)
@@ -138,7 +138,7 @@ class Bounces:
 
     @cached_property
     def trends(self) -> Mapping[ReasonOfType, list[int]]:
-        """Returns the counts for each reason, for its sparkline."""
+        """Of each reason, for its sparkline."""
         if self.range.unit is Unit.HOUR:
             days = _by_slot(self._slots(last_days(self.range), DAY, GroupBy.TYPE, GroupBy.REASON))
             bins = [days.get(at, Counter[ReasonOfType]()) for at in _starts(_bin(last_days(self.range)), DAY)]
@@ -168,7 +168,7 @@ def trend_words(over: Range) -> str:
 
 
 def last_days(over: Range) -> Span:
-    """Returns the days whose trend is shown next to hours."""
+    """The days whose trend stands beside hours."""
     behind = over.span.until.replace(hour=0)
     behind = behind if behind == over.span.until else behind + DAY
     return Span(behind - _SPARK_DAYS * DAY, behind)
@@ -203,7 +203,7 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class BinLine:
-    """A bin as a row of the table: a number for each type in stacking order. `guard`: the guard was on during it."""
+    """A bin as a row of the table: a number for each type in stacking order; `guard`: the guard was on in it."""
 
     name: str
     link: str
@@ -215,7 +215,7 @@ class BinLine:
 
 @dataclass(frozen=True, slots=True)
 class GuardTime:
-    """A time in which the guard was on, in words, and the link to its incident."""
+    """While the guard was on, in words, and where that is told."""
 
     words: str
     link: str
@@ -223,7 +223,7 @@ class GuardTime:
 
 @dataclass(frozen=True, slots=True)
 class BounceChart:
-    """A chart. `labels` are lines of text below the bars, none for no label; `sparse` ones are hidden on a phone."""
+    """`labels` stand below the bars, each some lines; "" for none, `sparse` ones give way on a phone."""
 
     title: str
     sentence: str
@@ -241,7 +241,7 @@ class BounceChart:
 
 
 def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> BounceChart:
-    """Returns the chart. `outages` are the times in which the guard was on: shaded, and named below."""
+    """`outages` are the times in which the guard was on: shaded, and named below."""
     over = bounces.range
     spans = [_span(each, over.now) for each in outages]
     bars, lines = [], []
@@ -269,29 +269,19 @@ def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> Bou
 
 
 def shade(outage: Alert, bins: Sequence[Bin], now: datetime) -> charts.Shade:
-    """Returns the time of an outage as far as the bars show it."""
+    """The time of an outage as far as the bars show it."""
     begin, end = _span(outage, now)
     return charts.Shade(_place(begin, bins), _place(end, bins), guard_words(outage, now))
 
 
-def guard_words(outage: Alert, now: datetime) -> str:
-    """Returns words such as "Guard on for Google, 26 Nov, 14:00 to 27 Nov, 03:00"."""
-    provider = outage.subject.provider
-    whom = f" for {formatting.provider(provider)}" if provider else " for one text"
-    if not outage.cleared:
-        return f"Guard on{whom} since {formatting.when(outage.since, now)}"
-    end = f" to {formatting.when(outage.ends_at, now)}" if outage.ends_at else ""
-    return f"Guard on{whom}, {formatting.when(outage.since, now)}{end}"
-
-
 def _span(outage: Alert, now: datetime) -> tuple[datetime, datetime]:
-    """Returns when an outage began and ended; a current one extends to now."""
+    """When an outage began and ended; one under way has come as far as now."""
     end = outage.ends_at if outage.cleared and outage.ends_at else now
     return outage.since, max(outage.since, end)
 
 
 def _place(at: datetime, bins: Sequence[Bin]) -> float:
-    """Returns the position of a moment, in bar places."""
+    """Where a moment lies, in places of bars."""
     for n, each in enumerate(bins):
         if at < each.until:
             return n + max(0.0, (at - each.since) / (each.until - each.since))
@@ -318,7 +308,7 @@ def _name_of(each: Bin, over: Range) -> str:
 
 
 def labels(over: Range) -> list[tuple[tuple[str, ...], bool]]:
-    """Returns for each bin the label below it, and whether it is hidden on a phone."""
+    """Of each bin: what stands below it, and whether that gives way on a phone."""
     bins = over.bins
     told = [_label(n, each, over, len(bins)) for n, each in enumerate(bins)]
     here = next((n for n, each in enumerate(bins) if each.since <= over.now < each.until), None)
@@ -353,7 +343,7 @@ def _short(each: Bin, unit: Unit) -> tuple[str, ...]:
 # ── in a sentence ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def summary(bounces: Bounces, figures: Figures) -> str:
-    """Returns total and change, the cause of most of a change beyond chance, and what "so far" is compared with."""
+    """Total and change; what explains most of a change that is more than chance; and what "so far" is held against."""
     total, before, over = bounces.total, bounces.before, bounces.range
     parts = [f"{counted(total, 'bounce')}{_on_before(total, bounces.total_before, over)}."]
     if before is not None and is_unusual(total, before.total()):
@@ -390,7 +380,7 @@ def _cause(bounces: Bounces, figures: Figures, before: Counter[ReasonOfType]) ->
 
 
 def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str | None:
-    """Returns words for the provider with most of the change; None if no provider has enough."""
+    """The provider that has most of it."""
     of = replace(bounces.of, type=kind.value)
     now = figures.totals(bounces.range.elapsed, of, GroupBy.PROVIDER)
     then = figures.totals(bounces.range.before, of, GroupBy.PROVIDER)
@@ -424,7 +414,7 @@ class ReasonRow:
 
 
 def reason_rows(bounces: Bounces, limit: int | None = None) -> list[ReasonRow]:
-    """Returns the reasons, most frequent first."""
+    """The most frequent first."""
     before = bounces.before
     return [
         ReasonRow(
@@ -439,7 +429,7 @@ def reason_rows(bounces: Bounces, limit: int | None = None) -> list[ReasonRow]:
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A row for a provider or stream with its figures. `state`: badge, word and class. `link`: its own page."""
+    """One of several (providers, streams) with its figures. `state`: badge, word and class. `link`: its own page."""
 
     key: str
     name: str
@@ -458,7 +448,7 @@ class SourceLine:
 
     @property
     def excess(self) -> float:
-        """Returns how unusual the change is; 0 if it is usual."""
+        """How unusual it is; 0 while it is usual."""
         if self.before is None or not is_unusual(self.number, self.before):
             return 0.0
         return float(abs(self.number - self.before) / (self.number + self.before) ** 0.5)
@@ -467,7 +457,7 @@ class SourceLine:
 def provider_rows(
     figures: Figures, over: Range, of: Of, names: Sequence[str], alerts: Sequence[Alert]
 ) -> list[SourceLine]:
-    """Returns the rows of the given providers, in their order."""
+    """Of the providers named, in their order."""
     if not names:
         return []
     of = replace(of, providers=tuple(names))
@@ -492,13 +482,13 @@ def provider_rows(
 
 
 def event_links(span: Span, of: Of) -> dict[EventType | None, str]:
-    """Returns links to all bounces (under None), and to those of each type."""
+    """To all bounces under None, and to those of each type."""
     return {None: links.events(span, of),
             **{kind: links.events(span, replace(of, type=kind.value)) for kind in TYPES}}
 
 
 def trends_of(figures: Figures, over: Range, of: Of, part: GroupBy) -> dict[str, list[int]]:
-    """Returns the counts for each value of a part, for its sparkline."""
+    """Of each value of a part, for its sparkline."""
     hours = over.unit is Unit.HOUR
     span = last_days(over) if hours else over.span
     bins = [Bin(at, at + DAY) for at in _starts(_bin(span), DAY)] if hours else over.bins
@@ -510,7 +500,7 @@ def trends_of(figures: Figures, over: Range, of: Of, part: GroupBy) -> dict[str,
 
 
 def states(alerts: Iterable[Alert]) -> dict[str, tuple[str, str]]:
-    """Returns a badge (word and class) for each provider with an open alert."""
+    """Of providers with an alert under way: badge, word and class."""
     found: dict[str, tuple[str, str]] = {}
     for alert in alerts:
         name = alert.subject.provider
