@@ -19,7 +19,7 @@ from bounce_watcher.model.neutral import LONGEST_IN_LOG, for_log, without_addres
 Format = Literal["logfmt", "json", "console"]
 
 _QUIET = ("httpx", "httpcore", "apscheduler", "alembic", "imapclient", "flufl", "psycopg", "uvicorn")
-"""Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job, psycopg handled errors."""
+"""Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job, psycopg errors it survived."""
 
 _KEY = secrets.token_bytes(32)
 

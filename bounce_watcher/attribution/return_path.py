@@ -129,9 +129,7 @@ def make_return_path(
     *,
     day: date | None = None,
 ) -> str:
-    """Returns the envelope sender for one mail to `recipient`.
-
-    `day` is today in UTC; without it the token never expires.
+    """Returns the envelope sender for one mail to `recipient`. `day` is today in UTC; if None, the token never expires.
 
     Raises ValueError, with the fix, if no return path or key is configured, the recipient is no address, the day is
     not between 2020 and 2109, or stream and sending leave no room.

@@ -1,6 +1,6 @@
-"""Addresses in text for people, read leniently: what is found is a guess, and its type says so.
+"""Finds addresses in text for people, leniently: a result is a guess, and its type says so.
 
-Where an address decides something read it with `parsing.address_fields` or `model.address.parse_address`.
+If an address decides something, read it with `parsing.address_fields` or `model.address.parse_address`.
 """
 
 import re
@@ -9,10 +9,10 @@ from functools import lru_cache
 from bounce_watcher.model.address import ProseAddress, parse_address
 
 MAX_TRIES = 2_000
-"""Signs @ in one text that are looked at."""
+"""How many signs @ in one text are examined."""
 
 MAX_FIELD = 2_000
-"""Characters of one address field that are looked at."""
+"""How many characters of one address field are read."""
 
 MAX_DOMAIN = 255
 """Octets of a domain (RFC 5321 section 4.5.3.1.2, which RFC 6531 leaves in octets of UTF-8)."""
@@ -24,7 +24,7 @@ _COMMENT = re.compile(r"\([^()]*\)")
 _QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.){1,128})"@')
 _LOCAL_STOPS = re.compile(r"""[\s\x00-\x1f\x7f<>()\[\],;:"\\：；，、。「」『』（）【】《》＜＞“”„«»]""")
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u0670\u0900-\u0fff\u1000-\u109f\u1780-\u17ff"
-"""Blocks with vowel signs, which are no letters to Python's \\w though words of many scripts are written with them."""
+"""Blocks with vowel signs: words of many scripts need them, but Python's \\w does not match them."""
 _LETTER = rf"(?:[^\W_]|[{_MARKS}])"
 _INNER = rf"(?:[\w{_MARKS}-]{{0,61}}{_LETTER})?"
 _DOMAIN = re.compile(rf"{_LETTER}{_INNER}(?:\.[\w{_MARKS}]{_INNER})*")
@@ -33,15 +33,15 @@ _LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f.:]{3,45}\]", re.IGNORECASE)
 _NO_MAILBOX = ("imceaex-", "imceainvalid-", "/")
 """Starts of local parts that are X.400 or file names in disguise."""
 _ORNAMENTS = {"'": "'", "`": "'`", "*": "*", "_": "_", "|": "|", "{": "}", "~": "~"}
-"""Signs that a local part may hold, and that writers of prose put around an address: what closes each."""
+"""Signs that a local part may hold but that prose also puts around an address, each with what closes it."""
 _MOST_ORNAMENTS = 3
 
 
 @lru_cache(maxsize=512)
 def first_address(value: str) -> ProseAddress | None:
-    """The first mailbox of a text such as a From field or what stands between angle brackets; None where it holds none.
+    """Returns the first mailbox of a text such as a From field or the content of angle brackets; None if it holds none.
 
-    A text that is a mailbox as a whole is taken as it is. Else it takes "rfc822; a@b", "Name <a@b>", comments, and
+    A text that is a mailbox as a whole is taken as it is. Otherwise it reads "rfc822; a@b", "Name <a@b>", comments, and
     `\\x{E4}@b`.
     """
     text = value[:MAX_FIELD]
@@ -71,10 +71,10 @@ def _character(match: re.Match[str]) -> str:
 
 
 def find_addresses(text: str, limit: int = 100) -> tuple[ProseAddress, ...]:
-    """Mailboxes in running text, in order, each once. Time grows with the length of the text alone.
+    """Returns the mailboxes in running text, in order, each once. Time grows only with the length of the text.
 
-    Every character that a local part may hold counts as part of it, but for signs that enclose the whole address. What
-    stands inside a quoted local part ("ada@example.com"@example.org) is no address.
+    Every character that a local part may hold counts as part of it, except signs that enclose the whole address. The
+    inside of a quoted local part ("ada@example.com"@example.org) is no address.
     """
     found: dict[ProseAddress, None] = {}
     quoted = [match.span(1) for match in _QUOTED.finditer(text)] if '"@' in text else []
@@ -92,7 +92,7 @@ def find_addresses(text: str, limit: int = 100) -> tuple[ProseAddress, ...]:
 
 
 def addresses_within(text: str, limit: int = 100) -> frozenset[ProseAddress]:
-    """What looks like a mailbox in a quoted local part ("<ada@example.com>"@example.org) and stands nowhere else."""
+    """Returns what looks like a mailbox in a quoted local part ("<ada@example.com>"@example.org) and only there."""
     if '"@' not in text:
         return frozenset()
     inner = {each for match in _QUOTED.finditer(text) for each in find_addresses(match[1], limit)}
@@ -100,7 +100,7 @@ def addresses_within(text: str, limit: int = 100) -> frozenset[ProseAddress]:
 
 
 def _around(text: str, at: int) -> str | None:
-    """The mailbox whose @ stands at `at`."""
+    """Returns the mailbox whose @ is at `at`; None if there is none."""
     local = _local_before(text, at)
     if not local or local.lower().startswith(_NO_MAILBOX):
         return None
@@ -118,7 +118,7 @@ def _around(text: str, at: int) -> str | None:
 
 
 def _without_ornaments(local: str, behind: str) -> str:
-    """`local` without the signs that the characters behind the address close."""
+    """Returns `local` without the signs that the characters after the address close."""
     for sign in behind:
         if not local or sign not in _ORNAMENTS.get(local[0], ""):
             break
@@ -135,7 +135,7 @@ def _local_before(text: str, at: int) -> str:
 
 
 def is_role_of_reporter(address: str) -> bool:
-    """True for the names under which mail systems themselves write: no recipient of ours fails under them."""
+    """Checks for names under which mail systems themselves write: no recipient of ours fails under them."""
     return address.partition("@")[0].lower() in _ROLES
 
 

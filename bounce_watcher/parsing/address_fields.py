@@ -1,8 +1,8 @@
 """Mailboxes in fields whose address decides something: address lists (RFC 5322 section 3.4), recipients in reports.
 
-Strict: what follows no grammar names nobody, and is never searched for something that looks like an address. So no
-field about one address can be read as another, whatever legal characters its local part has. Give values as they were
-written (`Headers.get_all_as_written`): an encoded word in the place of a local part is one (RFC 2047 section 5).
+Strict: a value that breaks the grammar names nobody, and is never searched for something that looks like an address. So
+a field about one address is never read as another, whatever legal characters its local part has. Pass values as they
+were written (`Headers.get_all_as_written`): what looks like an encoded word may be a local part (RFC 2047 section 5).
 """
 
 import re
@@ -13,10 +13,10 @@ from bounce_watcher.model.address import MailAddress, parse_address
 from bounce_watcher.parsing.charset import decode_words
 
 MAX_LIST = 64 * 1024
-"""Characters of an address list that are read; a longer one names nobody."""
+"""The longest address list that is read, in characters; a longer one names nobody."""
 
 MAX_FIELD = 2_000
-"""Characters of a field with one recipient."""
+"""The longest field with one recipient that is read, in characters."""
 
 _TOKEN = re.compile(
     r'"(?:[^"\\\n]|\\.)*"'             # a quoted string
@@ -27,24 +27,24 @@ _TOKEN = re.compile(
 )
 _BLANK = (" ", "\t", "(")
 _MAIL_TYPES = frozenset({"rfc822", "rfc-822", "rfc/822", "utf-8", "utf8", "smtp", "local", "x-local", "unknown"})
-"""Address types of RFC 3464 section 2.3.1 and RFC 6533 section 3 that mean a mail address, and how life writes them."""
+"""Address types of RFC 3464 section 2.3.1 and RFC 6533 section 3 that mean a mail address, with variants in use."""
 _TYPE = re.compile(r"[ \t]*([A-Za-z][\w/-]{0,30})[ \t]*;[ \t]*")
 _SCHEME = re.compile(r"(?:smtp|mailto):", re.IGNORECASE)
 _WRAPPED = re.compile(r'"([^"\\]+)"|\[smtp:([^\[\]]+)\]', re.IGNORECASE)
-"""The whole address in quotation marks or brackets: no mailbox is written so, and no other is meant."""
+"""The whole address in quotation marks or brackets: no mailbox is written this way, so nothing else can be meant."""
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _ENCAPSULATED = re.compile(r"imceaex-_o=|imceainvalid-[^@]*\+[0-9a-f]{2}", re.IGNORECASE)
-"""Exchange's way to write a directory's or any other name as a local part: no mail was ever sent to it."""
+"""How Exchange writes a name of a directory, or any other name, as a local part: no mail was ever sent to it."""
 _OTHER_PLACES = ("@", "|", "/", '"|', '"/')
-"""How a domain alone begins, and the programs and files that mail was delivered to: the field hides no address."""
+"""The start of a bare domain, and of programs and files that mail was delivered to: such a field hides no address."""
 
 
 def read_addresses(text: str) -> tuple[MailAddress | None, ...] | None:
-    """The mailboxes of an address list, in order; None in the place of an element that is none.
+    """Returns the mailboxes of an address list, in order, with None for an element that is no mailbox.
 
-    None instead of the whole where the text cannot be cut into elements at all, or is too long. Groups name nobody.
-    Words are decoded (RFC 2047) only where the sign @ itself is encoded: else they may be meant literally.
+    Returns None for the whole list if the text cannot be split into elements, or is too long. Groups name nobody.
+    Words are decoded (RFC 2047) only if the sign @ itself is encoded: otherwise they may be meant literally.
     """
     if "@" not in text and "=?" in text:
         text = decode_words(text)
@@ -56,17 +56,17 @@ def read_addresses(text: str) -> tuple[MailAddress | None, ...] | None:
 
 @lru_cache(maxsize=512)
 def only_address(text: str) -> MailAddress | None:
-    """The mailbox of a list that holds one and nothing else; None for any other text."""
+    """Returns the mailbox of a list that holds only that one; None for any other text."""
     found = read_addresses(text)
     return found[0] if found is not None and len(found) == 1 else None
 
 
 @lru_cache(maxsize=512)
 def read_recipient(value: str) -> MailAddress | None:
-    """The mailbox of a field such as Final-Recipient (RFC 3464 section 2.3); None where it holds none.
+    """Returns the mailbox of a field such as Final-Recipient (RFC 3464 section 2.3); None if it holds none.
 
-    `rfc822; a@b`, with or without the type, in angle brackets or not, with comments; `utf-8; \\x{E4}@b` (RFC 6533
-    section 3); xtext (RFC 3461 section 4) only where the sign @ itself is written so, as `+2B` may be meant literally.
+    Reads `rfc822; a@b`, with or without type, angle brackets and comments; `utf-8; \\x{E4}@b` (RFC 6533 section 3);
+    xtext (RFC 3461 section 4) only if the sign @ itself is written that way, as `+2B` may be meant literally.
     """
     types, text = _split_type(value)
     if len(value) > MAX_FIELD or not types <= _MAIL_TYPES:
@@ -83,7 +83,7 @@ def read_recipient(value: str) -> MailAddress | None:
 
 
 def is_unreadable(value: str) -> bool:
-    """Whether a field names a mail address that cannot be read: then nothing else may stand in for it."""
+    """Checks whether a field names a mail address that cannot be read: then nothing else may replace it."""
     types, text = _split_type(value)
     names_mail = types <= _MAIL_TYPES and "@" in text
     is_elsewhere = text.startswith(_OTHER_PLACES) or _ENCAPSULATED.match(text) is not None
@@ -91,16 +91,16 @@ def is_unreadable(value: str) -> bool:
 
 
 def without_xtext(address: str) -> MailAddress | None:
-    """What `address` was if its + and = were written as RFC 3461 section 4 has it and nobody decoded them.
+    """Returns what `address` was, supposing that its + and = are xtext (RFC 3461 section 4) that nobody decoded.
 
-    Only a proof, such as a token for that very address, tells whether they were. None where it has no such sign.
+    Only a proof, such as a token for that very address, shows whether that is so. None if it has no such sign.
     """
     decoded = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
     return parse_address(decoded) if decoded != address else None
 
 
 def _split_type(value: str) -> tuple[frozenset[str], str]:
-    """The address types in front, in lower case (some reporters write one twice), and the rest."""
+    """Returns the address types at the front, in lower case (some reporters write one twice), and the rest."""
     types, at = set(), 0
     while match := _TYPE.match(value, at):
         types.add(match[1].lower())
@@ -109,7 +109,7 @@ def _split_type(value: str) -> tuple[frozenset[str], str]:
 
 
 def _must_be_embedded(types: frozenset[str], text: str) -> bool:
-    """RFC 6533 section 3: in an address of type utf-8 a backslash is always written as a number."""
+    """Checks for type utf-8, in whose addresses a backslash is always written as a number (RFC 6533 section 3)."""
     return "\\x{" in text and not types.isdisjoint({"utf-8", "utf8"})
 
 
@@ -130,7 +130,7 @@ def _tokens(text: str) -> list[str] | None:
 
 
 def _elements(tokens: list[str]) -> Iterator[list[str]]:
-    """What stands between the commas, without blanks and comments around it; empty elements are left out."""
+    """Returns the elements between the commas, without blanks and comments around them; leaves out empty ones."""
     elements: list[list[str]] = [[]]
     is_inside = False
     for token in tokens:
@@ -148,7 +148,7 @@ def _stripped(tokens: list[str]) -> list[str]:
 
 
 def _mailbox(element: list[str]) -> MailAddress | None:
-    """RFC 5322 section 3.4: a name and an address in angle brackets, or an address."""
+    """Reads a name and an address in angle brackets, or an address (RFC 5322 section 3.4)."""
     if "<" not in element:
         return None if _is_parted(element) else parse_address("".join(_without_route(element)))
     opens = element.index("<")
@@ -164,5 +164,5 @@ def _is_parted(tokens: list[str]) -> bool:
 
 
 def _without_route(tokens: list[str]) -> list[str]:
-    """RFC 5321 appendix C: a source route in front is left out."""
+    """Removes a source route at the front (RFC 5321 appendix C)."""
     return tokens[tokens.index(":") + 1 :] if tokens[:1] == ["@"] and ":" in tokens else tokens

@@ -1,7 +1,7 @@
-"""One Authentication-Results field (RFC 8601 section 2.2): what a server found of a mail's DKIM, SPF and DMARC.
+"""Parses an Authentication-Results field (RFC 8601 section 2.2): a server's results for DKIM, SPF and DMARC of a mail.
 
-Read by the ABNF, but for words where it asks for something narrower: Gmail leaves header.b unquoted, for one. A field
-of another version than 1 says nothing that could be understood. Microsoft's fields without a server's name are none.
+It follows the ABNF, but accepts any word where the ABNF is narrower: Gmail, for one, leaves header.b unquoted. A field
+with another version than 1 cannot be understood. Microsoft's fields without a server's name do not count.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bounce_watcher.parsing.charset import one_line
 
 MAX_VALUE = 4_000
-"""Characters of one field that are read."""
+"""How many characters of one field are read."""
 
 MAX_RESULTS = 50
 MAX_PROPERTIES = 20
@@ -25,9 +25,9 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """One method's result, both in lower case: ("dkim", "pass").
+    """One method and its result, both in lower case: ("dkim", "pass").
 
-    `properties` are what it was found of, as written, in the order of the field: ("header.d", "example.org").
+    `properties` say what was checked, as written, in the order of the field: ("header.d", "example.org").
     """
 
     method: str
@@ -35,20 +35,20 @@ class MethodResult:
     properties: tuple[tuple[str, str], ...] = ()
 
     def get(self, name: str) -> str:
-        """The first property of that name; "" where there is none."""
+        """Returns the first property of that name; "" if there is none."""
         return next((value for each, value in self.properties if each == name), "")
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationResults:
-    """`authserv_id` names the server that says so, as written; "none" makes no `results`."""
+    """The results of one field. `authserv_id` names the server, as written; "none" gives no `results`."""
 
     authserv_id: str
     results: tuple[MethodResult, ...] = ()
 
 
 def parse_authentication_results(value: str) -> AuthenticationResults | None:
-    """What an unfolded field says; None where it is none. Total, in time linear in the length of the field."""
+    """Parses an unfolded field; None if it is none. Total, in time linear in the length of the field."""
     head, *rest = _parts(value[:MAX_VALUE])
     server = _SERVER.fullmatch(head.strip())
     if server is None or not rest or int(server[2] or 1) != 1:
@@ -58,10 +58,10 @@ def parse_authentication_results(value: str) -> AuthenticationResults | None:
 
 
 def _parts(value: str) -> list[str]:
-    """What stands between semicolons, on one line each, comments taken out.
+    """Returns the parts between semicolons, each on one line, without comments.
 
-    Comments nest and a quote means nothing in them; neither they nor semicolons begin inside quotes (RFC 5322 section
-    3.2.2): servers repeat there what the sender chose.
+    Comments nest, and a quote means nothing inside them. Inside quotes there are no comments and no separators (RFC
+    5322 section 3.2.2): servers repeat there what the sender chose.
     """
     parts: list[list[str]] = [[]]
     at = depth = 0
@@ -82,7 +82,7 @@ def _parts(value: str) -> list[str]:
 
 
 def _result(part: str) -> MethodResult | None:
-    """`dkim=pass reason="…" header.d=example.org`; a version may stand behind the method's name: `dkim/1`."""
+    """Parses `dkim=pass reason="…" header.d=example.org`; a version may follow the method's name: `dkim/1`."""
     words = _WORD.findall(_LOOSE.sub(r"\1", part))[: MAX_PROPERTIES + 1]
     (method, result), *more = [_pair(word) for word in words] or [("", "")]
     if not (method and result) or "." in method:

@@ -1,4 +1,4 @@
-"""Whether a header says that a machine answers for a person (RFC 3834 and what came before it)."""
+"""Checks whether a header says that a machine answers for a person (RFC 3834 and older conventions)."""
 
 from bounce_watcher.parsing.headers import Headers
 
@@ -36,14 +36,14 @@ _MARK_VALUES = (
 
 
 def has_auto_reply_mark(headers: Headers) -> bool:
-    """True where there is a field that only responders write."""
+    """Checks whether there is a field that only responders write."""
     if headers.has_any(_MARKS):
         return True
     return any(word in (headers.get(name) or "")[:400].lower() for name, word in _MARK_VALUES)
 
 
 def auto_submitted(headers: Headers) -> tuple[str, str]:
-    """Keyword and comment of Auto-Submitted (RFC 3834 section 5) in lower case; "" where absent."""
+    """Returns keyword and comment of Auto-Submitted (RFC 3834 section 5) in lower case; "" if absent."""
     value = (headers.get("auto-submitted") or "")[:200].lower()
     keyword, _, comment = value.partition("(")
     return keyword.partition(";")[0].strip(), comment.partition(")")[0].strip()

@@ -1,4 +1,4 @@
-"""Bytes of any charset, right or wrong label, as text. Total: every input gives a string (RFC 2045, 2047)."""
+"""Decodes bytes of any charset, labelled rightly or wrongly. Total: every input gives a string (RFC 2045, 2047)."""
 
 import codecs
 import re
@@ -7,11 +7,11 @@ from email.header import decode_header
 from functools import lru_cache
 
 MAX_ENCODED_WORDS = 4_000
-"""Characters of one header value that are looked at for encoded words: the stdlib's search is quadratic."""
+"""How many characters of one header value are searched for encoded words: the stdlib's search is quadratic."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
 _REFUSED = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
-"""Codecs of Python that no mail is written in; two of them take quadratic time."""
+"""Codecs of Python that no mail uses; two of them take quadratic time."""
 _ALIASES = {"gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "x-sjis": "cp932", "shift_jis": "cp932"}
 
 
@@ -20,7 +20,7 @@ _OCTAL = re.compile(r"(?:\\[23][0-7]{2})+")
 
 @lru_cache(maxsize=256)
 def _codec(charset: str) -> str | None:
-    """The Python codec for a charset label; None where ASCII, UTF-8 or nothing known is meant."""
+    """Returns the Python codec for a charset label; None for ASCII, UTF-8 and unknown labels."""
     name = charset.strip().lower()
     if not _NAME.fullmatch(name):
         return None
@@ -32,7 +32,7 @@ def _codec(charset: str) -> str | None:
 
 
 def decode(content: bytes, charset: str | None = None) -> str:
-    """`content` as text: by its label, else UTF-8, else Latin-1, which takes anything."""
+    """Returns `content` as text: by its label, else UTF-8, else Latin-1, which accepts anything."""
     codec = _codec(charset) if charset else None
     if codec is not None:
         try:
@@ -47,7 +47,7 @@ def decode(content: bytes, charset: str | None = None) -> str:
 
 
 def decode_words(value: str) -> str:
-    """A header value with its encoded words (RFC 2047) decoded; as it stands where they are broken."""
+    """Decodes the encoded words (RFC 2047) of a header value; returns it unchanged if they are broken."""
     if "=?" not in value:
         return value
     try:
@@ -58,12 +58,12 @@ def decode_words(value: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` with each run of white space, CJK and no-break blanks too, as one blank."""
+    """Returns `text` with each run of white space, including CJK and no-break blanks, as one blank."""
     return " ".join(text.split())
 
 
 def read_octal(text: str) -> str:
-    """`text` with the bytes that Exim writes as octal digits ("Empf\\303\\244nger") as the characters that they are."""
+    """Decodes the bytes in `text` that Exim writes as octal digits ("Empf\\303\\244nger")."""
     if "\\" not in text:
         return text
     return _OCTAL.sub(lambda run: decode(bytes(int(digits, 8) for digits in run[0].split("\\")[1:])), text)

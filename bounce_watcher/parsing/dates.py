@@ -1,4 +1,4 @@
-"""Dates of mail (RFC 5322 section 3.3) as aware datetimes; None for what is no date."""
+"""Dates of mail (RFC 5322 section 3.3) as aware datetimes; None if a text is no date."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,7 +15,7 @@ _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d)[:-](\d\d)[:-](\d\d)")
 
 
 def parse_date(value: str) -> datetime | None:
-    """Aware; a date without a zone counts as UTC. Also "2012-12-31 23-59-59" (SendGrid) and ISO 8601."""
+    """Parses a date; without a zone it counts as UTC. Also reads "2012-12-31 23-59-59" (SendGrid) and ISO 8601."""
     try:
         if match := _USUAL.match(value):
             return _usual(match)

@@ -19,10 +19,10 @@ STATUS_TYPES = frozenset(
 )
 
 MAX_DIAGNOSTIC = 2_000
-"""Characters of a diagnostic that are kept."""
+"""How many characters of a diagnostic are kept."""
 
 MAX_RECIPIENTS = 1_000
-"""Recipients of one report that are read."""
+"""How many recipients of one report are read."""
 
 Block = dict[str, list[str]]
 
@@ -38,9 +38,9 @@ _MESSAGE_FIELDS = frozenset(
 _OPENS_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
 _TOLD = frozenset({"action", "status"})
 _DIAGNOSTIC_ELSEWHERE = ("x-supplementary-info", "x-network-error", "x-exim-diagnostic", "x-smtp-response")
-"""Where Exchange, Courier and Exim write the cause when they leave the field out that RFC 3464 has for it."""
+"""Fields in which Exchange, Courier and Exim write the cause when they leave out RFC 3464's field for it."""
 _MAILED, _REACHED = ("original-recipient",), ("final-recipient", "x-actual-recipient")
-"""Fields that name the recipient of the mail, and those that name where it was led."""
+"""Fields that name the recipient of the mail, and fields that name where it was redirected."""
 _DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
 _HOST = re.compile(r"(?:\s*[a-z][\w-]{0,30}\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
 _FAILED = ("fail", "error", "expired", "undeliver", "bounce", "reject")
@@ -48,7 +48,7 @@ _REPLY_CODE = re.compile(r"(?:^|\s)([245])\d\d[ -]")
 
 
 def parse_delivery_status(text: str) -> DeliveryReport:
-    """All that a delivery-status body says. Total; what is no field is passed over."""
+    """Parses a delivery-status body. Total; skips lines that are no fields."""
     message, blocks = _blocks(text)
     arrival = _first(message, "arrival-date")
     return DeliveryReport(
@@ -60,10 +60,10 @@ def parse_delivery_status(text: str) -> DeliveryReport:
 
 
 def _blocks(text: str) -> tuple[Block, list[Block]]:
-    """The per-message fields and one block for each recipient.
+    """Returns the per-message fields and one block for each recipient.
 
-    Blank lines alone do not tell: Domino leaves them out, IIS and SurfControl put them inside a block. A recipient's
-    block begins where fields come again that it already has.
+    Blank lines do not separate reliably: Domino leaves them out, IIS and SurfControl put them inside a block. A new
+    recipient's block begins when fields repeat that the current one already has.
     """
     message: Block = {}
     blocks: list[Block] = [{}]
@@ -79,7 +79,7 @@ def _blocks(text: str) -> tuple[Block, list[Block]]:
 
 
 def _groups(text: str, message: Block) -> Iterator[Block]:
-    """Fields that stand together: down to a gap, or to one that comes again. Those of the message go into `message`."""
+    """Yields groups of fields, each up to a gap or a repeated field. Fields of the message go into `message`."""
     group: Block = {}
     before = GAP
     for name, value in fields(text):
@@ -97,7 +97,7 @@ def _groups(text: str, message: Block) -> Iterator[Block]:
 
 
 def _is_of_another(block: Block, group: Block) -> bool:
-    """Whether a group does not belong to the recipient whose block stands above it."""
+    """Checks whether a group belongs to another recipient than the block above it."""
     if any(name in block for name in group if name in _OPENS_RECIPIENT):
         return True
     return "original-recipient" in group and "final-recipient" in block and not _TOLD.isdisjoint(block)
@@ -143,14 +143,14 @@ def _values(block: Block, names: tuple[str, ...]) -> Iterator[str]:
 
 @lru_cache(maxsize=256)
 def parse_host(value: str | None) -> str | None:
-    """The host name of an MTA field: "dns; mx.example.org. (192.0.2.1)" is mx.example.org. None = tells no host."""
+    """Returns the host name of an MTA field: mx.example.org for "dns; mx.example.org. (192.0.2.1)". None = no host."""
     match = _HOST.match(value) if value else None
     host = match[1].rstrip(".").lower() if match else ""
     return host if host and "@" not in host else None
 
 
 def _diagnostic(block: Block) -> tuple[str | None, str | None]:
-    """Type and text of the diagnostic. Exim and others write several: the SMTP one first, the rest behind it."""
+    """Returns type and text of the diagnostic. Of several (Exim and others write them) the SMTP one comes first."""
     found = [split_diagnostic(value) for value in block.get("diagnostic-code", ())]
     found = [(kind, text) for kind, text in found if text]
     if not found:
@@ -164,7 +164,7 @@ def _diagnostic(block: Block) -> tuple[str | None, str | None]:
 
 
 def split_diagnostic(value: str) -> tuple[str | None, str | None]:
-    """("smtp", "550 5.1.1 …") of "smtp; 550 5.1.1 …"; the type is optional. None = absent."""
+    """Splits "smtp; 550 5.1.1 …" into ("smtp", "550 5.1.1 …"); the type is optional. None = absent."""
     match = _DIAGNOSTIC_TYPE.match(value)
     if match is None:
         return None, value[:MAX_DIAGNOSTIC] or None
@@ -172,7 +172,7 @@ def split_diagnostic(value: str) -> tuple[str | None, str | None]:
 
 
 def _action(value: str | None, status: EnhancedStatus | None, diagnostic: str | None) -> Action | None:
-    """RFC 3464's word, else what life writes for it, else what the class of status or reply says."""
+    """Returns the action by RFC 3464's word, else by a variant in use, else by the class of the status or reply."""
     word = value.lower().split(maxsplit=1)[0].strip("()") if value else ""
     if word in _ACTIONS:
         return _ACTIONS[word]
@@ -189,7 +189,7 @@ _BY_CLASS = {2: Action.DELIVERED, 4: Action.DELAYED, 5: Action.FAILED}
 
 
 def recipients_of(reports: tuple[DeliveryReport, ...]) -> Iterator[tuple[DeliveryReport, RecipientReport]]:
-    """Every recipient of several reports, with the report it stands in."""
+    """Yields every recipient of several reports, with its report."""
     for report in reports:
         for recipient in report.recipients:
             yield report, recipient

@@ -14,7 +14,7 @@ DISPOSITION_TYPES = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class DispositionReport:
-    """`disposition` is the type in lower case ("displayed", "deleted", …). None = absent."""
+    """A receipt's fields. `disposition` is the type in lower case ("displayed", "deleted", …). None = absent."""
 
     original_recipient: MailAddress | None = None
     final_recipient: MailAddress | None = None
@@ -24,7 +24,7 @@ class DispositionReport:
 
 
 def parse_disposition(text: str) -> DispositionReport:
-    """All that a disposition-notification body says. Total."""
+    """Parses a disposition-notification body. Total."""
     first: dict[str, str] = {}
     for name, value in fields(text):
         if value:

@@ -10,10 +10,10 @@ from bounce_watcher.parsing.field_block import fields
 FEEDBACK_TYPES = frozenset({"message/feedback-report"})
 
 _RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient")
-"""Removal-Recipient is what the feedback loops run by Validity write."""
+"""The feedback loops of Validity write Removal-Recipient."""
 
 MAX_RECIPIENTS = 100
-"""Recipients of one complaint that are read: it speaks of one mail."""
+"""How many recipients of one complaint are read: it is about one mail."""
 
 _REDACTED = re.compile(
     r"(?:[\[(]?(?:redacted|undisclosed)[^@]*|anonymous|unknown|hidden|removed|withheld|x{3,}|[*-]{1,64})@.*"
@@ -21,11 +21,11 @@ _REDACTED = re.compile(
     re.IGNORECASE,
 )
 _TYPES = {"spam": "abuse", "complaint": "abuse", "notspam": "not-spam", "optout": "opt-out"}
-"""Types that no RFC knows, and those that they stand for."""
+"""Types that no RFC defines, and the types that they mean."""
 
 
 def parse_feedback_report(text: str) -> FeedbackReport:
-    """All that a feedback-report body says. Total; a missing Feedback-Type counts as "other"."""
+    """Parses a feedback-report body. Total; a missing Feedback-Type counts as "other"."""
     found: dict[str, list[str]] = {}
     for name, value in fields(text):
         if value:
@@ -53,5 +53,5 @@ def _feedback_type(value: str) -> str:
 
 
 def is_redacted(address: str) -> bool:
-    """True where a provider put a placeholder in place of the complaining person."""
+    """Checks whether a provider has replaced the complaining person by a placeholder."""
     return _REDACTED.fullmatch(address) is not None

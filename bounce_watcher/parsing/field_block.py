@@ -1,7 +1,7 @@
-"""Runs of "Name: value" lines in the body of a report part: read as life writes them, not as RFC 3464 asks.
+"""Reads "Name: value" lines in the body of a report part, as real systems write them, not as RFC 3464 demands.
 
-Leading blanks before names, blank lines anywhere, continuation lines that are not indented, names in any case and
-with blanks before the colon: all of these are met in the field.
+Real reports have blanks before names, blank lines anywhere, continuation lines without indentation, and names in any
+case and with blanks before the colon.
 """
 
 import re
@@ -11,13 +11,13 @@ from functools import lru_cache
 from bounce_watcher.parsing.charset import decode_words, one_line
 
 MAX_LINES = 20_000
-"""Lines of one block that are read: more than a thousand recipients with ten fields each."""
+"""How many lines of one block are read: enough for a thousand recipients with ten fields each."""
 
 MAX_VALUE = 4_000
-"""Characters of one field's value that are kept."""
+"""How many characters of one field's value are kept."""
 
 MAX_NAME = 100
-"""Characters before a colon that may be a field's name."""
+"""The longest text before a colon that may be a field's name, in characters."""
 
 _NAME = re.compile(r"([A-Za-z][A-Za-z0-9_-]{1,60}(?: [Cc]ode)?)[ \t]*")
 _PLAIN_NAMES = frozenset({"action", "status", "version", "incidents", "disposition", "error", "failure", "warning"})
@@ -31,13 +31,13 @@ _ADDRESS_FIELDS = frozenset({
 """Fields whose value is read as it was written: blanks and encoded words may be part of an address."""
 
 GAP = ("", "")
-"""Stands for blank lines."""
+"""Represents blank lines."""
 
 
 def fields(text: str) -> Iterator[tuple[str, str]]:
-    """(name in lower case, value on one line) of each field, and GAP for each run of blank lines between fields.
+    """Yields (name in lower case, value on one line) of each field, and GAP for blank lines between fields.
 
-    A line that goes on with an address field and is not indented stays a line of its own: nobody knows whether it does.
+    A line without indentation below an address field stays a separate line: it may or may not continue the field.
     """
     name, pieces = "", [""]
     for line in _lines(text):
@@ -58,7 +58,7 @@ def fields(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines, without the indentation of the first where the whole block is indented."""
+    """Returns the lines, without the indentation of the first line if the block is indented."""
     lines = text.split("\n", MAX_LINES)[:MAX_LINES]
     first = next((line for line in lines if line.strip()), "")
     indent = first[: len(first) - len(first.lstrip())]
@@ -67,7 +67,7 @@ def _lines(text: str) -> list[str]:
 
 @lru_cache(maxsize=512)
 def _field_name(word: str) -> str:
-    """The name of a field before its colon; "" for what is none."""
+    """Returns the name of a field before its colon; "" if it is none."""
     match = _NAME.fullmatch(word)
     name = match[1].lower().replace(" ", "-") if match else ""
     return name if "-" in name or name in _PLAIN_NAMES else ""
@@ -78,7 +78,7 @@ def _value(name: str, pieces: list[str]) -> str:
 
 
 def _as_written(pieces: list[str]) -> str:
-    """RFC 5322 section 2.2.3: unfolding takes out the line breaks and nothing else."""
+    """Unfolds a value: removes the line breaks and nothing else (RFC 5322 section 2.2.3)."""
     first, *others = pieces
     text = first + "".join(each if each.startswith((" ", "\t")) else f"\n{each}" for each in others)
     return text[:MAX_VALUE].strip(" \t\r")

@@ -1,4 +1,4 @@
-"""A header block of a message or of a part (RFC 5322 section 2.2), read only as far as it is asked for."""
+"""A header block of a message or of a part (RFC 5322 section 2.2), read only as far as needed."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ MAX_HEADER_BYTES = 256 * 1024
 """How much of one header block is read. Real ones are below 64 KiB; one of 10 MB is an attack."""
 
 MAX_CONTENT_TYPE = 2_000
-"""Characters of a Content-Type that are looked at."""
+"""How many characters of a Content-Type are read."""
 
 _FIELD = re.compile(r"^([!-9;-~]{1,100})[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _FIELD_BYTES = re.compile(_FIELD.pattern.encode(), re.MULTILINE)
@@ -38,7 +38,7 @@ TEXT_PLAIN = ContentType("text/plain", {})
 
 @lru_cache(maxsize=512)
 def parse_content_type(text: str) -> ContentType:
-    """A Content-Type or Content-Disposition value. Total; what is no type/subtype counts as text/plain."""
+    """Parses a Content-Type or Content-Disposition value. Total; an empty one counts as text/plain."""
     text = text[:MAX_CONTENT_TYPE]
     words = text.partition(";")[0].partition("(")[0].lower().split(maxsplit=1)  # 'text/plain charset="us-ascii"'
     if not words:
@@ -66,7 +66,7 @@ def _unquoted(raw: str) -> str:
 
 
 def _joined(pieces: list[tuple[int, bool, str]]) -> str:
-    """RFC 2231 sections 3 and 4: numbered pieces, the first of which names the charset."""
+    """Joins numbered pieces, the first of which names the charset (RFC 2231 sections 3 and 4)."""
     text, charset = b"", None
     for number, is_encoded, piece in sorted(pieces):
         if is_encoded and number == 0 and piece.count("'") >= 2:
@@ -96,35 +96,35 @@ class Headers:
         return name.lower() in self._index
 
     def has_any(self, names: frozenset[str]) -> bool:
-        """Whether a field of one of these names occurs. They are in lower case."""
+        """Checks whether a field with one of these names, given in lower case, occurs."""
         return not names.isdisjoint(self._index)
 
     def names(self) -> tuple[str, ...]:
-        """The names that occur, each once, in lower case."""
+        """Returns the names that occur, each once, in lower case."""
         return tuple(self._index)
 
     def get(self, name: str) -> str | None:
-        """The first field of that name: unfolded, stripped, encoded words decoded. None = absent."""
+        """Returns the first field of that name: unfolded, stripped, encoded words decoded. None = absent."""
         values = self._index.get(name.lower())
         return _readable(values[0]) if values else None
 
     def get_all(self, name: str) -> tuple[str, ...]:
-        """Every field of that name, in the order of the block."""
+        """Returns every field of that name, in the order of the block."""
         values = self._index.get(name.lower())
         return tuple(map(_readable, values)) if values else ()
 
     def get_all_as_written(self, name: str) -> tuple[str, ...]:
-        """As `get_all`, but unfolded alone: in fields with a grammar of their own no word is encoded.
+        """Does the same as `get_all`, but only unfolds: fields with a grammar of their own have no encoded words.
 
-        RFC 2047 section 5: who decodes there lets a sender write what his server only repeats, `;` and `=` as well.
-        Blanks stay as they are: RFC 5322 section 2.2.3 unfolds by taking out the line breaks and nothing else.
+        RFC 2047 section 5: decoding there would let a sender inject text that a server only repeats, even `;` and `=`.
+        Blanks stay as they are: unfolding removes only the line breaks (RFC 5322 section 2.2.3).
         """
         return tuple(map(_as_written, self._index.get(name.lower(), ())))
 
     def firsts(self, names: tuple[str, ...], *, as_written: bool = False) -> dict[str, str]:
-        """The first field of each of these names, as `get` gives it, at a third of the price of reading all fields.
+        """Returns the first field of each of these names, as `get` does, at a third of the cost of reading all fields.
 
-        Names are in lower case. For blocks that are asked for nothing else. `as_written`: as `get_all_as_written`.
+        Names are in lower case. For blocks of which nothing else is needed. `as_written`: as in `get_all_as_written`.
         """
         found: dict[str, bytes] = {}
         for name, value in _only(names).findall(b"\n" + self.raw):
@@ -134,19 +134,19 @@ class Headers:
 
     @lazy
     def transfer_encoding(self) -> str | None:
-        """As it is written (RFC 2045 section 6); None where there is none."""
+        """The transfer encoding as written (RFC 2045 section 6); None if absent."""
         return self.get("content-transfer-encoding")
 
     @lazy
     def content_type(self) -> ContentType:
-        """text/plain where there is none."""
+        """The content type; text/plain if absent."""
         value = self.get("content-type")
         return parse_content_type(value[:MAX_CONTENT_TYPE]) if value else TEXT_PLAIN
 
 
 @lru_cache(maxsize=16)
 def _only(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """Begins with a line feed instead of ^: that is searched for many times as fast."""
+    """Returns a pattern for these fields. It begins with a line feed instead of ^, which is many times as fast."""
     choice = "|".join(map(re.escape, names))
     return re.compile(rf"\n({choice})[ \t]*:(.*(?:\n[ \t].*)*)".encode(), re.IGNORECASE)
 

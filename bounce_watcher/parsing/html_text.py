@@ -1,11 +1,11 @@
-"""What an HTML text says to people, as lines (Coremail, QQ, Mimecast and others write no plain text at all)."""
+"""Turns HTML into lines of plain text (Coremail, QQ, Mimecast and others write no plain text at all)."""
 
 import re
 
 from selectolax.lexbor import LexborHTMLParser
 
 MAX_HTML = 64 * 1024
-"""Characters of HTML that are read. A notice takes a few KiB, its style sheet some more."""
+"""How many characters of HTML are read. A notice takes a few KiB, its style sheet some more."""
 
 _UNSEEN = "head, style, script, template, title, noscript, [style*='display:none'], [style*='display: none']"
 _CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
@@ -23,22 +23,22 @@ _DOCUMENT = re.compile(r"\s*<(?:!doctype html|html|head|body|div|table|p|meta)\b
 
 
 def is_html(text: str) -> bool:
-    """Whether a text is HTML for all that its type says."""
+    """Checks whether a text is HTML, whatever its type says."""
     return _DOCUMENT.match(text) is not None
 
 
 def has_markup(text: str) -> bool:
-    """Whether a text that calls itself HTML is some: `<user@example.org>` in plain text is no element."""
+    """Checks whether a text labelled as HTML has markup: `<user@example.org>` in plain text is no element."""
     return _MARKUP.search(text, 0, MAX_HTML) is not None
 
 
 def html_to_text(html: str) -> str:
-    """`html` as plain text: a line a block, cells of a row on one line, scripts and what is hidden left out. Total."""
+    """Returns `html` as text: a line per block, cells of a row on one line, no scripts or hidden content. Total."""
     html = html[:MAX_HTML]
     if not _MARKUP.search(html):
-        return html  # plain text under a wrong label: its lines are all that tells its addresses apart
+        return html  # plain text under a wrong label: only its lines separate its addresses
     last = html.rfind(">") + 1
-    if last and "@" in html[last:]:  # cut off: half an address is another one
+    if last and "@" in html[last:]:  # cut off: half an address is a different address
         html = html[:last]
     tree = LexborHTMLParser(_CELL.sub(r" \g<0>", html))  # cells outside of a table are no nodes
     if tree.body is None:

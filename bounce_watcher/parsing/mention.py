@@ -1,6 +1,6 @@
-"""One address in all the ways in which texts and mail write it: found, and struck out.
+"""Finds one address in all the ways in which texts and mail write it, and strikes it out.
 
-Beside the plain form these are read (every character of the address may be encoded, the case does not matter):
+Besides the plain form it reads these (every character of the address may be encoded, the case does not matter):
 
     "ada"@example.org  ada\\@example.org              quoted and escaped (RFC 5322 section 3.2.4)
     ada=example.org  ada==a==example.org              inside the return path of a mail: VERP, Sympa, our own tokens
@@ -10,8 +10,8 @@ Beside the plain form these are read (every character of the address may be enco
     ada&#64;example.org  \\x{61}da@example.org         HTML, and the escapes of RFC 6533
     ada at example dot org  ada [at] example.org      as people hide it
 
-An internationalised domain is found as A-label and as U-label (RFC 5890). Of mail the encoded parts and headers are
-read too. Pure, total, linear in the length of the text for one address.
+It finds an internationalised domain as A-label and as U-label (RFC 5890). In mail it also reads encoded parts and
+headers. Pure, total, linear in the length of the text for one address.
 """
 
 import binascii
@@ -29,10 +29,10 @@ from bounce_watcher.parsing.charset import decode, decode_words
 from bounce_watcher.parsing.transfer import decode_transfer
 
 STRUCK_OUT = "[forgotten]"
-"""Takes the place of an address that was struck out."""
+"""Replaces an address that was struck out."""
 
 MAX_LAYERS = 3
-"""Encodings inside one another that are undone: a returned mail in base64 whose own part is in base64 has two."""
+"""How many nested encodings are undone: a returned mail in base64 with a part in base64 has two."""
 
 _ATOM = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+")
 _RUN = re.compile(r"[a-z0-9]+")
@@ -50,29 +50,29 @@ _ENCODED = re.compile(r"[%+=_][0-9a-f]{2}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Mention:
-    """How texts name one address. Make it with `of`."""
+    """The ways in which texts name one address. Create it with `of`."""
 
     local: str
     domain: str
 
     @classmethod
     def of(cls, address: str) -> "Mention":
-        """`address` as written anywhere; the local part may be quoted."""
+        """Creates it from an `address` as written anywhere; the local part may be quoted."""
         local, _, domain = address_key(address).rpartition("@")
         return cls(bare_local(local), domain)
 
     @cached_property
     def hints(self) -> tuple[str, ...]:
-        """Runs of ASCII letters and digits, in lower case, all of which a text has that names the address in any form.
+        """Runs of ASCII letters and digits, in lower case, that every text with the address contains, in any form.
 
-        But for texts that write letters as HTML entities, which hold "&#", or behind backslashes.
+        Exceptions are texts that write letters as HTML entities (they contain "&#") or after backslashes.
         """
         labels = [label for label in self.domain.split(".") if not label.startswith("xn--")]
         runs = _RUN.findall(self.local.lower()), _RUN.findall(" ".join(labels))
         return tuple(max(found, key=len) for found in runs if found)
 
     def may_be_in(self, text: str) -> bool:
-        """Cheap: False says that the address is not in `text`."""
+        """Checks cheaply whether `text` may name the address. False means that it does not."""
         low = text.lower().replace("\\", "")
         return all(hint in low for hint in self.hints) or "&#" in low
 
@@ -80,13 +80,13 @@ class Mention:
         return bool(self.spans(text, spare))
 
     def masked(self, text: str, spare: Iterable["Mention"] = ()) -> str:
-        """`text` with STRUCK_OUT in place of the address; other addresses that end alike stay."""
+        """Returns `text` with STRUCK_OUT instead of the address; other addresses with the same ending stay."""
         for start, end in reversed(self.spans(text, spare)):
             text = f"{text[:start]}{STRUCK_OUT}{text[end:]}"
         return text
 
     def spans(self, text: str, spare: Iterable["Mention"] = ()) -> list[tuple[int, int]]:
-        """Where the address stands in `text`; what is part of one of the addresses to `spare` does not count."""
+        """Returns where the address is in `text`, except inside one of the addresses to `spare`."""
         if not self.may_be_in(text):
             return []
         found = sorted(span for pattern in self._patterns for span in pattern.spans(text))
@@ -101,7 +101,7 @@ class Mention:
         return apart
 
     def is_in_mail(self, content: bytes, spare: Iterable["Mention"] = ()) -> bool:
-        """Whether a raw message names the address anywhere, in encoded parts and headers too."""
+        """Checks whether a raw message names the address anywhere, including encoded parts and headers."""
         others = tuple(spare)
         return any(self.is_in(text, others) for text in texts_of_mail(content))
 
@@ -123,7 +123,7 @@ class Mention:
 
 
 class _Pattern:
-    """A form of an address; `is_embedded`: inside another address or id, behind whatever that separates parts by."""
+    """A form of an address; `is_embedded`: inside another address or id, after its separator of parts."""
 
     def __init__(self, pattern: str, *, is_embedded: bool) -> None:
         self._pattern = re.compile(pattern, re.IGNORECASE)
@@ -139,7 +139,7 @@ class _Pattern:
                 at = match.start() + 1
 
     def _begins(self, text: str, match: re.Match[str]) -> bool:
-        """Whether the local part begins where the match does, and is not the end of a longer one."""
+        """Checks whether the local part begins where the match does, and is not the end of a longer one."""
         start, end = match.span()
         before = _before(text, start, match["sign"])
         if not before:
@@ -154,7 +154,7 @@ class _Pattern:
 
 
 def _before(text: str, start: int, sign: str) -> str:
-    """The character before `start`; where the sign @ is encoded, so may be that one."""
+    """Returns the character before `start`, decoded if it is encoded in the same way as the sign @."""
     head = text[max(0, start - 3) : start]
     if len(sign) == 3 and head[:1] == sign[:1] and _ENCODED.fullmatch(head):
         return chr(int(head[1:], 16))
@@ -162,20 +162,20 @@ def _before(text: str, start: int, sign: str) -> str:
 
 
 def _is_whole_address(text: str, start: int, end: int) -> bool:
-    """Whether more than the match stands alone between < and >: `<=ada@example.org>` is the address of another."""
+    """Checks whether the match is only the end of an address between < and >, as in `<=ada@example.org>`."""
     opened = text.rfind("<", max(0, start - 65), start)
     return -1 < opened < start - 1 and text[end : end + 1] == ">" and not re.search(r"[\s>]", text[opened:start])
 
 
 def bare_local(local: str) -> str:
-    """A local part without its quotes (RFC 5321 section 4.1.2): "ada" in quotes and without are one mailbox."""
+    """Returns a local part without its quotes (RFC 5321 section 4.1.2): quoted or not, "ada" is the same mailbox."""
     if len(local) > 2 and local[0] == local[-1] == '"':
         return re.sub(r"\\(.)", r"\1", local[1:-1])
     return local
 
 
 def _spellings(domain: str) -> list[str]:
-    """A domain as A-labels and as U-labels."""
+    """Returns a domain as A-labels and as U-labels."""
     try:
         return list(dict.fromkeys((domain, idna.decode(domain))))
     except (UnicodeError, ValueError):
@@ -187,7 +187,7 @@ def _domain_pattern(domain: str) -> str:
 
 
 def _character(character: str) -> str:
-    """One character, plain or encoded."""
+    """Returns a pattern for one character, plain or encoded."""
     return f"(?:{re.escape(character)}|{_encoded(character)})"
 
 
@@ -218,9 +218,9 @@ _SAYS_SOMETHING = 0.9
 
 
 def texts_of_mail(content: bytes) -> Iterator[str]:
-    """All that a raw message says, as it is and decoded: quoted-printable, base64, uuencode, encoded words, HTML.
+    """Yields the texts of a raw message, as is and decoded: quoted-printable, base64, uuencode, encoded words, HTML.
 
-    Encodings are found by their look, whether a header names them or not: reports quote mail in all ways.
+    Encodings are recognised by their look, whether a header names them or not: reports quote mail in all ways.
     """
     layer = [content]
     for _ in range(MAX_LAYERS):
@@ -267,7 +267,7 @@ def _uuencoded(octets: bytes) -> Iterator[bytes]:
 
 
 def _base64(block: bytes) -> Iterator[bytes]:
-    """What a block comes to that looks like base64, with the alphabet of URLs too (RFC 4648 section 5)."""
+    """Decodes a block that looks like base64, including the URL alphabet (RFC 4648 section 5)."""
     tokens = {block}
     if len(block) < _LONGEST_TOKEN:
         tokens.update(token for token in block.split(b"/") if len(token) >= 12)  # in the path of a URL
@@ -280,7 +280,7 @@ def _base64(block: bytes) -> Iterator[bytes]:
 
 
 def _is_text(octets: bytes) -> bool:
-    """Whether it may be read: a word of ordinary text decodes to noise."""
+    """Checks whether the bytes are readable: a word of ordinary text decodes to noise."""
     shown = sum(32 <= octet < 127 or octet in b"\t\r\n\0" or octet > 194 for octet in octets)
     return bool(octets) and shown >= _SAYS_SOMETHING * len(octets)
 
@@ -288,7 +288,7 @@ def _is_text(octets: bytes) -> bool:
 # ── addresses that may be meant ─────────────────────────────────────────────────────────────────────────────────────
 
 MAX_SIGNS = 20_000
-"""Signs in one text behind which a domain is looked for."""
+"""How many signs in one text are checked for a domain after them."""
 
 _SIGN = re.compile(r"@|=(?:=a==)?|%|!")
 _BEHIND = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.[^\W_](?:[\w-]{0,61}[^\W_])?){1,8}")
@@ -301,7 +301,7 @@ _LONGEST_LOCAL = 130
 
 
 def named_in(text: str) -> set[str]:
-    """Every address that `text` may name, in any form. Too many rather than too few: hold each with `Mention`."""
+    """Returns every address that `text` may name, in any form: too many rather than too few. Check with `Mention`."""
     escaped = _ESCAPED.finditer(text) if "%40" in text else ()
     found = {named for match in escaped if (named := _unescaped_address(match[0]))}
     for reading in dict.fromkeys(_undone(text)):
@@ -313,7 +313,7 @@ def named_in(text: str) -> set[str]:
 
 
 def _undone(text: str) -> Iterator[str]:
-    """`text` with each encoding of an address undone by itself."""
+    """Yields `text`, and its readings with one encoding of addresses undone in each."""
     yield text
     if "&" in text:
         yield html.unescape(text)
@@ -332,7 +332,7 @@ _ESCAPED = re.compile(r"""[^\s<>()\[\],;:"@]{1,130}%40[^\s<>()\[\],;:"@&/]{1,255
 
 
 def _unescaped_address(token: str) -> str | None:
-    """Of a URL, whose local part may have blanks."""
+    """Returns the address in a URL, whose local part may have blanks; None if there is none."""
     local, _, domain = unquote(token, errors="replace").rpartition("@")
     behind = _BEHIND.match(domain)
     return f"{local}@{behind[0]}" if behind else None
@@ -368,7 +368,7 @@ def _around(text: str, sign: re.Match[str]) -> Iterator[str]:
 
 
 def _locals_before(head: str) -> Iterator[str]:
-    """The run before a sign, and what stands behind each character in it that may separate."""
+    """Yields the run before a sign, and its rest after each possible separator in it."""
     if quoted := _QUOTED.search(head):
         yield quoted[0]
         yield quoted[0][1:-1]

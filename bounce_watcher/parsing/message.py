@@ -17,13 +17,13 @@ from bounce_watcher.parsing.html_text import has_markup, html_to_text, is_html
 from bounce_watcher.parsing.transfer import decode_transfer
 
 MAX_PARTS = 256
-"""Leaves that are kept. A report has three to six; gateways that write one status part a recipient some dozens."""
+"""How many leaves are kept. A report has three to six; gateways that write a status part per recipient some dozens."""
 
 MAX_DEPTH = 24
-"""Levels of multipart that are entered: each costs one scan of its bytes. The deepest seen in a report is 4."""
+"""How many levels of multipart are entered: each costs one scan of its bytes. The deepest seen in a report is 4."""
 
 MAX_BODY_BYTES = 512 * 1024
-"""Bytes of one part that are decoded. The words of a report stand in the first few KiB."""
+"""How many bytes of one part are decoded. The words of a report are in the first few KiB."""
 
 SHARED_HEADER_BYTES = 200
 """Header blocks up to this size are read once for many messages: those of parts are the same in most reports."""
@@ -87,12 +87,12 @@ class ParsedMessage:
 
     @property
     def has_body(self) -> bool:
-        """False where nothing follows the header: it may have been cut off in its midst."""
+        """False if nothing follows the header, which may then be cut off."""
         return any(part.end > part.start for part in self.parts)
 
     @lazy
     def is_cut(self) -> bool:
-        """True where a multipart lacks its closing line: a limit on size, or the way, has cut its end off."""
+        """True if a multipart lacks its closing line: a size limit or a transfer has cut off its end."""
         is_divided = any(part.type is not self.type for part in self.parts)
         if not is_divided:
             return False
@@ -101,10 +101,10 @@ class ParsedMessage:
 
     @lazy
     def text(self) -> str:
-        """What the message says to people: its first text/plain leaf that says anything, else its first text leaf.
+        """The text for people: the first text/plain leaf that is not blank, else the first text leaf; "" without one.
 
-        "" where it has none. HTML is read as its reader sees it. A multipart whose boundary occurs nowhere is a leaf,
-        and counts as text.
+        HTML is turned into the text that a reader sees. A multipart whose boundary occurs nowhere is a leaf and counts
+        as text.
         """
         parts = self.parts
         plain = next((part for part in parts if part.type.value == "text/plain" and part.text.strip()), None)
@@ -116,7 +116,7 @@ class ParsedMessage:
 
 
 def parse(content: bytes) -> ParsedMessage:
-    """The MIME tree of `content`. Total."""
+    """Returns the MIME tree of `content`. Total."""
     source = _with_lf(content)
     start = _skip_envelope_line(source)
     headers, body = _header_block(source, start, len(source))
@@ -129,7 +129,7 @@ def _with_lf(content: bytes) -> bytes:
 
 
 def _skip_envelope_line(source: bytes) -> int:
-    """mbox's "From MAILER-DAEMON Thu Jan …" in front of the header, blank lines and a byte order mark before that."""
+    """Skips mbox's "From MAILER-DAEMON Thu Jan …" before the header, with blank lines and a byte order mark above."""
     start = len(BOM_UTF8) if source.startswith(BOM_UTF8) else 0
     while source.startswith(b"\n", start) and start < 100:
         start += 1
@@ -139,7 +139,7 @@ def _skip_envelope_line(source: bytes) -> int:
 
 
 def _header_block(source: bytes, start: int, end: int) -> tuple[Headers, int]:
-    """The header block at `start` and where the body begins. A part may have none (Sendmail's first part)."""
+    """Returns the header block at `start`, and where the body begins. A part may have no header (Sendmail's first)."""
     if start >= end or source.startswith(b"\n", start):
         return Headers(b""), min(start + 1, end)
     if not _HEADER_LIKE.match(source, start, end):
@@ -156,7 +156,7 @@ def _shared(raw: bytes) -> Headers:
 
 
 def _leaves(source: bytes, headers: Headers, kind: ContentType, body: int) -> Iterator[Part]:
-    """The leaves below one entity, in order, at most MAX_PARTS."""
+    """Yields the leaves below one entity, in order, at most MAX_PARTS."""
     stack = [("", 0, headers, kind, body, len(source))]
     found = 0
     while stack and found < MAX_PARTS:
@@ -173,7 +173,7 @@ def _leaves(source: bytes, headers: Headers, kind: ContentType, body: int) -> It
 
 
 def _children(source: bytes, kind: ContentType, start: int, end: int) -> list[tuple[int, int]]:
-    """The byte ranges of a multipart's parts; none for a leaf or where no boundary can be found."""
+    """Returns the byte ranges of a multipart's parts; none for a leaf, or if no boundary is found."""
     if not kind.value.startswith("multipart/"):
         return []
     boundary = (kind.get("boundary") or "").rstrip().encode("utf-8", "replace")
@@ -184,9 +184,9 @@ def _children(source: bytes, kind: ContentType, start: int, end: int) -> list[tu
 
 
 def _between(source: bytes, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
-    """The ranges between the delimiter lines of `boundary`; the last runs to the last whole line if it is not closed.
+    """Returns the ranges between the delimiter lines of `boundary`; if not closed, the last ends with a whole line.
 
-    Half a line may hold half an address, which is another one.
+    Half a line may hold half an address, which is a different address.
     """
     delimiter = b"\n--" + boundary
     ranges: list[tuple[int, int]] = []

@@ -1,8 +1,8 @@
-"""Who handed a message to our own mail server, by the Received fields that it wrote (RFC 5321 section 4.4).
+"""Finds who handed a message to our own mail server, by the Received fields that it wrote (RFC 5321 section 4.4).
 
-Each server adds its field on top, so the topmost ones are our own servers' and the first outside host that they name
-is who gave the message to us. All below it may be made up by whoever sent it. In a field the name behind "from" is what
-the client said of itself; the address that the server saw stands behind it, in brackets or parentheses:
+Each server adds its field on top. So the topmost fields are from our own servers, and the first outside host that they
+name gave us the message. The sender may have made up everything below. In a field the name after "from" is the client's
+own claim; the address that the server saw follows in brackets or parentheses:
 
     from evil.example (host.example.net [203.0.113.5]) by mx.example.com (Postfix)
     from [203.0.113.5] (helo=evil.example) by mx.example.com (Exim)
@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from bounce_watcher.parsing.headers import Headers
 
 MAX_FIELDS = 10
-"""Fields that are read: a message passes few servers of our own."""
+"""How many fields are read: a message passes few servers of our own."""
 
 _MAX_FIELD = 2_000
 _OWN = tuple(map(ip_network, (  # RFC 1918, 1122, 3927, 6598, 4291, 4193; addresses for documentation are none of them
@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"[\[(](?:IPv6:)?([0-9a-f.:]{3,45})(?:%\w{1,20})?[\])]", r
 
 
 def client_ip(headers: Headers) -> str | None:
-    """The address of the first host outside that our servers took the message from; None where they tell of none.
+    """Returns the address of the outside host that gave our servers the message; None if their fields name none.
 
     Hosts with a private or loopback address are our own, so the field below theirs is ours as well. Total.
     """
@@ -39,7 +39,7 @@ def client_ip(headers: Headers) -> str | None:
 
 
 def _client(value: str) -> IPv4Address | IPv6Address | None:
-    """The last address before "by" that is not what the client called itself."""
+    """Returns the last address before "by" that is not the client's own claim; None if there is none."""
     head = re.split(r"\sby\s", value, maxsplit=1)[0]
     if not head.lower().startswith("from "):
         return None

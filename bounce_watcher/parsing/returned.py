@@ -56,7 +56,7 @@ _HEADINGS = (
     r"(?:以下は)?(?:元|オリジナル|送信元)の?(?:メール|メッセージ)(?:です| ヘッダー)?",
     r"(?:以下是)?原(?:始)?(?:邮件|郵件)(?:内容)?|원본 메시지",
 )
-"""What stands above the quoted original, with or without rules of hyphens around it."""
+"""Headings above the quoted original, with or without rules of hyphens around them."""
 
 _ANY_HEADING = "|".join(_HEADINGS)
 _DELIMITER = re.compile(
@@ -74,7 +74,7 @@ _HEADER_START = re.compile(
 
 
 def split_text(text: str) -> tuple[str, str]:
-    """The notice, and the original that is quoted below it ("" where there is none)."""
+    """Returns the notice, and the original that is quoted below it ("" if there is none)."""
     match = _DELIMITER.search(text)
     header = _HEADER_START.search(text, 0, match.start() if match else len(text))
     if header is not None:
@@ -85,16 +85,16 @@ def split_text(text: str) -> tuple[str, str]:
 
 
 def original_part(message: ParsedMessage) -> Part | None:
-    """The part that holds the original or its header; None where there is none."""
+    """Returns the part that holds the original or its header; None if there is none."""
     for part in message.parts:
         if part.type.value in ORIGINAL_TYPES:
             return part
     return None
 
 
-@lru_cache(maxsize=1)  # every part of a report asks for it
+@lru_cache(maxsize=1)  # needed for every part of a report
 def original_headers(message: ParsedMessage) -> Headers | None:
-    """The header of the mail that was sent, as far as the report returns it."""
+    """Returns the header of the mail that was sent, as far as the report includes it; None if it includes none."""
     part = original_part(message)
     if part is not None:
         headers = part.inner_headers
@@ -108,13 +108,13 @@ def original_headers(message: ParsedMessage) -> Headers | None:
 
 
 def only_addressee(headers: Headers | None, name: str = "to") -> MailAddress | None:
-    """The mailbox of the field `name` of the original, where that field occurs once and names one; None otherwise."""
+    """Returns the mailbox in the field `name` of the original if it occurs once and names only one; else None."""
     values = headers.get_all_as_written(name) if headers is not None else ()
     return only_address(values[0]) if len(values) == 1 else None
 
 
 def sent_message(headers: Headers | None) -> SentMessage:
-    """What the header of the original tells of it."""
+    """Returns what the header of the original says about it."""
     if headers is None:
         return SentMessage()
     told = headers.firsts(_OF_SENT)

@@ -1,4 +1,4 @@
-"""The reply of the last hop, dug out of a diagnostic (RFC 3464 section 2.3.6, RFC 5321 section 4.2).
+"""Extracts the reply of the last hop from a diagnostic (RFC 3464 section 2.3.6, RFC 5321 section 4.2).
 
 A diagnostic is often a wrapper around what the refusing server said: Postfix writes `host mx.example.org[192.0.2.1]
 said: 550 5.1.1 … (in reply to RCPT TO command)`, Exim `SMTP error from remote mail server after RCPT TO:<…>:
@@ -14,7 +14,7 @@ from bounce_watcher.model.verdict import SmtpReply
 from bounce_watcher.parsing.transcript import last_refusal
 
 MAX_DIAGNOSTIC = 4096
-"""Characters of a diagnostic that are read. RFC 5321 allows 512 octets a line; what is longer than this is noise."""
+"""How many characters of a diagnostic are read. RFC 5321 allows 512 octets a line; a longer text is noise."""
 
 _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 _TYPE = re.compile(r"\s*(?:e?smtp|lmtp|dns|unix|x-[\w-]{1,30})\s*;\s*", re.IGNORECASE)
@@ -30,9 +30,9 @@ _MARK_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _EXIM = "SMTP error from remote mail"
-"""Exim puts nothing but a colon between what it sent and what it was answered."""
+"""Exim puts only a colon between what it sent and the answer."""
 _WORDY_MARKS = (" said: ", " talk to me: ", "<<< ")
-"""Behind these the words of the other side follow even without a code."""
+"""After these the words of the other side follow, even without a code."""
 _MARK_WIDTH = 24
 
 _TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| (?:Giving up on \d|I'm not going to try again; ).*")
@@ -45,7 +45,7 @@ _CODE_TOLD = re.compile(
     r"(?:(?:code|error)[ :=]{1,3}|[#\[(>] ?)([245]\d\d)(?![\w.-]|:\d| ?(?:[km]b|minutes|messages|recipients)\b)",
     re.IGNORECASE,
 )
-"""A code that stands apart: "with code 550 (5.1.1) 'no'", "ERROR_CODE :550", "error 550:", "[550]", "#550", "> 550"."""
+"""A separate code: "with code 550 (5.1.1) 'no'", "ERROR_CODE :550", "error 550:", "[550]", "#550", "> 550"."""
 _CODE_INSIDE = re.compile(rf"([245]\d\d)(?<![\w.:/#-]...)[ -]{_STATUS}")
 _REPEATED = re.compile(rf" ([245]\d\d)[ -] ?({_STATUS}(?: |$))?")
 _HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")
@@ -68,7 +68,7 @@ _STAGE_HINTS = (
     "(state 1",
 )  # fmt: skip
 _HINT_DEPTH = len("initial server ")
-"""How far into a match of `_COMMAND` its hint may stand: nothing before that needs to be searched."""
+"""How far into a match of `_COMMAND` its hint may be: nothing before that needs to be searched."""
 _STAGES = {
     "initial connection": "CONNECT", "refused to talk to me": "CONNECT",
     "initial server greeting": "CONNECT", "initial greeting": "CONNECT",
@@ -87,12 +87,12 @@ _STAGES = {
 }  # fmt: skip
 
 _OF_THE_SENDER = ("sender address rejected", "sender verif")
-"""What Postfix and Exim print at RCPT TO around what the sender's own server answered: it tells of the sender alone."""
+"""What Postfix and Exim print at RCPT TO around the answer of the sender's own server: it is only about the sender."""
 
 
 @lru_cache(maxsize=512)  # a server that refuses our IP address says so, word for word, to every mail
 def read_reply(diagnostic: str) -> SmtpReply:
-    """The last hop's reply in `diagnostic`, with the stage and the host where the wrapper tells them. Total.
+    """Returns the last hop's reply in `diagnostic`, with the stage and the host if the wrapper names them. Total.
 
     `diagnostic` may keep its type ("smtp; 550 …"). Only the first `MAX_DIAGNOSTIC` characters are read.
     """
@@ -114,7 +114,7 @@ def one_line(diagnostic: str) -> str:
 
 
 def _innermost(text: str) -> str:
-    """What follows the last hop's mark, cut before what the wrapper says behind it."""
+    """Returns the text after the last hop's mark, without what the wrapper says after it."""
     start, quote = _last_hop(text)
     if start == 0 and not text.endswith(")"):
         return text
@@ -126,7 +126,7 @@ def _innermost(text: str) -> str:
 
 
 def _last_hop(text: str) -> tuple[int, str]:
-    """Where the innermost reply starts, and the quote that opens it ("" = none). (0, "") = no wrapper."""
+    """Returns where the innermost reply starts, and the quote that opens it ("" = none). (0, "") = no wrapper."""
     start, quote = 0, ""
     for mark in _WORDY_MARKS:
         if (at := text.rfind(mark)) >= 0:
@@ -155,14 +155,14 @@ def _numbers(reply: str) -> tuple[int | None, EnhancedStatus | None]:
 
 
 def _joined(reply: str, code: int | None) -> str:
-    """One text out of a reply of several lines: `550-5.1.1 a 550 5.1.1 b` reads `550-5.1.1 a b`."""
+    """Joins a reply of several lines into one text: `550-5.1.1 a 550 5.1.1 b` becomes `550-5.1.1 a b`."""
     if code is None or reply.find(f" {code}", 4) < 0:
         return reply
     return _REPEATED.sub(lambda found: " " if found[1] == str(code) else found[0], reply)
 
 
 def read_stage(text: str) -> str | None:
-    """The command that was refused, as words on one line around a reply tell it; see `SmtpReply.stage`."""
+    """Returns the command that was refused, from the words around a reply on one line; see `SmtpReply.stage`."""
     lower = text.lower()
     if any(words in lower for words in _OF_THE_SENDER):
         return "MAIL"

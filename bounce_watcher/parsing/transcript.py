@@ -1,8 +1,8 @@
 """The SMTP conversation that a notice shows to people: `>>> RCPT To:<ada@example.org>` and `<<< 550 5.1.1 …`.
 
-Sendmail and its children write it below "----- Transcript of session follows -----", Courier below each address,
-MDaemon with `-->` and `<--`. The side that sent the mail speaks behind `>>>`, the other behind `<<<`; what Sendmail
-makes of an answer stands below it without a mark (`550 5.1.1 <ada@example.org>... User unknown`).
+Sendmail and its descendants write it below "----- Transcript of session follows -----", Courier below each address,
+MDaemon with `-->` and `<--`. `>>>` marks the side that sent the mail, `<<<` the other side. Sendmail's own summary of
+an answer follows without a mark (`550 5.1.1 <ada@example.org>... User unknown`).
 """
 
 import re
@@ -14,25 +14,25 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.address import find_addresses
 
 MAX_LINES = 1_000
-"""Lines of a notice that are read for a conversation."""
+"""How many lines of a notice are searched for a conversation."""
 
 MAX_LINE = 1_000
-"""Characters of such a line that are read."""
+"""How many characters of such a line are read."""
 
 MAX_ANSWERS = 300
-"""Refusals of one conversation that are kept."""
+"""How many refusals of one conversation are kept."""
 
 _SAID = "<<< "
 _TURN = re.compile(r"(?:[A-Z][a-z]{2} [\d:. -]{8,25}:? )?(>>>|-->|<<<|<--) ?(.*)")
 _TURNS = re.compile(r" (?=>>> |<<< |\.\.\. while talking to |[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?\S{1,320}\.\.\. )")
-"""Where a new line was before a report has put its conversation on one."""
+"""Where lines began before a report put its conversation on one line."""
 
 _COMMANDS = {
     "EHLO": "EHLO", "HELO": "EHLO", "LHLO": "EHLO", "STARTTLS": "STARTTLS", "AUTH": "AUTH", "MAIL": "MAIL",
     "RCPT": "RCPT", "DATA": "DATA", "BDAT": "DOT", ".": "DOT",
 }  # fmt: skip
 _GO_AHEAD = "354"
-"""The answer to DATA below which the mail itself goes out."""
+"""The answer to DATA, after which the mail itself is sent."""
 _REFUSAL = re.compile(r"[45]\d\d(?!\d)")
 _GOES_ON = re.compile(r"\d\d\d-")
 _AFTERMATH = re.compile(
@@ -42,15 +42,15 @@ _AFTERMATH = re.compile(
 )
 _SUMMARY = re.compile(r"[245]\d\d (?:[245]\.\d{1,3}\.\d{1,3} )?\S{1,320}\.\.\. ")
 _OF_RECIPIENT = "... user unknown"
-"""What Sendmail makes of a refused recipient. Of a refused message it makes `Service unavailable`."""
+"""Sendmail's summary of a refused recipient. For a refused message it writes `Service unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalLine:
     """A refusal on one line.
 
-    `stage`: the command that it answers as `SmtpReply.stage` has it, None = not shown. `recipients`: keys of the
-    addresses that it was on, by the command or by what Sendmail made of it.
+    `stage` is the command that it answers, as in `SmtpReply.stage`; None = not shown. `recipients` are the keys of the
+    addresses that it is about, by the command or by Sendmail's summary.
     """
 
     text: str
@@ -59,25 +59,26 @@ class RefusalLine:
 
 
 def is_aftermath(reply: str) -> bool:
-    """Whether `reply` says only that no recipient was left: "503 5.0.0 Need RCPT", "554 Error: no valid recipients"."""
+    """Checks for a reply that only says that no recipient was left: "503 5.0.0 Need RCPT", "554 … no valid recipients".
+    """
     return _AFTERMATH.match(reply) is not None
 
 
 def is_summary(line: str) -> bool:
-    """Whether `line` is what Sendmail makes of an answer: "550 5.1.1 <ada@example.org>... User unknown"."""
+    """Checks whether `line` is Sendmail's summary of an answer: "550 5.1.1 <ada@example.org>... User unknown"."""
     return _SUMMARY.match(line) is not None
 
 
 def is_first_line(reply: str) -> bool:
-    """Whether `reply` is the first of several lines: RFC 5321 section 4.2.1 writes a hyphen behind its code."""
+    """Checks whether `reply` is the first of several lines: it has a hyphen after its code (RFC 5321 section 4.2.1)."""
     return _GOES_ON.match(reply) is not None
 
 
 def read_transcript(text: str) -> tuple[RefusalLine, ...]:
-    """The refusals that `text` shows, in their order, but those that are only the aftermath of others. Total.
+    """Returns the refusals that `text` shows, in order, without those that only follow from others. Total.
 
-    Under PIPELINING (RFC 2920) Sendmail shows `>>> DATA` above the answers to RCPT TO too. Such an answer is told by
-    what comes after it: Sendmail's own "User unknown", or the server's complaint that DATA came without a recipient.
+    With PIPELINING (RFC 2920) Sendmail shows `>>> DATA` even above the answers to RCPT TO. What follows such an answer
+    identifies it: Sendmail's own "User unknown", or the server's complaint that DATA came without a recipient.
     """
     if _SAID not in text and "<-- " not in text:
         return ()
@@ -90,13 +91,16 @@ def read_transcript(text: str) -> tuple[RefusalLine, ...]:
 
 
 def last_refusal(line: str) -> RefusalLine | None:
-    """The last refusal of a conversation that a report has put on one line; None where it shows none."""
+    """Returns the last refusal of a conversation that a report has put on one line; None if it shows none."""
     answers = read_transcript(_TURNS.sub("\n", line)) if _SAID in line else ()
     return answers[-1] if answers else None
 
 
 def answer_told(answers: Iterable[RefusalLine], diagnostic: str) -> RefusalLine | None:
-    """The answer that `diagnostic` repeats, whole or cut: else, where all of its code are of one stage, the first."""
+    """Returns the answer that `diagnostic` repeats, whole or cut.
+
+    If there is none, and all answers with its code are of one stage, returns the first of them; else None.
+    """
     said, code = _plain(diagnostic), diagnostic[:3]
     if not said:
         return None
@@ -108,22 +112,22 @@ def answer_told(answers: Iterable[RefusalLine], diagnostic: str) -> RefusalLine 
 
 
 def answer_on(answers: Iterable[RefusalLine], address: str) -> RefusalLine | None:
-    """The last answer on `address`; None where none is shown to be."""
+    """Returns the last answer about `address`; None if no answer is known to be."""
     key = address_key(address)
     return next((each for each in reversed(tuple(answers)) if key in each.recipients), None)
 
 
-@lru_cache(maxsize=2 * MAX_ANSWERS)  # a report of many recipients asks for each answer again
+@lru_cache(maxsize=2 * MAX_ANSWERS)  # a report of many recipients needs each answer again
 def _plain(reply: str) -> str:
-    """What two prints of one reply have in common."""
+    """Returns the reply in a form in which two prints of it are equal."""
     return " ".join(reply[:MAX_LINE].lower().split())
 
 
 class _Conversation:
-    """Reads line by line.
+    """A conversation, read line by line.
 
-    `_session`: this server's first answer; `_open`: the last answer goes on in the next line; `_fresh`: nothing but
-    what Sendmail made of it has come since; `_recipients`: those of the command.
+    `_session`: the number of this server's first answer. `_open`: the last answer continues in the next line.
+    `_fresh`: only Sendmail's summary has come since the last answer. `_recipients`: those of the command.
     """
 
     __slots__ = ("_answers", "_fresh", "_open", "_recipients", "_session", "_stage")
@@ -181,7 +185,7 @@ class _Conversation:
             self._answers[-1] = _to_rcpt(last) if line.lower().endswith(_OF_RECIPIENT) else last
 
     def _close(self) -> None:
-        """The last answer is whole. Where it is an aftermath, those before it answered RCPT TO."""
+        """Ends the last answer. If it only says that no recipient was left, the ones before it answered RCPT TO."""
         self._open = False
         if len(self._answers) > self._session and is_aftermath(self._answers[-1].text):
             self._answers.pop()

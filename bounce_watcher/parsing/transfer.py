@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding undone (RFC 2045 section 6). Total: damaged input gives what can be saved of it."""
+"""Decodes a Content-Transfer-Encoding (RFC 2045 section 6). Total: from damaged input it saves what it can."""
 
 import binascii
 import re
@@ -39,6 +39,6 @@ _DECODERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def decode_transfer(body: bytes, encoding: str | None) -> bytes:
-    """`body` without its transfer encoding; unknown encodings and 7bit, 8bit, binary leave it as it is."""
+    """Returns `body` without its transfer encoding; unknown encodings and 7bit, 8bit, binary leave it as it is."""
     decoder = _DECODERS.get(encoding.strip().lower()) if encoding else None
     return decoder(body) if decoder else body
