@@ -1,6 +1,6 @@
-"""From the fields of one recipient's report to a verdict. Words over enhanced status over reply code.
+"""Turns the fields of one recipient's report into a verdict. Words win over the enhanced status, that over the code.
 
-What is no verdict of a rule names itself `status.5.1.1`, `code.450`, `expired` or `unknown`.
+A verdict without a rule has the name `status.5.1.1`, `code.450`, `expired` or `unknown`.
 """
 
 from dataclasses import replace
@@ -13,9 +13,9 @@ from bounce_watcher.model.verdict import BounceType, Reason, SmtpReply, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 
 MAX_QUOTE = 300
-"""Characters of a verdict's quote."""
+"""The longest quote of a verdict, in characters."""
 
-# Before RCPT TO nothing can be wrong with the recipient: a hard reason is then what this table says.
+# Before RCPT TO nothing can be wrong with the recipient: this table replaces a hard reason.
 _BEFORE_THE_RECIPIENT = {
     "CONNECT": Reason.UNKNOWN,
     "EHLO": Reason.PROTOCOL_ERROR,
@@ -31,7 +31,7 @@ _LOCAL_LANGUAGE = "languages."
 
 
 def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Ruleset) -> Verdict:
-    """What the failure or delay in `report` means. Total: what nothing explains is `Reason.UNKNOWN`."""
+    """Returns what the failure or delay in `report` means. Total: without an explanation it is `Reason.UNKNOWN`."""
     diagnostic = report.diagnostic_code or ""
     reply = read_reply(diagnostic)
     told = Circumstances(
@@ -49,7 +49,7 @@ def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Rulese
 
 
 def classify_reply(text: str, ruleset: Ruleset, remote: str | None = None) -> Verdict:
-    """What one SMTP reply or diagnostic means, with nothing known besides. `remote`: the host that said so."""
+    """Returns what one SMTP reply or diagnostic means by itself. `remote` is the host that sent it."""
     reply = read_reply(text)
     told = Circumstances(reply.status, reply.code, _host(remote) or reply.host, None, reply.stage)
     return _judged(reply, _words(reply, text, told, ruleset), told, gave_up=False)
@@ -64,7 +64,7 @@ def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_
 
 
 def _words(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset) -> Match | None:
-    """The last hop's words. Where they and its own status say nothing, those around them may tell."""
+    """Finds a rule for the last hop's words; if they and its own status say nothing, for the words around them."""
     inner = ruleset.find(reply.text, told)
     if inner is not None or _says_something(reply):
         return inner
@@ -84,7 +84,7 @@ def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict
         if reason is not Reason.UNKNOWN:
             return Verdict(reason, f"status.{told.status}", "RFC 3463, IANA registry", quote, told.code, told.status)
     if gave_up and told.status is not None and told.status.class_ == 4:
-        # A report of failure with a passing status: the retries ran out, and no words say why.
+        # A report of failure with a temporary status: the retries ran out, and no words say why.
         return Verdict(Reason.MESSAGE_EXPIRED, "expired", "RFC 3464 section 2.3.3", quote, told.code, told.status)
     if told.code is not None and (reason := reason_of_code(told.code)) is not Reason.UNKNOWN:
         return Verdict(reason, f"code.{told.code}", "RFC 5321 section 4.2", quote, told.code, told.status)
@@ -92,7 +92,7 @@ def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict
 
 
 def _spoken_of(reply: SmtpReply, told: Circumstances) -> str | None:
-    """The stage, also where the reply's own numbers give it away: a status about the sender, a code of RFC 4954."""
+    """Returns the stage; the reply's own numbers may reveal it: a status about the sender, a code of RFC 4954."""
     status = reply.status
     if status is not None and (status.subject, status.detail) in _ABOUT_THE_SENDER:
         return "MAIL"
@@ -100,10 +100,10 @@ def _spoken_of(reply: SmtpReply, told: Circumstances) -> str | None:
 
 
 def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Verdict:
-    """No hard verdict from what was said before the recipient was named, or after it was accepted.
+    """Replaces a hard verdict from before the recipient was named, or from after it was accepted.
 
     A domain that takes no mail may say so in its greeting (RFC 7504). Some receivers are known to refuse an unknown
-    recipient only after the data: their own rules stand; anybody else's "user unknown" there is a filter's.
+    recipient only after the data, so their own rules hold there; any other "user unknown" there comes from a filter.
     """
     if verdict.bounce_type is not BounceType.HARD or stage is None:
         return verdict
@@ -120,11 +120,11 @@ def _is_known(rule: Rule) -> bool:
 
 
 def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
-    """Whether more than common words says that there is no such recipient: a status, the command, a known system.
+    """Checks whether more than common words says that there is no such recipient: a status, a command, a known system.
 
-    Filters that refuse a message after its data print "user unknown" too, not to be told from a missing mailbox. A
-    report with nothing else to show (home-made notices, gateways) must not end an address by itself. Filters print
-    English: who says it in the language of the country is the system that has the mailboxes.
+    Filters that refuse a message after its data also print "user unknown", which looks like a missing mailbox. A report
+    with nothing else to show (home-made notices, gateways) must not end an address by itself. Filters print English:
+    words in the language of the country come from the system that has the mailboxes.
     """
     if told.status is not None or told.stage is not None:
         return True
@@ -132,9 +132,10 @@ def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
 
 
 def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:
-    """No answer until the retries ran out: a final report tells by x.4.7, its words, or a time-out with class 4.
+    """Turns a network error into an expired message if there was no answer until the retries ran out.
 
-    Connections refused and names that nobody resolves are answers of a kind: they stay trouble of the network.
+    A final report shows that by x.4.7, its words, or a time-out with class 4. Refused connections and names that do not
+    resolve are a kind of answer: they stay network errors.
     """
     status = report.status or verdict.status
     if verdict.reason is not Reason.NETWORK_ERROR or report.action is not Action.FAILED or status is None:
@@ -147,7 +148,7 @@ def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:
 
 
 def _effective_status(field: EnhancedStatus | None, said: EnhancedStatus | None) -> EnhancedStatus | None:
-    """What the last hop said, where it said something; else the report's own field."""
+    """Returns the status of the last hop; the report's own field if it gave none, or only a generic one."""
     if said is None or (said.is_generic and field is not None):
         return field
     return said

@@ -1,4 +1,4 @@
-"""One rule as a value: the words it asks for, the circumstances it asks for, and how it ranks among others."""
+"""One rule as a value: the words and circumstances that it requires, and how it ranks among others."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 
 
 class Precedence(IntEnum):
-    """What a verdict rests on, weakest first. Computed from where a rule stands, never written in a rule."""
+    """What a verdict rests on, weakest first. Computed from the place of a rule, never written in a rule."""
 
     CODE = 0       # the reply code alone
     STATUS = 1     # the enhanced status
@@ -21,7 +21,7 @@ class Precedence(IntEnum):
 
 
 class RuleProblem(NamedTuple):
-    """What is wrong, and the fix, in `text`: with the rule of that `id`, None = with the file, or with two rules."""
+    """A problem and its fix, in `text`. `id` is the rule that has it; None = the file, or two rules."""
 
     text: str
     id: str | None = None
@@ -34,7 +34,7 @@ class RuleProblem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of a refusal besides its words. Hosts in lower case; None = not told."""
+    """What is known about a refusal besides its words. Hosts are in lower case; None = unknown."""
 
     status: EnhancedStatus | None = None
     code: int | None = None
@@ -57,7 +57,7 @@ class StatusPattern:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raise ValueError where `text` has none of the four forms."""
+        """Parses a pattern. Raises ValueError if `text` has none of the four forms."""
         found = _STATUS.fullmatch(text)
         if found is None:
             raise ValueError(text)
@@ -72,7 +72,7 @@ class StatusPattern:
 
 
 def parse_codes(text: str) -> range:
-    """The reply codes that `550`, `55x` or `5xx` stands for. Raise ValueError for anything else."""
+    """Returns the reply codes that `550`, `55x` or `5xx` means. Raises ValueError for anything else."""
     if not re.fullmatch(r"[245](?:\d\d|\dx|xx)", text):
         raise ValueError(text)
     width = 10 ** text.count("x")
@@ -82,7 +82,7 @@ def parse_codes(text: str) -> range:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What else must hold. An empty field asks for nothing; a field that asks for what is not told does not hold."""
+    """The further conditions of a rule. An empty field requires nothing; a field about something unknown fails."""
 
     statuses: tuple[StatusPattern, ...] = ()
     codes: tuple[range, ...] = ()
@@ -105,12 +105,12 @@ class Conditions:
 
 
 def is_within(host: str | None, domains: tuple[str, ...]) -> bool:
-    """Whether `host` is one of `domains` or stands below one."""
+    """Checks whether `host` is one of `domains` or below one."""
     return host is not None and any(host == domain or host.endswith("." + domain) for domain in domains)
 
 
 class Pattern(Protocol):
-    """What `re` makes of a regular expression, and RE2."""
+    """A compiled regular expression, of `re` or of RE2."""
 
     def search(self, text: str, /) -> object: ...
 
@@ -119,8 +119,8 @@ class Pattern(Protocol):
 class Rule:
     """A rule as written in its file.
 
-    All of `text` must occur; where `any_of` is not empty, one of it too; none of `unless` may. All are folded as
-    `words.fold` does. `pattern` is searched for in the folded reply once all these hold.
+    All of `text` must occur, and one of `any_of` if it is not empty; none of `unless` may. All are folded by
+    `words.fold`. `pattern` is searched for in the folded reply once all these hold.
     """
 
     id: str
@@ -137,14 +137,14 @@ class Rule:
     not_examples: tuple[str, ...] = ()
 
     def wordings(self) -> tuple["Wording", ...]:
-        """One for each of `any_of`; one where it is empty."""
+        """Returns one wording for each of `any_of`; one if it is empty."""
         if not self.any_of:
             return (Wording(self, self.text),)
         return tuple(Wording(self, (*self.text, chosen)) for chosen in self.any_of)
 
 
-# The taxonomy's order where two reasons fit: what is named beats what is only counted or forbidden, a quota beats
-# "user unknown", a sender's fault beats a recipient's. Used only where everything else is equal.
+# The taxonomy's order if two reasons fit: a named cause beats one that is only counted or forbidden, a quota beats
+# "user unknown", a sender's fault beats a recipient's. Used only if everything else is equal.
 _EXACTNESS = (
     Reason.UNKNOWN, Reason.MESSAGE_EXPIRED, Reason.NETWORK_ERROR, Reason.SYSTEM_ERROR, Reason.PROTOCOL_ERROR,
     Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN, Reason.MAILBOX_UNAVAILABLE, Reason.MAILBOX_DISABLED,
@@ -170,7 +170,7 @@ class Wording:
 
     @property
     def rank(self) -> tuple[int, int, int, int, int, str]:
-        """Higher wins: where the rule stands, the longest text, the most conditions, the exactest reason.
+        """The rank; higher wins: the place of the rule, its weight, the longest text, the most conditions, the reason.
 
         Among words that many servers print a named cause beats a symptom (`rate limited because unauthenticated`), and
         a hard reason yields to both: `user unknown` beside `blacklisted` or `over quota` says nothing on the address.
@@ -188,7 +188,7 @@ class Wording:
         return 2 if self.rule.reason in _SYMPTOMS else 3
 
     def ties_with(self, other: "Wording") -> bool:
-        """Whether nothing that an operator can see decides between the two, though they differ in reason."""
+        """Checks whether two wordings with different reasons differ in nothing else that an operator can see."""
         return (
             self.rule.reason is not other.rule.reason
             and self.rule.precedence is other.rule.precedence

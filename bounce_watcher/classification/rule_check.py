@@ -1,5 +1,5 @@
-"""What a rule must prove before it may judge: asked of the rules of the package by their test, of an operator's by
-whoever reads them."""
+"""Checks that a rule must pass before it is used. The tests check the rules of the package; whoever reads the rules of
+an operator checks those."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,21 +14,21 @@ from bounce_watcher.model.verdict import BounceType, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 
 SHORTEST_PHRASE = 3
-"""Characters of a phrase to look for, folded; two make a word in scripts other than Latin."""
+"""The shortest phrase to look for, in folded characters; two are enough for a word in scripts other than Latin."""
 
 _SHOWN = 80
-"""Characters of an example that a message quotes."""
+"""How many characters of an example a message quotes."""
 
 
 class Checked(NamedTuple):
-    """What forbids to use an operator's rules, with the fix, and what its writer should know."""
+    """The problems, with fixes, that forbid the use of an operator's rules, and warnings for their author."""
 
     problems: tuple[RuleProblem, ...]
     warnings: tuple[str, ...]
 
 
 def check(own: OwnRules) -> Checked:
-    """All that is to be said of an operator's rule files."""
+    """Returns all problems and warnings of an operator's rule files."""
     problems: list[RuleProblem] = []
     rules: list[Rule] = []
     for file, content in own:
@@ -46,7 +46,7 @@ def check(own: OwnRules) -> Checked:
 
 
 def faults(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
-    """Why `rule`, one of `ruleset`, must not judge: what is wrong and the fix, a line each."""
+    """Yields why `rule`, one of `ruleset`, must not be used: one line for each problem and its fix."""
     yield from _phrase_faults(rule)
     if rule.reason.bounce_type is BounceType.HARD and not all(map(_speaks, rule.wordings())):
         yield "says a hard reason by numbers or hosts alone, which tell nothing sure of an address: add words to text"
@@ -60,14 +60,14 @@ def faults(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
 
 
 def judged_for(rule: Rule, text: str, ruleset: Ruleset) -> Verdict:
-    """`text` judged as said by a server, and at a stage, that meet the rule's conditions."""
+    """Classifies `text` as if from a server, and at a stage, that meet the rule's conditions."""
     asked = rule.conditions
     report = RecipientReport(diagnostic_code=text, remote_mta=_first(asked.remotes), stage=_first(asked.stages))
     return classify(report, _first(asked.reporters), ruleset)
 
 
 def _speaks(wording: Wording) -> bool:
-    """Whether it asks for more than the digits of codes and statuses."""
+    """Checks whether a wording requires more than the digits of codes and statuses."""
     return any(phrase.strip("0123456789.-# ") for phrase in wording.phrases)
 
 
@@ -94,13 +94,13 @@ def _winner(verdict: Verdict) -> str:
 
 
 def _quoted(example: str) -> str:
-    """Without its addresses: what is said of a rule gets into logs."""
+    """Quotes an example without its addresses, as messages about a rule get into logs."""
     text = mask_addresses(one_line(example))
     return f"“{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}”"
 
 
 def _taken(rules: Iterable[Rule], ruleset: Ruleset) -> Iterable[str]:
-    """Where one of an operator's `rules` judges what a rule of the package judges otherwise: once for each two."""
+    """Returns where one of an operator's `rules` overrides a rule of the package: one warning for each pair."""
     own = {rule.id: rule for rule in rules}
     told: dict[tuple[str, str], str] = {}
     for ours in builtin_rules():

@@ -1,6 +1,6 @@
-"""Rule files: TOML in, rules out, or every fault at once with its rule and fix.
+"""Reads rule files: turns TOML into rules, or reports all faults at once, each with its rule and fix.
 
-A file holds `[[rule]]` tables; `source` and `unless` on top of it count for all of them:
+A file holds `[[rule]]` tables; `source` and `unless` at the top of the file apply to all of them:
 
     [[rule]]
     id       = "example.over-quota"          # whose words they are, a dot, what they say
@@ -19,9 +19,9 @@ A file holds `[[rule]]` tables; `source` and `unless` on top of it count for all
     examples     = ["…"]                     # replies that the rule must win
     not_examples = ["…"]                     # replies that it must not
 
-The files of the package say `scope = "common"` or `"receiver"` on top. Those of an operator need none: they win over
-all of these. Their `regex` is RE2's (https://github.com/google/re2/wiki/Syntax: no look-around, no back references),
-which takes time linear in the reply whatever the expression.
+The files of the package have `scope = "common"` or `"receiver"` at the top. Those of an operator need none: they win
+over all of these. Their `regex` is RE2's (https://github.com/google/re2/wiki/Syntax: no look-around, no back
+references), which takes time linear in the reply for any expression.
 """
 
 import difflib
@@ -56,30 +56,30 @@ _REASONS = {reason.value: reason for reason in Reason}
 _SCOPES = {"common": Precedence.COMMON, "receiver": Precedence.RECEIVER}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
 _TAKEN = ("status.", "code.")
-"""How verdicts by numbers name themselves."""
+"""Prefixes of the names of verdicts by numbers."""
 _LONGEST_ID = 100
-"""Characters: the ledger has it in an index, whose rows have a limit."""
+"""In characters: the ledger has the id in an index, whose rows have a limit."""
 
 
 class RuleFileContent(NamedTuple):
-    """What one file holds: the rules without fault, and each fault of the others."""
+    """The content of one file: the rules without faults, and the faults of the others."""
 
     rules: tuple[Rule, ...]
     problems: tuple[RuleProblem, ...]
 
 
 class _Fault(Exception):
-    """What is wrong and the fix: one in each argument."""
+    """Faults with their fixes: one in each argument."""
 
 
 class _Gathering:
-    """Reads on behind a fault, so that all of them are told at once."""
+    """A collector of faults: reading continues after a fault, so that all are reported at once."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
 
     def read(self, otherwise: _T, parse: Callable[_Given, _T], *args: _Given.args, **keys: _Given.kwargs) -> _T:
-        """What `parse` gives; `otherwise` where it finds a fault."""
+        """Returns the result of `parse`; `otherwise` if it finds a fault."""
         try:
             return parse(*args, **keys)
         except _Fault as fault:
@@ -88,7 +88,7 @@ class _Gathering:
 
 
 def read_rules(file: str, content: str, precedence: Precedence | None = None) -> tuple[Rule, ...]:
-    """The rules of one file. `precedence` None = as the file's own `scope` says ("common" or "receiver").
+    """Returns the rules of one file. `precedence` None = by the file's own `scope` ("common" or "receiver").
 
     Raises ConfigError with every fault of the file.
     """
@@ -99,7 +99,7 @@ def read_rules(file: str, content: str, precedence: Precedence | None = None) ->
 
 
 def read_file(file: str, content: str, precedence: Precedence | None = None) -> RuleFileContent:
-    """As `read_rules`, but a faulty rule hides neither the others nor their faults."""
+    """Does the same as `read_rules`, but returns the sound rules and all faults, and does not raise."""
     try:
         table = _parsed(content)
     except _Fault as fault:
@@ -158,7 +158,7 @@ def _unknown_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) 
 def _rule(
     file: str, entry: Mapping[str, Any], precedence: Precedence, source: str | None, barred: tuple[str, ...]
 ) -> Rule:
-    """Raises _Fault with all that is wrong with it."""
+    """Reads one rule. Raises _Fault with all its faults."""
     seen = _Gathering()
     seen.faults.extend(_unknown_keys("it", entry, _KEYS))
     rule = Rule(
@@ -235,7 +235,7 @@ def _weakened(entry: Mapping[str, Any], precedence: Precedence) -> Precedence:
 
 
 def _phrases(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """Folded, as a reply is when they are looked for in it."""
+    """Returns the phrases, folded like the replies in which they are searched."""
     phrases = tuple(map(fold, _strings(entry, key)))
     if not all(phrases):
         raise _Fault(f"{key} holds a phrase of nothing but accents: write words")
@@ -267,11 +267,11 @@ def _usual(regex: str) -> Pattern:
 
 @lru_cache(maxsize=1_000)
 def _linear(regex: str) -> Pattern:
-    """By RE2. The same text gives the same object, so that two rules with one `regex` compare."""
-    import re2  # noqa: PLC0415 - hardly any operator's rule needs it
+    """Compiles by RE2. The same text gives the same object, so that rules with equal `regex` compare as equal."""
+    import re2  # noqa: PLC0415 - few operators' rules need it
 
     options = re2.Options()
-    options.log_errors = False  # it would write to stderr by itself
+    options.log_errors = False  # it would write to stderr itself
     try:
         compiled: Pattern = re2.compile(regex, options)
     except re2.error as error:
@@ -303,7 +303,7 @@ def _each(entry: Mapping[str, Any], key: str, parse: Callable[[str], _T], forms:
 
 
 def _host(text: str) -> str:
-    """Raise ValueError for what the name of no host looks like."""
+    """Returns a host name. Raises ValueError if `text` cannot be one."""
     host = text.casefold().strip(".")
     if not host or any(char.isspace() or char in "@/:*" for char in host):
         raise ValueError(text)

@@ -21,17 +21,17 @@ from bounce_watcher.classification.words import fold, mask_addresses, starts_wor
 from bounce_watcher.model.errors import ConfigError
 
 REMEMBERED = 1_000
-"""Texts whose wordings are remembered. Addresses masked, the refusals of a day repeat a few hundred."""
+"""How many texts' wordings are cached. With masked addresses, the refusals of a day are a few hundred texts."""
 
 _NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 OwnRules = tuple[tuple[str, str], ...]
-"""An operator's rule files, name and content: read once, then handed to whoever builds rules in another process."""
+"""An operator's rule files, name and content: read once, then passed to other processes that build rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The rule that won, and the words of the reply that it rests on."""
+    """The rule that won, and the words of the reply that it matched."""
 
     rule: Rule
     quote: str
@@ -39,26 +39,26 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A wording by the numbers of its phrases. `place` is its rank among all, 0 = the strongest."""
+    """A wording, with its phrases as numbers. `place` is its rank among all, 0 = the strongest."""
 
     place: int
     wording: Wording
     needs: frozenset[int]
     bars: frozenset[int]
     always: bool
-    """Whether the words alone suffice."""
+    """Whether the words alone are sufficient."""
 
 
 _place = attrgetter("place")
 
 
 class Ruleset:
-    """Immutable. Build with `load_rules` or `Ruleset.from_toml`."""
+    """An immutable set of rules. Create it with `load_rules` or `Ruleset.from_toml`."""
 
     __slots__ = ("_automaton", "_by_key", "_phrases", "_spoken", "_wordless", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        """Raise ConfigError for two rules of one id, and for a tie between different reasons."""
+        """Raises ConfigError for two rules with one id, and for a tie between different reasons."""
         self.rules = tuple(rules)
         ranked = sorted((w for rule in self.rules for w in rule.wordings()), key=lambda w: w.rank, reverse=True)
         for rule, problem in conflicts(self.rules):
@@ -73,7 +73,7 @@ class Ruleset:
 
     @classmethod
     def from_toml(cls, files: Mapping[str, str], operator: Mapping[str, str] = _NO_FILES) -> "Ruleset":
-        """`files`: name -> content, each with its own `scope`; `operator`: files that win over all of them.
+        """Builds a ruleset. `files`: name -> content, each with its own `scope`; `operator`: files that win over them.
 
         Raises ConfigError with every fault of the first faulty file.
         """
@@ -82,7 +82,7 @@ class Ruleset:
         return cls(chain.from_iterable((*shipped, *own)))
 
     def find(self, text: str, told: Circumstances) -> Match | None:
-        """The strongest rule that matches `text` (one line) in these circumstances, or None."""
+        """Returns the strongest rule that matches `text` (one line) in these circumstances, or None."""
         words = fold(mask_addresses(text))
         for candidate in self._spoken(words):
             if candidate.always or _holds(candidate.wording.rule, words, told):
@@ -90,7 +90,7 @@ class Ruleset:
         return None
 
     def _find_spoken(self, words: str) -> tuple[_Compiled, ...]:
-        """The wordings that `words` satisfy, whatever the circumstances, the strongest first."""
+        """Returns the wordings that `words` satisfy in any circumstances, strongest first."""
         hits = self._automaton.find_matches_as_indexes(words, overlapping=True)
         found = {number for number, start, _ in hits if starts_word(words, start)}
         keyed = [each for number in found for each in self._by_key.get(number, ())]
@@ -99,7 +99,7 @@ class Ruleset:
         return tuple(sorted((each for each in candidates if each.bars.isdisjoint(found)), key=_place))
 
     def _index(self, compiled: Iterable[_Compiled]) -> None:
-        """Each wording under its longest phrase: the one that fewest replies hold."""
+        """Indexes each wording by its longest phrase, which the fewest replies contain."""
         by_key: defaultdict[int, list[_Compiled]] = defaultdict(list)
         wordless: list[_Compiled] = []
         for each in compiled:
@@ -113,7 +113,7 @@ class Ruleset:
 
 @lru_cache(maxsize=1)
 def builtin_files() -> Mapping[str, str]:
-    """The rule files of the package: name -> content."""
+    """Returns the rule files of the package: name -> content."""
     folder = importlib.resources.files(__package__) / "rules"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     return MappingProxyType({file.name: file.read_text(encoding="utf-8") for file in files})
@@ -121,20 +121,20 @@ def builtin_files() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def builtin_rules() -> tuple[Rule, ...]:
-    """The rules of the package, read once a process."""
+    """Returns the rules of the package, read once per process."""
     return tuple(chain.from_iterable(read_rules(name, content) for name, content in builtin_files().items()))
 
 
 @lru_cache(maxsize=1)
 def load_builtin() -> Ruleset:
-    """The rules of the package alone. Built once a process."""
+    """Returns the rules of the package alone, built once per process."""
     return Ruleset(builtin_rules())
 
 
 def load_rules(own: OwnRules) -> Ruleset:
-    """The rules of the package, and above them an operator's own.
+    """Returns the rules of the package, and above them an operator's own.
 
-    Raises ConfigError with every fault of the first faulty file; `rule_check.check` tells all of all.
+    Raises ConfigError with every fault of the first faulty file; `rule_check.check` reports those of all files.
     """
     if not own:
         return load_builtin()
@@ -147,7 +147,7 @@ def _holds(rule: Rule, words: str, told: Circumstances) -> bool:
 
 
 def _quote(wording: Wording, words: str, text: str) -> str:
-    """The wording's phrases as the reply spells them; as the rule does where folding changed the length."""
+    """Returns the wording's phrases in the reply's spelling; in the rule's if folding changed the length."""
     if len(words) != len(text):
         return " … ".join(wording.phrases)
     if len(wording.phrases) == 1:
@@ -173,7 +173,7 @@ def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator
 
 
 def conflicts(rules: Sequence[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
-    """The rules that can't stand beside those before them, with what is wrong and the fix: one id twice, a tie."""
+    """Yields the rules that conflict with earlier ones, with problem and fix: a repeated id, or a tie."""
     yield from _same_ids(rules)
     yield from _ties(rules)
 
@@ -187,7 +187,7 @@ def _same_ids(rules: Iterable[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
 
 
 def _ties(rules: Iterable[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
-    """Two wordings that nothing but their reason tells apart."""
+    """Yields rules that have a wording which differs from another's only in the reason."""
     by_phrases: defaultdict[tuple[str, ...], list[Wording]] = defaultdict(list)
     for wording in (wording for rule in rules for wording in rule.wordings()):
         group = by_phrases[tuple(sorted(wording.phrases))]

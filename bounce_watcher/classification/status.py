@@ -1,10 +1,10 @@
-"""What enhanced status codes (RFC 3463, IANA's registry) and reply codes (RFC 5321) mean where no words decide."""
+"""What enhanced status codes (RFC 3463, IANA's registry) and reply codes (RFC 5321) mean if no words decide."""
 
 from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.verdict import BounceType, Reason
 
-# subject.detail -> (reason of class 4, reason of class 5). Codes that servers use for anything at all, 5.7.1 first of
-# them, stand with what they mean most often, and never with a hard reason.
+# subject.detail -> reason, the same for classes 4 and 5; in _BY_CLASS (reason of class 4, reason of class 5). Codes
+# that servers use for anything at all, above all 5.7.1, have their most frequent meaning, and never a hard reason.
 _BOTH = {
     "1.4": Reason.SYSTEM_ERROR,
     "1.7": Reason.SENDER_REJECTED,
@@ -89,7 +89,7 @@ _BY_CLASS = {
     "1.2": (Reason.NETWORK_ERROR, Reason.INVALID_DOMAIN),
     "1.3": (Reason.UNKNOWN, Reason.INVALID_RECIPIENT),
     "1.6": (Reason.UNKNOWN, Reason.MAILBOX_MOVED),
-    # The registry's 5.1.10 is a null MX, Exchange Online's an unknown recipient: the words tell, hard are both.
+    # The registry's 5.1.10 is a null MX, Exchange Online's an unknown recipient: the words decide; both are hard.
     "1.10": (Reason.UNKNOWN, Reason.INVALID_RECIPIENT),
     # RFC 3463: "The mailbox exists, but something about the destination mailbox has caused the sending of this DSN."
     "2.0": (Reason.MAILBOX_UNAVAILABLE, Reason.RECIPIENT_FILTERED),
@@ -119,7 +119,7 @@ _RANGES = (
     (7, 750, 750, Reason.SENDER_REJECTED),
     (7, 900, 999, Reason.POLICY),
 )
-# The same numbers mean a passing restriction in class 4 and a refusal by name in class 5.
+# The same numbers mean a temporary restriction in class 4 and a specific refusal in class 5.
 _RANGES_OF_CLASS = {
     4: ((7, 500, 649, Reason.RATE_LIMITED), (7, 650, 651, Reason.BAD_REPUTATION), (7, 652, 899, Reason.RATE_LIMITED)),
     5: (
@@ -136,7 +136,7 @@ _RANGES_OF_CLASS = {
     ),
 }
 _AFTER_DATA = {"1.1": Reason.RECIPIENT_FILTERED, "2.1": Reason.RECIPIENT_FILTERED}
-"""The address was taken at RCPT TO, so what refuses after the data is the recipient's own filter or forward target."""
+"""RCPT TO was accepted, so a refusal after the data comes from the recipient's own filter or forward target."""
 
 _CODES = {
     420: Reason.MAILBOX_UNAVAILABLE, 421: Reason.SYSTEM_ERROR, 422: Reason.MAILBOX_FULL, 430: Reason.SYSTEM_ERROR,
@@ -149,7 +149,7 @@ _CODES = {
     525: Reason.SECURITY, 530: Reason.SECURITY, 534: Reason.SECURITY, 535: Reason.SECURITY, 538: Reason.SECURITY,
     541: Reason.POLICY, 555: Reason.PROTOCOL_ERROR, 571: Reason.POLICY, 599: Reason.MESSAGE_EXPIRED,
 }  # fmt: skip
-"""Only codes that say something. 550 to 554 say nothing: a code alone never suppresses."""
+"""Only codes with a meaning. 550 to 554 have none: a code alone never suppresses."""
 
 # RFC 7504: a server answers 521 or 556 for a domain that takes no mail. Either code alone is also used by blocklists.
 _NO_MAIL_CODES = frozenset({521, 556})
@@ -157,9 +157,9 @@ _NO_MAIL_STATUSES = frozenset({EnhancedStatus(5, 3, 2), EnhancedStatus(5, 1, 10)
 
 
 def reason_of_status(status: EnhancedStatus, code: int | None = None, stage: str | None = None) -> Reason:
-    """The reason that RFC 3463 and the registry give `status`; `UNKNOWN` where it says nothing.
+    """Returns the reason that RFC 3463 and the registry give `status`; `UNKNOWN` if it says nothing.
 
-    A detail that nobody registered counts as x.y.0 of its subject, and never as hard.
+    An unregistered detail counts as x.y.0 of its subject, and never as hard.
     """
     if code in _NO_MAIL_CODES and status in _NO_MAIL_STATUSES:
         return Reason.DOMAIN_REFUSES_MAIL
@@ -170,7 +170,7 @@ def reason_of_status(status: EnhancedStatus, code: int | None = None, stage: str
 
 
 def reason_of_code(code: int) -> Reason:
-    """The reason of a reply code alone; never a hard one (RFC 5321 section 4.2.3 makes 550 mean a dozen things)."""
+    """Returns the reason of a reply code alone; never a hard one (RFC 5321 section 4.2.3: 550 means a dozen things)."""
     return _CODES.get(code, Reason.UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""How words compare: without regard to case, accents, spacing and the addresses that stand between them."""
+"""How words are compared: ignoring case, accents, spacing and the addresses between them."""
 
 import re
 import string
@@ -10,19 +10,19 @@ _PLAIN_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u2
 
 
 def fold(text: str) -> str:
-    """`text` in the form that phrases are compared in: case and accents gone, straight quotes, single spaces."""
+    """Returns `text` in the form in which phrases are compared: no case, no accents, straight quotes, single spaces."""
     if text.isascii():
         return " ".join(text.lower().split())
-    text = text.encode("utf-8", "replace").decode("utf-8")  # what looks for phrases takes no lone surrogates
+    text = text.encode("utf-8", "replace").decode("utf-8")  # the search for phrases accepts no lone surrogates
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN_QUOTES).casefold())
     bare = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(unicodedata.normalize("NFC", bare).split())
 
 
 def mask_addresses(text: str) -> str:
-    """`text` with each e-mail address overwritten by @ signs of the same length.
+    """Returns `text` with each e-mail address overwritten by as many @ signs.
 
-    `no-spam@virus.example` in a reply says nothing on spam or viruses.
+    `no-spam@virus.example` in a reply says nothing about spam or viruses.
     """
     if "@" not in text:
         return text
@@ -30,5 +30,5 @@ def mask_addresses(text: str) -> str:
 
 
 def starts_word(text: str, at: int) -> bool:
-    """Whether position `at` of the folded `text` begins a word; scripts without spaces begin one anywhere."""
+    """Checks whether position `at` of the folded `text` begins a word; scripts without spaces begin one anywhere."""
     return at == 0 or not (text[at] in _WORD and text[at - 1] in _WORD)
