@@ -55,8 +55,7 @@ _STREAM_IN: Mapping[str, Form] = {
 _SENDING_IN: Mapping[str, Form] = {
     "list-id": parse_list_id, "feedback-id": lambda value: parse_feedback_id(value).campaign,
 }
-"""Fields with a format of their own, if the configuration names one of them. Of any other field the whole value counts.
-"""
+"""Fields with a format of their own, if the configuration names one. Of any other field the whole value counts."""
 
 _BETWEEN = r"\s<>\"(),;:\[\]"
 _ADDRESS = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}]{{1,320}}@[a-z0-9.-]{{1,255}}", re.IGNORECASE)

@@ -59,7 +59,9 @@ class RefusalLine:
 
 
 def is_aftermath(reply: str) -> bool:
-    """Checks for a reply that only says that no recipient was left: "503 5.0.0 Need RCPT", "554 … no valid recipients".
+    """Checks whether `reply` only says that no recipient was left.
+
+    "503 5.0.0 Need RCPT", "554 Error: no valid recipients".
     """
     return _AFTERMATH.match(reply) is not None
 

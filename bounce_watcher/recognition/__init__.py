@@ -1,4 +1,4 @@
-"""Who failed, and in whose words: the recognizers in the order in which they are asked."""
+"""Finds who failed, and in whose words: the recognizers in the order in which they are called."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ REPORTS: tuple[Recognizer, ...] = (
     receipts.recognise,
     list_refusals.recognise,
 )
-"""What tells its own form, so that every message may be asked."""
+"""Recognizers of unmistakable forms, for every message."""
 
 DIALECTS: tuple[Recognizer, ...] = (
     exim.recognise,
@@ -41,7 +41,7 @@ DIALECTS: tuple[Recognizer, ...] = (
     dragonfly.recognise,
     opensmtpd.recognise,
 )
-"""Prose of known systems."""
+"""Recognizers of the prose of known systems."""
 
 NOTICES: tuple[Recognizer, ...] = (
     standard.unlabelled,
@@ -56,7 +56,7 @@ NOTICES: tuple[Recognizer, ...] = (
     standard.passed_on,
     grammar.unnamed,
 )
-"""Read where a mail system wrote the message: ordinary mail may quote any of these words."""
+"""Recognizers for messages that a mail system wrote: ordinary mail may quote any of these words."""
 
 _ANSWERS: tuple[Recognizer, ...] = (
     automatic.opt_out,
@@ -67,20 +67,20 @@ _ANSWERS: tuple[Recognizer, ...] = (
 )
 
 DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, owner_notices.recognise, grammar.by_text, automatic.auto_replied)
-"""Read where little but the text says that a mail system wrote the message."""
+"""Recognizers for messages of which little but the text says that a mail system wrote them."""
 
 ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)
-"""Read where no mail system wrote the message."""
+"""Recognizers for messages that no mail system wrote."""
 
 
 def recognise(message: ParsedMessage) -> Recognition:
-    """What the message is. Total: mail that nobody knows is Kind.OTHER."""
+    """Returns what the message is. Total: mail that no recognizer knows is Kind.OTHER."""
     found = next(filter(None, (recognizer(message) for recognizer in _asked(message))), None)
     return marks.with_mark(found, message) if found else Recognition(Kind.OTHER)
 
 
 def answered_by(message: ParsedMessage) -> str | None:
-    """The recognizer whose answer `recognise` gives, as `standard` or `automatic.answer`; None where none answers."""
+    """Returns the recognizer that decides in `recognise`, as `standard` or `automatic.answer`; None if none does."""
     found = next((recognizer for recognizer in _asked(message) if recognizer(message)), None)
     if found is None:
         return None
@@ -95,7 +95,7 @@ def _asked(message: ParsedMessage) -> Iterator[Recognizer]:
 
 
 def _has_lost_its_status(message: ParsedMessage) -> bool:
-    """Whether what would tell success from failure is lost: prose must not stand in for it."""
+    """Checks whether the part that tells success from failure is lost: prose must not replace it."""
     return message.content_type == "multipart/report" and message.is_cut and original_part(message) is None
 
 

@@ -1,4 +1,4 @@
-"""How answering machines, challenges and opt-outs word it, in many languages. Phrases are compared folded."""
+"""The phrases of automatic answers, challenges and opt-outs in many languages. Phrases are compared folded."""
 
 ANSWER_SUBJECTS = (
     "auto reply", "auto-reply", "autoreply", "auto response", "auto-response", "autoresponse", "auto respons",
@@ -45,7 +45,7 @@ ANSWER_SUBJECTS = (
     "tu đong tra loi", "ngoai van phong", "vang mat:", "ตอบกลับอัตโนมัติ", "balasan otomatis", "jawaban otomatis",
     "balas otomatis", "di luar kantor", "balasan automatik",
 )  # fmt: skip
-"""Beginnings of subjects that programs write for an absent person: proof enough."""
+"""Beginnings of subjects that programs write for an absent person: sufficient proof."""
 
 ABSENT_SUBJECTS = (
     "out of office", "out of the office", "out-of-office", "auto-reply", "autoreply", "automatic reply",
@@ -58,7 +58,7 @@ ABSENT_SUBJECTS = (
     "dovolenka", "szabadsag", "concediu", "отпуск", "відпустк", "αδεια", "izinde", "חופשה", "إجازة", "休暇", "休假",
     "휴가", "nghi phep", "sedang cuti",
 )  # fmt: skip
-"""Words in a subject that people write too: they tell where a machine is known to have written."""
+"""Words in a subject that people write too: they count only if a machine is known to have written."""
 
 ABSENCE = (
     "out of the office", "out of office", "on vacation", "on annual leave", "on leave", "on holiday",
@@ -119,7 +119,7 @@ ABSENCE = (
     "sedang cuti", "di luar kantor", "balasan otomatis", "sudah tidak bekerja", "tidak lagi bekerja", "ลาพักร้อน",
     "ไม่อยู่ที่สำนักงาน", "ตอบกลับอัตโนมัติ",
 )  # fmt: skip
-"""What an absent or departed person tells, or a mailbox that nobody reads."""
+"""What an absent or departed person says, or a mailbox that nobody reads."""
 
 RECEIVED = (
     "we have received your", "we received your", "has been received", "we've received your",
@@ -135,7 +135,7 @@ RECEIVED = (
     "お問い合わせいただき",
     "受け付けました", "受付いたしました", "我们已收到", "已收到您", "접수되", "접수 되",
 )  # fmt: skip
-"""What help desks and forms answer: told of the sender's own mail, so that a machine must be known to have written."""
+"""What help desks and forms answer about the sender's mail: counts only if a machine is known to have written."""
 
 OPT_OUT = (
     "unsubscribe", "unsubscribed", "please unsubscribe", "opt out", "opt-out", "optout", "remove me", "remove",
@@ -156,7 +156,7 @@ OPT_OUT = (
     "退订", "取消订阅", "退訂", "取消訂閱", "구독 취소", "구독취소", "수신거부", "수신 거부", "huy đang ky",
     "ngung nhan tin", "berhenti berlangganan", "ยกเลิกการสมัคร",
 )  # fmt: skip
-"""Whole subjects, and whole first lines, of mails that ask for an end."""
+"""Whole subjects, and whole first lines, of opt-outs."""
 
 CHALLENGE = (
     "is holding the message you sent", "protected by bluebottle", "boxbe guest list", "spamarrest.com",

@@ -1,4 +1,4 @@
-"""Complaints: feedback reports by the RFC (5965), and those of feedback loops that write no such part."""
+"""Complaints: feedback reports by RFC 5965, and those of feedback loops that write no such part."""
 
 import re
 from collections.abc import Iterable
@@ -38,21 +38,21 @@ _JMRP_SUBJECT = re.compile(r"complaint about message from", re.IGNORECASE)
 _JMRP_SENDER = "staff@hotmail.com"
 _JMRP_RECIPIENT = "x-hmxmroriginalrecipient"
 _ADDRESSEE_FIELDS = (_JMRP_RECIPIENT, "to", "delivered-to", "x-original-to", "envelope-to", "apparently-to")
-"""Where the original tells to whom it went. To may hold a placeholder, or many."""
+"""Fields of the original that name its recipient. To may hold a placeholder, or many addresses."""
 _ABUSE_SIGNS = ("abuse report", "abuse complaint", "spam complaint", "as spam", "as junk", "as unsolicited")
 _ABUSE_WORDS = re.compile(
     r"this is an? (?:automated )?(?:e-?mail )?(?:abuse (?:report|complaint)|spam complaint)\b"
     r"|(?:user|customer|member|recipient|subscriber)s? (?:has |have )?(?:marked|reported) [\w ]{1,60}"
     r"as (?:spam|junk|unsolicited)"
 )
-"""Said of a person: that a filter has marked a mail as spam is no complaint."""
+"""A person must have marked it: a mail that a filter has marked as spam is no complaint."""
 
 MAX_BEGINNING = 10_000
-"""Characters of a part in which a feedback report, or what a complaint says of itself, stands."""
+"""How many characters of a part are searched for a feedback report, or for words that say that it is a complaint."""
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """A feedback report, with whom it speaks of where it tells that."""
+    """Recognises a feedback report, with its recipients if it names them."""
     part = _feedback_part(message)
     if part is None:
         return _without_report(message)
@@ -65,7 +65,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 
 def _feedback_part(message: ParsedMessage) -> Part | None:
-    """The part of that type; else, where the message or its parts leave no doubt, one that holds its fields."""
+    """Returns the part of that type; else, if the message or its parts leave no doubt, one with its fields; or None."""
     for part in message.parts:
         if part.type.value in FEEDBACK_TYPES:
             return part
@@ -78,7 +78,7 @@ def _feedback_part(message: ParsedMessage) -> Part | None:
 
 
 def _without_report(message: ParsedMessage) -> Recognition | None:
-    """A complaint that consists of the original, and of words at most."""
+    """Recognises a complaint that consists only of the original, with or without words."""
     part = original_part(message)
     if part is None:
         return _above_a_copy(message)
@@ -95,7 +95,7 @@ def _without_report(message: ParsedMessage) -> Recognition | None:
 
 
 def _above_a_copy(message: ParsedMessage) -> Recognition | None:
-    """A complaint whose first words say so, and the original copied into the text below them."""
+    """Recognises a complaint by its first words, with the original copied into the text below them."""
     original = original_headers(message)
     words = _words_of_complaint(message) if original is not None else ""
     if not words or not split_text(message.text[:MAX_BEGINNING])[0].lower().lstrip().startswith(words):
@@ -105,7 +105,7 @@ def _above_a_copy(message: ParsedMessage) -> Recognition | None:
 
 
 def _is_jmrp(message: ParsedMessage, original: Part) -> bool:
-    """Microsoft's junk mail reporting: "complaint about message from 192.0.2.1", and the original attached.
+    """Checks for Microsoft's junk mail reporting: "complaint about message from 192.0.2.1", original attached.
 
     Amazon SES passes complaints on in this form. Later ones have the subject of the original.
     """
@@ -116,7 +116,10 @@ def _is_jmrp(message: ParsedMessage, original: Part) -> bool:
 
 
 def _words_of_complaint(message: ParsedMessage) -> str:
-    """The sentence of RFC 5965's examples, "This is an email abuse report …", which others write without a report."""
+    """Returns the words of a complaint such as "This is an email abuse report …"; "" if there are none.
+
+    The sentence is from RFC 5965's examples; others write it without a report.
+    """
     if is_from_list(message) or is_reply_or_forward(message):
         return ""
     text = message.text[:MAX_BEGINNING].lower()
@@ -125,7 +128,7 @@ def _words_of_complaint(message: ParsedMessage) -> str:
 
 
 def addressees(original: Headers | None) -> tuple[MailAddress, ...]:
-    """The one addressee of the original: many mails to one person each are what a feedback loop is about."""
+    """Returns the addressee of the original if it has only one: feedback loops are about mails to one person each."""
     if original is None:
         return ()
     for name in _ADDRESSEE_FIELDS:
@@ -140,9 +143,9 @@ def _quote(report: FeedbackReport) -> str:
 
 
 def findings(recognizer: str, part: Part, addresses: Iterable[MailAddress], quote: str) -> tuple[Finding, ...]:
-    """What a complaint says of each who complains; of one without a name where the address is blacked out.
+    """Returns a finding for each person who complains; one without a name if the address is redacted.
 
-    Attribution may know that one by our return path, or by what we wrote into the mail.
+    Attribution may identify that person by our return path, or by what we wrote into the mail.
     """
     named = each_once(
         Finding(

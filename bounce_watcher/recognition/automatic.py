@@ -13,10 +13,10 @@ from bounce_watcher.recognition.vocabulary import folded, says
 
 MAX_SUBJECT = 400
 MAX_BEGINNING = 1_500
-"""Characters of a subject and of a text that are looked at: an answer says at once what it is."""
+"""How many characters of a subject and of a text are read: an answer says at once what it is."""
 
 MAX_FIRST_WORDS = 400
-"""Characters at the beginning of a text in which an answer must say so that nothing marks as a machine's."""
+"""How many characters from the start of a text may say that it is an automatic answer if no mark does."""
 
 _ANSWER_SUBJECTS = tuple(map(folded, ANSWER_SUBJECTS))
 _NOTES_SUBJECT = re.compile(r"auto ?: .{1,200} (?:is|am) |[^?]{1,100} is out of the office[^?]*$")
@@ -31,19 +31,19 @@ _TOKEN = re.compile(r"[ :=_\-]{1,3}(?:me|us|request|from .{1,100}|\S{0,200}[\d@]
 
 
 def answer(message: ParsedMessage) -> Recognition | None:
-    """An automatic answer by its marks or by its subject."""
+    """Recognises an automatic answer by its marks or by its subject."""
     return _auto_reply(has_auto_reply_mark(message.headers) or _is_answer_subject(_subject(message)))
 
 
 def auto_replied(message: ParsedMessage) -> Recognition | None:
-    """Auto-Submitted: auto-replied. Mail systems write it on their reports too: ask only where no report is likely."""
+    """Recognises Auto-Submitted: auto-replied. Only if a report is unlikely: mail systems write it on those too."""
     return _auto_reply(auto_submitted(message.headers)[0] == "auto-replied")
 
 
 def by_words(message: ParsedMessage) -> Recognition | None:
-    """An answer without marks, by what it tells, where there is a sign that a machine or an answer it is.
+    """Recognises an answer without marks by its words, if there is a sign of a machine or of an answer.
 
-    None where a mail system may have written it: a failure too may say that somebody "no longer works here".
+    None if a mail system may have written it: a failure may also say that somebody "no longer works here".
     """
     if is_from_list(message) or has_daemon_sender(message) or has_failure_subject(message):
         return None
@@ -63,7 +63,7 @@ def by_words(message: ParsedMessage) -> Recognition | None:
 
 
 def opt_out(message: ParsedMessage) -> Recognition | None:
-    """A mail that asks for no more mail: by Apple Mail's field, or with nothing else in its subject or its text."""
+    """Recognises an opt-out: by Apple Mail's field, or by a subject or first line that says nothing else."""
     if "x-apple-unsubscribe" in message.headers or _asks_for_an_end(_subject(message)):
         return Recognition(Kind.UNSUBSCRIBE)
     text = message.text[:MAX_SUBJECT].strip()
@@ -97,7 +97,7 @@ def _is_of_machine(message: ParsedMessage) -> bool:
 
 
 def _asks_for_an_end(line: str) -> bool:
-    """Whether a folded line holds the request alone, or with the token of a List-Unsubscribe (RFC 2369, 8058)."""
+    """Checks whether a folded line is only an opt-out, or one with the token of a List-Unsubscribe (RFC 2369, 8058)."""
     prefix = _REPLY_PREFIX.match(line)
     bare = (line[prefix.end() :] if prefix else line).strip(" .!\"'*<>[]()")
     if not bare.startswith(_OPT_OUTS):

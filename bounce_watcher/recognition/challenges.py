@@ -1,4 +1,4 @@
-"""Challenges: a system holds the mail until its sender has shown to be a person."""
+"""Challenges: a system holds the mail until its sender proves to be a person."""
 
 import re
 from functools import partial
@@ -32,11 +32,11 @@ _SUBJECT = re.compile(
 )
 
 MAX_BEGINNING = 3_000
-"""Characters of a text in which a challenge says what it wants."""
+"""How many characters of a text are searched for what a challenge wants."""
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """By the marks of the systems. Boxbe writes a challenge in the form of a delivery report: ask before those."""
+    """Recognises a challenge by the marks of the systems. Call it before delivery reports: Boxbe's look like those."""
     is_marked = message.headers.has_any(_FIELDS) or any(starmap(partial(_holds, message.headers), _FIELD_VALUES))
     return Recognition(Kind.CHALLENGE) if is_marked and not has_daemon_sender(message) else None
 
@@ -47,7 +47,10 @@ def _holds(headers: Headers, name: str, words: tuple[str, ...]) -> bool:
 
 
 def by_words(message: ParsedMessage) -> Recognition | None:
-    """By subject and text: ask where no mail system wrote it, for many a registration asks the same of a subscriber."""
+    """Recognises a challenge by subject and text, in mail that no mail system wrote.
+
+    Many registrations ask the same of a subscriber.
+    """
     if is_from_list(message) or has_daemon_sender(message) or has_failure_subject(message):
         return None
     subject = folded((message.headers.get("subject") or "")[:400])

@@ -1,8 +1,8 @@
 """The last resort: flufl.bounce, which knows the prose of some thirty further systems.
 
-It tells addresses and nothing else, raises IndexError on a message without From (6.0.0), passes on whatever one of its
-detectors raises, and takes any text that quotes a bounce for one: so it is asked only where a mail system wrote the
-message, is shown no more than the first KiBs, and its failures count as silence.
+It returns only addresses, raises IndexError on a message without From (6.0.0), passes on whatever one of its detectors
+raises, and takes any text that quotes a bounce for a bounce. So it is called only if a mail system wrote the message,
+it gets only the first KiBs, and its errors count as no result.
 """
 
 import logging
@@ -24,19 +24,19 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "flufl"
 
 MAX_BYTES = 32 * 1024
-"""Bytes of a message that are shown to it: its patterns take time that grows faster than their line."""
+"""How many bytes of a message it gets: its patterns take time that grows faster than their line."""
 
 MAX_ADDRESSES = 1_000
-"""Addresses of a message that are compared with those that it finds."""
+"""How many addresses of a message are compared with those that it finds."""
 
 MAX_LINES = 500
-"""Lines of a message that are shown to it: each costs some seventy searches, an empty one too."""
+"""How many lines of a message it gets: each costs some seventy searches, even an empty one."""
 
 _LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")
-"""No address line is that long; what stands behind is cut off."""
+"""No line with an address is that long; the rest is cut off."""
 
 _FAILED_FIELD = re.compile(rb"^x-failed-recipients:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
-"""What Exim's recognizer has read, or has left for a reason: ZoneMTA names all that the mail went to."""
+"""Exim's recognizer has read this field, or ignored it for a reason: ZoneMTA names all recipients in it."""
 
 _BODY_FIELD = re.compile(rb"^content-[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
 
@@ -44,7 +44,7 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it writes a trac
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Addresses that flufl finds in a failure notice, without those who merely take part in the exchange."""
+    """Takes the addresses that flufl finds in a failure notice, without those that merely take part in the exchange."""
     temporary, permanent = _all_failures(message)
     if not temporary and not permanent:
         return None
@@ -70,14 +70,14 @@ def _all_failures(message: ParsedMessage) -> tuple[list[ProseAddress], list[Pros
         content = b"From: nobody@invalid\n" + content
     try:
         temporary, permanent = all_failures(message_from_bytes(content))
-    except Exception:  # whatever a detector raises on odd mail, RecursionError of the parser too
+    except Exception:  # whatever a detector raises on odd mail, and RecursionError of the parser
         return [], []
     shown = f"{content.decode('utf-8', 'replace')}\n{message.text[:MAX_TEXT]}"
     return _addresses(temporary, shown), _addresses(permanent, shown)
 
 
 def _without_original(message: ParsedMessage) -> bytes:
-    """The message down to the original, whose addresses and words are none of the report's."""
+    """Returns the message above the original, whose addresses and words do not belong to the report."""
     part = original_part(message)
     if part is not None:
         return part.source[: part.start]
@@ -88,9 +88,10 @@ def _without_original(message: ParsedMessage) -> bytes:
 
 
 def _addresses(found: frozenset[bytes], shown: str) -> list[ProseAddress]:
-    """Without those that are part of another in the text `shown`: it takes the end of an odd address for a whole one.
+    """Returns the addresses found, without those that are only part of an address in the text `shown`.
 
-    What it makes up of a name and its own domain, as of AOL's, stands there nowhere.
+    flufl takes the end of an odd address for a whole one. An address that it builds from a name and a domain, as for
+    AOL, is nowhere in the text.
     """
     whole, low = {address_key(each) for each in find_addresses(shown, MAX_ADDRESSES)}, shown.lower()
     decoded = filter(None, (first_address(raw.decode("utf-8", "replace")) for raw in found))

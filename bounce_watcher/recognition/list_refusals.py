@@ -1,4 +1,4 @@
-"""What fml, a list manager, answers to who posts to a list without being its member: the posting has failed.
+"""What fml, a list manager, answers to a posting by a non-member of the list: the posting has failed.
 
     From: news-admin@lists.example.org
     Subject: You news@example.com are not member (news ML)
@@ -6,7 +6,7 @@
 
     You are not a member of this mailing list <news@lists.example.org>.
 
-What it writes to the list's owner, "NOT MEMBER article from …", tells of other people's mail.
+What it writes to the list's owner, "NOT MEMBER article from …", is about other people's mail.
 """
 
 import re
@@ -21,14 +21,14 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "fml"
 
 MAX_BEGINNING = 2_000
-"""Characters of a text that are looked at."""
+"""How many characters of a text are read."""
 
 _REFUSED = re.compile(r"\s*you\b.{1,350}\bare not (?:a )?member\b", re.IGNORECASE | re.DOTALL)
 _LIST = re.compile(r"\bYou are not a member of (?:this|the) mailing list\s{1,4}<([^<>\s]{3,320})>")
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """The list, by the sentence that refuses."""
+    """Takes the list from the sentence that refuses."""
     if not (message.headers.get("x-mlserver") or "").lstrip().lower().startswith("fml"):
         return None
     told = _LIST.search(message.text[:MAX_BEGINNING])

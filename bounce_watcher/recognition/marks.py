@@ -1,7 +1,7 @@
-"""What a header field of a notice says of its cause, where the text of the system says nothing or something else.
+"""Causes in a header field of a notice, if the text of the system says nothing or something else.
 
-au (KDDI) writes "X-SPASIGN: NG" where the recipient's own filter has refused, with "User unknown" in the text or no
-word of a reason: a living address.
+au (KDDI) writes "X-SPASIGN: NG" if the recipient's own filter has refused, with "User unknown" or no reason at all in
+the text. The address exists.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ _MARK = " (X-SPASIGN: NG)"
 
 
 def with_mark(recognition: Recognition, message: ParsedMessage) -> Recognition:
-    """`recognition`, the mark added to the words on each recipient."""
+    """Returns `recognition` with the mark added to the words on each recipient."""
     if recognition.kind is not Kind.BOUNCE or (message.headers.get(_FIELD) or "").strip() != _REFUSED:
         return recognition
     return replace(recognition, findings=tuple(map(_marked, recognition.findings)))

@@ -1,4 +1,4 @@
-"""Many findings on one recipient made one, and the kind of a report told from its findings."""
+"""Merges the findings on each recipient into one, and derives the kind of a report from its findings."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ _RANK = {Action.FAILED: 3, Action.DELAYED: 2, Action.DELIVERED: 1, Action.RELAYE
 
 
 def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding a recipient: the worst action wins, and of equal ones the first that has a diagnostic."""
+    """Returns one finding per recipient: the worst action wins, and of equal ones the first with a diagnostic."""
     best: dict[str, Finding] = {}
     for finding in findings:
         recipient = finding.report.recipient
@@ -23,12 +23,12 @@ def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def weight(finding: Finding) -> tuple[int, bool]:
-    """Of two findings on one recipient the one of more weight counts."""
+    """Returns the weight of a finding: of two on one recipient the heavier one counts."""
     return _RANK[finding.report.action], finding.report.diagnostic_code is not None
 
 
 def kind_of(findings: Iterable[Finding]) -> Kind:
-    """A bounce if any recipient failed, a delay if one is delayed and none failed, else a success report."""
+    """Returns a bounce if any recipient failed, a delay if one is delayed and none failed, else a success report."""
     actions = {finding.report.action for finding in findings}
     if Action.FAILED in actions:
         return Kind.BOUNCE

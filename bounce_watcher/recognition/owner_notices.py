@@ -1,7 +1,7 @@
-"""What mail systems, and those who play one, write to the owner of a mailbox: it is full, mails to it are held back.
+"""What mail systems, and impostors, write to the owner of a mailbox: it is full, mails to it are held back.
 
-Such mail speaks of failed deliveries, but of those *to* us. Lures come in this dress by the thousand, with a button
-that leads to a false login, and name senders of "pending" mails who have failed in nothing.
+Such mail is about failed deliveries, but deliveries *to* us. Thousands of phishing mails have this form, with a button
+that leads to a false login. They name senders of "pending" mails, who have not failed.
 """
 
 import re
@@ -13,7 +13,7 @@ from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.vocabulary import folded, says
 
 MAX_BEGINNING = 4_000
-"""Characters of a text that are looked at."""
+"""How many characters of a text are read."""
 
 _REPLY = re.compile(r"\b[45]\d\d[ -](?:#?[45]\.\d{1,3}\.\d{1,3}|[A-Za-z])")
 _PHRASES = (
@@ -33,7 +33,7 @@ _PHRASES = (
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """No report on mail of ours. None where a mail is returned, or the reply of a server quoted."""
+    """Recognises mail that is no report on our mail. None if a mail is returned, or a server's reply is quoted."""
     text = message.text[:MAX_BEGINNING]
     if original_part(message) is not None or _REPLY.search(text):
         return None

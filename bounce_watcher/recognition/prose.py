@@ -1,4 +1,4 @@
-"""Findings in text for people: addresses, and the words that stand beside them."""
+"""Findings in text for people: addresses, and the words beside them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,10 +14,10 @@ from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.recognition.vocabulary import FINAL, PERMANENT, TEMPORARY, folded, says, states_retry
 
 MAX_TEXT = 64 * 1024
-"""Characters of a notice that are read: what a person is told stands at its beginning."""
+"""How many characters of a notice are read: the words for people are at its beginning."""
 
 MAX_WORDS = 2_000
-"""Characters of a diagnostic that are kept."""
+"""How many characters of a diagnostic are kept."""
 
 _ADDRESS_LINE = re.compile(r"^([ \t]*)(?:[-*] )?[<\"]?[^\s<>@]{1,130}@[^\s<>@]{1,250}(?:[\s:>\"]|$)", re.MULTILINE)
 _MAILED = re.compile(
@@ -25,7 +25,7 @@ _MAILED = re.compile(
     r"\s{0,8}<?([^\s<>@,;()]{1,128}@[^\s<>@,;()]{1,250})",
     re.IGNORECASE,
 )
-"""The address that was mailed, where words tell it of the one that it led to."""
+"""The address that was mailed, in the words on the address that it led to."""
 _NAME = re.compile(r"[\w+=-]")
 _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
@@ -39,14 +39,14 @@ _DELAY_SUBJECT = re.compile(
 )
 
 _CONDITION = re.compile(r"\b(?:if|wenn|falls|si|se|als|jesli|если) [^.]{1,80}")
-"""What will come when all tries have failed."""
+"""A clause about what happens when all tries have failed."""
 
 MAX_PLACES = 20
-"""Places of one address in a text that are looked at."""
+"""How many places of one address in a text are read."""
 
 _OF_REPORT = ("from", "to", "reply-to", "delivered-to", "x-original-to", "message-id", "in-reply-to", "references")
 _OF_ORIGINAL = ("from", "sender", "return-path", "reply-to", "message-id", "in-reply-to", "references")
-"""Fields that hold something in the form of an address which is none that has failed."""
+"""Fields that hold something in the form of an address that has not failed."""
 
 
 def finding(
@@ -56,7 +56,7 @@ def finding(
     words: str,
     action: Action = Action.FAILED,
 ) -> Finding:
-    """A recipient that a text names, with the words that the text says of it. `address` None = it names nobody."""
+    """Returns the finding on a recipient that a text names, with its words on it. `address` None = it names nobody."""
     words = _quotable(words)
     mailed = _MAILED.search(words)
     original = first_address(mailed[1]) if mailed else None
@@ -65,7 +65,7 @@ def finding(
 
 
 def reported(recognizer: str, part: str, address: MailAddress, words: str, action: Action = Action.FAILED) -> Finding:
-    """A recipient that a field names, with the words that a text says of it."""
+    """Returns the finding on a recipient that a field names, with the words of a text on it."""
     words = _quotable(words)
     report = RecipientReport(
         final_recipient=address, action=action, status=EnhancedStatus.find(words), diagnostic_code=words or None
@@ -78,7 +78,7 @@ def _quotable(words: str) -> str:
 
 
 def action_told(message: ParsedMessage, notice: str) -> Action:
-    """Delayed where subject or notice say that it will be tried again, and the notice does not say that it is over."""
+    """Returns delayed if subject or notice announce more tries and the notice does not rule them out, else failed."""
     subject, text = folded((message.headers.get("subject") or "")[:400]), folded(notice)
     if says(text, FINAL) and not states_retry(subject):
         return Action.FAILED
@@ -89,17 +89,17 @@ def action_told(message: ParsedMessage, notice: str) -> Action:
 
 
 def action_said(text: str) -> Action | None:
-    """What the folded `text` alone tells of one address among others."""
+    """Returns what the folded `text` alone says about one address among others; None if it says nothing."""
     if says(text, FINAL) or says(text, PERMANENT):
         return Action.FAILED
     return Action.DELAYED if states_retry(text) or says(text, TEMPORARY) else None
 
 
 def words_beside(text: str, address: str) -> str:
-    """What a notice says of one address: its paragraph, see `paragraph_beside`.
+    """Returns what a notice says about one address: its paragraph, see `paragraph_beside`.
 
-    Where that paragraph holds no reply and the address is the only one that the notice names, the first paragraph
-    further down that holds one. "" where the address does not occur.
+    If that paragraph has no reply, returns the first paragraph further down that has one, unless another address comes
+    before it. "" if the address does not occur.
     """
     own, below = _beside(text, address)
     if _REPLY.search(own) or not (match := _REPLY.search(below)):
@@ -111,15 +111,15 @@ def words_beside(text: str, address: str) -> str:
 
 
 def paragraph_beside(text: str, address: str) -> str:
-    """The rest of the line in which the address stands and the lines below, down to a blank one.
+    """Returns the rest of the line with the address, and the lines below it, down to a blank one.
 
-    Of several places the first beside which there is a reply, else the first of all.
+    Of several places it takes the first with a reply beside it, else the first of all.
     """
     return _beside(text, address)[0]
 
 
 def _beside(text: str, address: str) -> tuple[str, str]:
-    """The paragraph beside an address, and the text below that paragraph."""
+    """Returns the paragraph beside an address, and the text below that paragraph."""
     first = None
     for at in _places(text, address):
         rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
@@ -132,7 +132,7 @@ def _beside(text: str, address: str) -> tuple[str, str]:
 
 
 def _places(text: str, address: str) -> Iterator[int]:
-    """Where the address stands as a whole, not as the end of another ("an@" in "joan@"), in its case or in any."""
+    """Yields where the whole address is, not the end of another ("an@" in "joan@"), in its own case or else in any."""
     if address not in text:
         text, address = text.lower(), address.lower()
     at = text.find(address)
@@ -151,7 +151,10 @@ def _indent(text: str, at: int) -> int:
 
 
 def _until_next_address(paragraph: str, indent: int) -> str:
-    """Exim and OpenSMTPD list addresses without blank lines between: the next begins as far left as this one."""
+    """Cuts the paragraph before the next address, which begins as far left as this one.
+
+    Exim and OpenSMTPD list addresses without blank lines between them.
+    """
     for match in _ADDRESS_LINE.finditer(paragraph) if "@" in paragraph else ():
         if len(match[1]) <= indent:
             return paragraph[: match.start()]
@@ -160,7 +163,7 @@ def _until_next_address(paragraph: str, indent: int) -> str:
 
 @lru_cache(maxsize=1)  # a report may have a thousand recipients without a name, and as many lines To:
 def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[str]:
-    """Keys of addresses that a text may name without their having failed: who sent the mail, who got the report."""
+    """Returns the keys of addresses that a text may name without a failure: who sent the mail, who got the report."""
     fields = [message.headers.get_all(name) for name in _OF_REPORT]
     if original is not None:
         fields += [original.get_all(name) for name in _OF_ORIGINAL]
@@ -170,16 +173,16 @@ def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[st
 def without_bystanders(
     addresses: Iterable[ProseAddress], message: ParsedMessage, original: Headers | None
 ) -> tuple[ProseAddress, ...]:
-    """`addresses` each once, without those that merely take part in the exchange of mails."""
+    """Returns `addresses`, each once, without those that merely take part in the exchange of mails."""
     barred = bystanders(message, original)
     kept = {address_key(address): address for address in addresses if not is_bystander(address, barred)}
     return tuple(kept.values())
 
 
 def is_on_the_sender(words: str, recipient: str, message: ParsedMessage, original: Headers | None) -> bool:
-    """Where the command is not told (OpenSMTPD): a reply that names who sent the mail, and not the recipient.
+    """Checks whether a reply names the sender and not the recipient, if its command is not shown (OpenSMTPD).
 
-    "550 5.1.1 <returns@example.com>: User unknown", said of MAIL FROM, must not be taken for the recipient's.
+    "550 5.1.1 <returns@example.com>: User unknown" in answer to MAIL FROM must not count against the recipient.
     """
     if "@" not in words or recipient.lower() in words.lower():
         return False
@@ -187,5 +190,5 @@ def is_on_the_sender(words: str, recipient: str, message: ParsedMessage, origina
 
 
 def is_bystander(address: str, barred: frozenset[str]) -> bool:
-    """True for the roles under which mail systems write, and for the keys in `barred`."""
+    """Checks for the roles under which mail systems write, and for the keys in `barred`."""
     return is_role_of_reporter(address) or address_key(address) in barred

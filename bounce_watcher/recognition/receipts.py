@@ -1,4 +1,4 @@
-"""Receipts (RFC 8098), and the refusals that come in their dress."""
+"""Receipts (RFC 8098), and refusals in the form of receipts."""
 
 import re
 from dataclasses import replace
@@ -22,11 +22,11 @@ _REJECTED = re.compile(
 )
 
 MAX_FIELDS = 10_000
-"""Characters of a part in which the fields of a receipt stand that has lost its type."""
+"""How many characters of a part are searched for the fields of a receipt that has lost its type."""
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """A receipt; but a refusal in its dress ("… was automatically rejected": Dovecot, Cyrus) is a failure."""
+    """Recognises a receipt. A refusal in this form ("… was automatically rejected": Dovecot, Cyrus) is a failure."""
     part = next((p for p in message.parts if p.type.value in DISPOSITION_TYPES), None)
     if part is None and message.type.get("report-type") == _RECEIPT:
         part = next((p for p in message.parts if _FIELD.search(p.text[:MAX_FIELDS])), message.parts[-1])
@@ -52,7 +52,7 @@ def _rejection(message: ParsedMessage, report: DispositionReport, sent: SentMess
 
 
 def _on_refuser(message: ParsedMessage, notice: str) -> Finding | None:
-    """Where Final-Recipient is the id of a session (Cyrus keeps the recipient private): named by the text or To."""
+    """Finds who refused by the text or To if Final-Recipient is a session id (Cyrus keeps the recipient private)."""
     original = original_headers(message)
     addressee = only_addressee(original)
     named = without_bystanders(find_addresses(notice, 5), message, original)

@@ -1,4 +1,4 @@
-"""What every recognizer is, and the order in which they are asked."""
+"""The interface of recognizers, and what they return."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,9 +9,9 @@ from bounce_watcher.parsing.message import ParsedMessage
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What kind of report a message is and whom it speaks of. Only kinds in EVENT_KINDS carry findings.
+    """What kind of report a message is, and its recipients. Only kinds in EVENT_KINDS have findings.
 
-    `unreadable` are values of address fields that name nobody as they are no mailboxes: a person has to look.
+    `unreadable` are values of address fields that name nobody because they are no mailboxes: a person has to look.
     """
 
     kind: Kind
@@ -22,8 +22,8 @@ class Recognition:
 
 
 class Recognizer(Protocol):
-    """Knows one form of report. Total: never raises, whatever the message holds."""
+    """A recognizer of one form of report. Total: never raises, whatever the message holds."""
 
     def __call__(self, message: ParsedMessage) -> Recognition | None:
-        """What the message is, or None where it has not this form."""
+        """Returns what the message is; None if it does not have this form."""
         ...

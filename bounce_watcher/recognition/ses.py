@@ -28,10 +28,10 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "ses"
 
 MAX_JSON = 256 * 1024
-"""Characters that are read: what SNS takes in one message."""
+"""How many characters are read: the limit of SNS for one message."""
 
 MAX_RECIPIENTS = 50
-"""Recipients of one message: what SES takes."""
+"""How many recipients of one message are read: the limit of SES."""
 
 _FIELDS = frozenset({"x-amz-sns-message-id"})
 _MARKS = ('"notificationType"', '"eventType"', '\\"notificationType\\"', '\\"eventType\\"')
@@ -51,7 +51,7 @@ _FLAT_LISTS = {"Delivery": ("delivery", "recipients"), "Reject": ("mail", "desti
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """What the JSON reports. None for any other text."""
+    """Recognises what the JSON reports. None for any other text."""
     part = message.parts[0]
     if not part.source.startswith(b"{", part.start) and not message.headers.has_any(_FIELDS):
         return None
@@ -73,7 +73,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 
 def _report(text: str) -> Mapping[str, Any]:
-    """The inner JSON object; empty where it is damaged."""
+    """Returns the inner JSON object; empty if it is damaged."""
     unfolded = text.replace("!\n ", "").replace("!\n", "")
     report = _decoded(unfolded.lstrip())
     inner = report.get("Message")
@@ -98,7 +98,7 @@ def _findings(report: Mapping[str, Any], kind: str) -> Iterator[Finding]:
 
 
 def _summary(report: Mapping[str, Any], kind: str) -> str:
-    """SES's own classes of a failure, or why it refused the mail itself."""
+    """Returns SES's own classes of a failure, or why SES itself refused the mail."""
     if kind in _FLAT_LISTS:
         return _text(_table(report, "reject").get("reason"), MAX_WORDS)
     told = _table(report, _LISTS[kind][0])
@@ -106,7 +106,7 @@ def _summary(report: Mapping[str, Any], kind: str) -> str:
 
 
 def _finding(recipient: Mapping[str, Any], action: Action, summary: str) -> Iterator[Finding]:
-    """One recipient; where SES refused the mail itself there is no diagnostic but SES's own classes."""
+    """Yields the finding on one recipient. If SES itself refused the mail, its own classes are the only diagnostic."""
     address = _address(recipient)
     if address is None:
         return
@@ -121,7 +121,7 @@ def _finding(recipient: Mapping[str, Any], action: Action, summary: str) -> Iter
 
 
 def _recipients(report: Mapping[str, Any], kind: str) -> list[Any]:
-    """The recipients that the report speaks of, each as a table; none of another kind of report."""
+    """Returns the recipients of the report, each as a table; none for another kind of report."""
     if kind in _FLAT_LISTS:
         table, name = _FLAT_LISTS[kind]
         return [{"emailAddress": each} for each in _list(_table(report, table), name)]
@@ -130,12 +130,15 @@ def _recipients(report: Mapping[str, Any], kind: str) -> list[Any]:
 
 
 def _unreadable(recipient: Mapping[str, Any]) -> str | None:
-    """The address of a recipient where it is no mailbox; None where it is one, or is not given."""
+    """Returns the address of a recipient if it is no mailbox; None if it is one, or is not given."""
     return _text(recipient.get("emailAddress")) or None if _address(recipient) is None else None
 
 
 def _complaints(report: Mapping[str, Any]) -> Iterator[Finding]:
-    """Where several are named, SES does not know who complained: all that it sent to at that provider stand there."""
+    """Yields a finding for each named recipient.
+
+    If there are several, SES does not know who complained: it names all recipients at that provider.
+    """
     named = [
         address
         for recipient in _recipients(report, "Complaint")
@@ -157,7 +160,7 @@ def _sent(mail: Mapping[str, Any]) -> SentMessage:
 
 
 def _text(value: object, limit: int = 998) -> str:
-    """A string of the JSON, cut, without the half characters that JSON can write; "" for anything else."""
+    """Returns a string of the JSON, cut, without the lone surrogates that JSON allows; "" for anything else."""
     return value[:limit].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 

@@ -35,7 +35,7 @@ _SUCCESS_SUBJECT = re.compile(
     r"(?<!not )(?<!not be )\bsuccess|\(relay\)|^(?:delivered|relayed|expanded):", re.IGNORECASE
 )
 _SESSION_SUBJECT = re.compile(r"\bsmtp (?:server|client): ?errors from ", re.IGNORECASE)
-"""What Postfix tells its postmaster of a session with somebody else."""
+"""What Postfix tells its postmaster about a session with somebody else."""
 _MACHINE = re.compile(
     r"no-?_?reply|do-?not-?reply|anti-?_?virus|gateway|notif|bounce|robot|smtp|mail-?(?:er|server|gate|relay|hub)\b"
     r"|delivery|system|filter|secur|admin|e-?mail",
@@ -66,22 +66,22 @@ _MTA_MARKS = frozenset(
 
 
 def is_reply_or_forward(message: ParsedMessage) -> bool:
-    """True where the subject says that a person answers or forwards something."""
+    """Checks whether the subject says that a person answers or forwards something."""
     return _REPLY_SUBJECT.match(message.headers.get("subject") or "") is not None
 
 
 def is_from_list(message: ParsedMessage) -> bool:
-    """True for mail of lists and newsletters."""
+    """Checks for mail of lists and newsletters."""
     return "list-unsubscribe" in message.headers or "list-id" in message.headers
 
 
 def is_passed_on_by_mailman(message: ParsedMessage) -> bool:
-    """True where Mailman has passed something on, a report to a list's owner too: it adds the fields of its lists."""
+    """Checks whether Mailman passed the mail on. It adds the fields of its lists even to reports to a list's owner."""
     return "x-beenthere" in message.headers or "x-mailman-version" in message.headers
 
 
 def has_daemon_sender(message: ParsedMessage) -> bool:
-    """True where From or the return path is one that only mail systems use."""
+    """Checks whether From or the return path is one that only mail systems use."""
     sender = (message.headers.get("from") or "")[:400]
     if _DAEMON.search(sender):
         return True
@@ -89,24 +89,24 @@ def has_daemon_sender(message: ParsedMessage) -> bool:
 
 
 def has_null_sender(message: ParsedMessage) -> bool:
-    """True for the null return path (RFC 5321 section 4.5.5)."""
+    """Checks for the null return path (RFC 5321 section 4.5.5)."""
     return any(value.strip() in {"<>", "<@>"} for value in message.headers.get_all("return-path"))
 
 
 def is_of_daemon(message: ParsedMessage) -> bool:
-    """True for a mailer daemon behind the null return path: a postmaster writes on other things as well."""
+    """Checks for a mailer daemon with the null return path: a postmaster also writes about other things."""
     return has_null_sender(message) and "daemon" in (message.headers.get("from") or "")[:400].lower()
 
 
-@lru_cache(maxsize=1)  # several recognizers ask for it
+@lru_cache(maxsize=1)  # several recognizers need it
 def has_failure_subject(message: ParsedMessage) -> bool:
-    """True where the subject says that something was not delivered."""
+    """Checks whether the subject says that something was not delivered."""
     subject = (message.headers.get("subject") or "")[:400]
     return _FAILURE_SUBJECT.search(subject) is not None or states_failure(folded(subject))
 
 
 def is_from_itself(message: ParsedMessage) -> bool:
-    """True unless the return path is of another domain than From: what dresses up as a mail system keeps its own."""
+    """Checks that return path and From do not differ in domain: an impostor keeps its own return path."""
     path = first_address(message.headers.get("return-path") or "")
     sender = first_address(message.headers.get("from") or "")
     if path is None or sender is None or "daemon" in path.lower():
@@ -115,12 +115,13 @@ def is_from_itself(message: ParsedMessage) -> bool:
 
 
 def looks_like_failure_notice(message: ParsedMessage) -> bool:
-    """Whether text for people may be read for failed addresses at all.
+    """Checks whether text for people may be read for failed addresses at all.
 
-    Wants two signs that a mail system wrote it: of daemon-like sender, subject of the trade and report structure one
-    at least, the other may be the null return path; beside sender or structure Auto-Submitted, too, which answering
-    machines and monitors have as well. A forward and a reply never pass, nor do a list's mail, what a monitor writes,
-    a report of success that has lost its status part, a header without a body.
+    A mark of a mail system in the header is enough. Otherwise it needs two signs that a mail system wrote it. At least
+    one must be a daemon-like sender, a failure subject or the report structure. The other may be the null return path
+    or, beside sender or structure, Auto-Submitted, which answering machines and monitors use as well. It rejects
+    forwards, replies, mail of lists and of monitors, reports of success without their status part, and headers without
+    a body.
     """
     if not message.has_body:
         return False
@@ -137,10 +138,10 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
 
 
 def may_be_failure_notice(message: ParsedMessage) -> bool:
-    """Whether one sign at least says that a mail system wrote it, so that a text of that form may be believed.
+    """Checks for at least one sign that a mail system wrote it, so that a text of that form may be believed.
 
-    The subject alone and the null return path are none where a person's name stands in From: people write on bounces
-    too, and their mailboxes answer.
+    Subject and null return path are no signs if From has a person's name: people write about bounces too, and their
+    mailboxes send automatic answers.
     """
     is_daemon = has_daemon_sender(message)
     is_list = is_from_list(message) or is_passed_on_by_mailman(message)
@@ -157,7 +158,7 @@ def may_be_failure_notice(message: ParsedMessage) -> bool:
 
 
 def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
-    """True for reports of success, for monitors and digests, which quote failures by the dozen, and for parcels."""
+    """Checks for reports of success, for monitors and digests, which quote dozens of failures, and for parcels."""
     subject = (message.headers.get("subject") or "")[:400]
     if _SUCCESS_SUBJECT.search(subject) or _SESSION_SUBJECT.search(subject):
         return True
@@ -168,7 +169,7 @@ def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
 
 
 def _own_words(subject: str) -> str:
-    """A subject without that of the original: "Undeliverable: your ticket 4711" is of no help desk."""
+    """Returns a subject without that of the original: "Undeliverable: your ticket 4711" is not from a help desk."""
     head, colon, _ = subject.partition(":")
     is_of_failure = colon and (_FAILURE_SUBJECT.search(head) or states_failure(folded(head)))
     return head if is_of_failure else subject

@@ -1,4 +1,4 @@
-"""Delivery status notifications by the RFC (3464, 6522, 6533), and their many relatives that nearly follow it."""
+"""Delivery status notifications by the RFCs (3464, 6522, 6533), and the many reports that nearly follow them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -52,7 +52,7 @@ _UNDELIVERED = frozenset({Action.FAILED, Action.DELAYED})
 
 @dataclass(frozen=True, eq=False)
 class _Report:
-    """A message with its status part, and what may help where that part says too little."""
+    """A message with its status part, and what helps if that part says too little."""
 
     message: ParsedMessage
     part: Part
@@ -60,9 +60,9 @@ class _Report:
 
     @lazy
     def notice(self) -> str:
-        """The text for people without the status fields in it, and without an original quoted below.
+        """The text for people, without status fields in it and without an original quoted below.
 
-        Where the original is a part of its own, nothing is quoted. InterMail calls the text a status part as well.
+        If the original is a separate part, nothing is quoted. InterMail labels the text as a status part as well.
         """
         text = (self.message.text or self.message.parts[0].text)[:MAX_TEXT]
         notice = text if original_part(self.message) else split_text(text)[0]
@@ -71,7 +71,7 @@ class _Report:
 
     @lazy
     def transcript(self) -> str:
-        """What Sendmail shows below its bar, down to the next bar; "" where it shows nothing."""
+        """The text below Sendmail's bar, down to the next bar; "" if there is none."""
         bar = _TRANSCRIPT.search(self.notice)
         return _NEXT_BAR.split(self.notice[bar.end() :], 1)[0] if bar else ""
 
@@ -89,7 +89,7 @@ class _Report:
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """A report with a machine-readable status part, wherever it stands outside of a nested message."""
+    """Recognises a report with a machine-readable status part, anywhere outside a nested message."""
     parts = [part for part in message.parts if part.type.value in STATUS_TYPES]
     if parts and message.content_type != "multipart/report" and (is_reply_or_forward(message) or is_from_list(message)):
         return None  # somebody's mail program has attached the parts of a report one by one
@@ -101,26 +101,32 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 
 def unlabelled(message: ParsedMessage) -> Recognition | None:
-    """Status fields under another type or amid the text. Ask of notices only: people quote such fields too."""
+    """Recognises status fields under another type or in the text. Only for notices: people quote such fields too."""
     reports = list(_sniffed(message))
     told = ((report, recipient) for report in reports for recipient in report.status.recipients if recipient.action)
     return _recognition(reports, told)
 
 
 def wrapped(message: ParsedMessage) -> Recognition | None:
-    """A report that a gateway put into a message of its own, to add a disclaimer. Ask of notices only."""
+    """Recognises a report that a gateway wrapped in a message, to add a disclaimer. Only for notices."""
     first = message.parts[0]
     return recognise(first.message) if first.content_type == "message/rfc822" else None
 
 
 def passed_on(message: ParsedMessage) -> Recognition | None:
-    """A report below words of a gateway that accuse nobody. Ask last, of notices only: people forward reports too."""
+    """Recognises a report below words of a gateway that name no failed recipient.
+
+    Call it last, and only for notices: people forward reports too.
+    """
     nested = next((part for part in message.parts[1:] if part.content_type == "message/rfc822"), None)
     return recognise(nested.message) if nested else None
 
 
 def _recognition(reports: list[_Report], recipients: Iterable[tuple[_Report, RecipientReport]]) -> Recognition | None:
-    """The only recipient of a report stays a finding where its address can't be read: a token may tell who it is."""
+    """Returns the recognition; None without recipients.
+
+    The only recipient of a report stays a finding even if its address can't be read: a token may say who it is.
+    """
     told = [(recipient, _finding(report, recipient)) for report, recipient in islice(recipients, MAX_RECIPIENTS)]
     lost = [recipient.unreadable for recipient, found in told if recipient.unreadable and not found.report.recipient]
     findings = each_once(found for _, found in told)
@@ -133,14 +139,17 @@ def _recognition(reports: list[_Report], recipients: Iterable[tuple[_Report, Rec
 
 
 def _whole(report: _Report) -> tuple[RecipientReport, ...]:
-    """The recipients, without those of whom nothing is told: beside others a damage or, of the last, a cut took it."""
+    """Returns the recipients, without those that have no action because of damage.
+
+    If none has an action, and the message is cut off, it leaves out the last recipient only.
+    """
     recipients = report.status.recipients
     told = tuple(recipient for recipient in recipients if recipient.action is not None)
     return told or (recipients[:-1] if report.message.is_cut else recipients)
 
 
 def _sniffed(message: ParsedMessage) -> Iterator[_Report]:
-    """Parts like James' "status.dat" and texts like WorkMail's "Technical report:"."""
+    """Yields reports from parts like James' "status.dat" and texts like WorkMail's "Technical report:"."""
     for part in message.parts:
         if part.content_type in ORIGINAL_TYPES or part.content_type.startswith(("image/", "message/")):
             continue
@@ -170,7 +179,7 @@ def _finding(report: _Report, recipient: RecipientReport) -> Finding:
 
 
 def _with_alias(recipient: RecipientReport, report: _Report) -> RecipientReport:
-    """Exim's Final-Recipient is the address that was mailed; what it became stands in the text alone."""
+    """Adds the address that an alias led to. Exim's Final-Recipient is the mailed one; the text names the other."""
     mailed = recipient.final_recipient
     if mailed is None or recipient.original_recipient is not None:
         return recipient
@@ -179,13 +188,13 @@ def _with_alias(recipient: RecipientReport, report: _Report) -> RecipientReport:
 
 
 def _is_wordless(recipient: RecipientReport) -> bool:
-    """Whether the diagnostic is missing, or no more than a code and a status."""
+    """Checks whether the diagnostic is missing, or is only a code and a status."""
     said = recipient.diagnostic_code
     return said is None or (len(said) <= _LONGEST_NUMBERS and not any(char.isalpha() for char in said))
 
 
 def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
-    """Exim, OpenSMTPD, old Sendmail and Google leave the reply out of the status part, but show it to people."""
+    """Adds the reply that Exim, OpenSMTPD, old Sendmail and Google show only to people, not in the status part."""
     words = _in_transcript(recipient, report) or _beside(recipient, report)
     if not words:
         return recipient
@@ -209,7 +218,7 @@ def _beside(recipient: RecipientReport, report: _Report) -> str:
 
 
 def _in_transcript(recipient: RecipientReport, report: _Report) -> str:
-    """What the transcript says: the answer, else all of it where it is on one recipient, else the words beside it."""
+    """Returns the answer in the transcript; else all of it if it is about one recipient; else the words beside it."""
     transcript, address = report.transcript, recipient.final_recipient or ""
     if answer := answer_on(report.answers, address):
         return answer.text[:MAX_WORDS]
@@ -218,10 +227,10 @@ def _in_transcript(recipient: RecipientReport, report: _Report) -> str:
 
 
 def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
-    """Postfix and Exim write the bare reply in the status part; which command it answered is told to people only.
+    """Adds the stage. Postfix and Exim write the bare reply in the status part, and its command only in the text.
 
-    "553 5.1.0 user unknown" speaks of the recipient after RCPT TO, of the sender "(in reply to MAIL FROM command)".
-    Sendmail writes only the first line of the reply, the others stand in its transcript.
+    "553 5.1.0 user unknown" is about the recipient after RCPT TO, about the sender "(in reply to MAIL FROM command)".
+    Sendmail writes only the first line of the reply; its transcript has the others.
     """
     said = recipient.diagnostic_code or ""
     if report.answers and (answer := answer_told(report.answers, said)):
@@ -236,10 +245,11 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
 
 
 def _named_elsewhere(report: _Report, recipient: RecipientReport) -> tuple[MailAddress | ProseAddress | None, Evidence]:
-    """Where the status part names nobody: who the diagnostic, the header, the text or the original alone name.
+    """Finds a recipient that the status part does not name: in the diagnostic, the header, the text or the original.
 
-    Where it names others, the header and the text speak of those: a damage has taken this one's name. What a field
-    names is as good as the status part's own; what only text for people says is prose.
+    A source counts only if it names one address. If the status part names others, the header and the text are about
+    those: this one's name is lost by damage. An address in a field is as good as one in the status part; one that is
+    only in text for people is prose.
     """
     diagnostic, fields = recipient.diagnostic_code or "", _fields_elsewhere(report)
     for text in (diagnostic,) if report.names_somebody else (diagnostic, report.notice):
@@ -252,7 +262,7 @@ def _named_elsewhere(report: _Report, recipient: RecipientReport) -> tuple[MailA
 
 
 def _fields_elsewhere(report: _Report) -> list[tuple[MailAddress | None, ...]]:
-    """The mailboxes of X-Failed-Recipients, and those that the original went to (Notes, old Sendmail, Netscape)."""
+    """Returns the mailboxes of X-Failed-Recipients, and those in the original's To (Notes, old Sendmail, Netscape)."""
     headers = (report.message.headers, "x-failed-recipients"), (report.original, "to")
     values = (block.get_all_as_written(name) if block is not None else () for block, name in headers)
     return [tuple(chain.from_iterable(read_addresses(each) or (None,) for each in found)) for found in values]

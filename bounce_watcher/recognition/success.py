@@ -19,7 +19,7 @@ _REFUSAL = re.compile(r"(?<![\w.])[45]\d\d [45]\.\d{1,3}\.\d{1,3}\b")
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Who got the mail. None where the text tells of a failure too: then that counts."""
+    """Recognises who got the mail. None if the text also reports a failure, which then counts."""
     if is_reply_or_forward(message) or not (has_daemon_sender(message) or has_null_sender(message)):
         return None
     notice = split_text(message.text[:MAX_TEXT])[0]

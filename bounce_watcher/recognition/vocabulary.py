@@ -1,7 +1,7 @@
 """The words of failure notices in the languages that mail systems write: tables, and how they are looked up.
 
-Phrases are in the form of `folded`: case and runs of blanks gone. They say that a mail was not delivered, that it will
-be tried again, what a label in front of an address or of a reason is called; never what a failure means.
+Phrases are in the form of `folded`: without case and runs of blanks. They say that a mail was not delivered, or that it
+will be tried again, or they are labels before an address or a reason. They never say what a failure means.
 """
 
 import re
@@ -173,7 +173,7 @@ UNDELIVERED = (
         ("terkirim", "dikirim", "pengiriman", "dihantar", "disampaikan"),
     ),
 )
-"""Words of a "not", of a "not yet", and of delivery: either of them in one sentence with delivery, in whatever order,
+"""Words for "not", for "not yet", and for delivery. One of the first two in one sentence with delivery, in any order,
 says that a mail was not delivered, or that it will be tried again."""
 
 LISTING = (
@@ -184,7 +184,7 @@ LISTING = (
     "volgende ontvangers", "foljande mottagare", "folgende modtagere", "folgende mottakere", "следующим получателям",
     "следующим адресатам",
 )  # fmt: skip
-"""Announces addresses: of recipients that failed, where it does not speak of success."""
+"""Announces addresses: of failed recipients, unless the text speaks of success."""
 
 SUCCESS = (
     "(delivered to", "addresses was successful", "recipients was successful", "groups is complete", "were delivered",
@@ -195,7 +195,7 @@ SUCCESS = (
     "ont ete remis", "se ha entregado correctamente", "entregado con exito", "foi entregue com exito",
     "entregue com sucesso", "e stato consegnato", "consegnato correttamente", "успешно доставлен",
 )  # fmt: skip
-"""Says that a mail was delivered, or handed to a system that tells no more."""
+"""Says that a mail was delivered, or handed to a system that reports no further."""
 
 UNKNOWN = (
     "not defined", "not found", "not exist", "unknown", "not known", "invalid", "not listed", "not valid", "no such",
@@ -204,7 +204,7 @@ UNKNOWN = (
     "okand", "ukendt", "ukjent", "sparrat", "tuntematon", "nieznan", "nie istnieje", "neexist", "неизвест",
     "не существует", "не найден", "不存在", "存在しま",
 )  # fmt: skip
-"""Says what may be the matter with an address: of use where a notice of failure names one alone."""
+"""Says what may be wrong with an address: useful if a failure notice names only one."""
 
 FINAL = (
     "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue", "too long in the queue",
@@ -218,10 +218,10 @@ FINAL = (
 """Says that nothing will be tried again."""
 
 PERMANENT = ("permanent", "endgultig", "definitiv", "окончательн")
-"""Says so too; but of a mail that will be tried again, what comes when all tries have failed."""
+"""Says so too, unless it describes what happens when all further tries fail."""
 
 TEMPORARY = ("temporary problem", "transient", "temporarily", "vorubergehend", "temporaire", "временн")
-"""Says of some of several addresses that it will be tried again."""
+"""Says for some of several addresses that it will be tried again."""
 
 RETRY = (
     "will keep trying", "no action is required", "do not need to resend", "not need to resend", "do not resend",
@@ -267,7 +267,7 @@ _RECIPIENT = (
     "受取人", "受信者", "受信者アドレス", "送信先", "宛先アドレス", "収件人", "收件人", "收件人地址", "收信人",
     "收件者", "받는 사람", "받는사람", "수신자", "수신인", "nguoi nhan", "ผู้รับ", "penerima",
 )  # fmt: skip
-"""Labels in front of an address that failed."""
+"""Labels before an address that failed."""
 
 _SENDER = (
     "from", "sender", "original sender", "envelope sender", "mail from", "mailfrom", "sender address", "reply-to",
@@ -279,7 +279,7 @@ _SENDER = (
     "差出人", "送信者", "送信元", "发件人", "發件人", "寄件者", "보낸 사람", "보낸사람", "발신자", "nguoi gui",
     "pengirim", "generated from", "expanded from", "date", "subject",
 )  # fmt: skip
-"""Labels in front of an address that takes part but has not failed."""
+"""Labels before an address that takes part but has not failed."""
 
 _REASON = (
     "reason", "reasons", "error", "errors", "error text", "error-text", "error message", "error description",
@@ -295,7 +295,7 @@ _REASON = (
     "hata", "ok", "razlog", "priezastis", "iemesls", "pohjus", "دلیل", "कारण", "สาเหตุ",
     "이유", "원인", "사유", "ly do", "alasan",
 )  # fmt: skip
-"""Labels in front of the words that say why."""
+"""Labels before the words that say why."""
 
 REASON_ENDS = (
     " reason",
@@ -309,10 +309,10 @@ REASON_ENDS = (
     " because",
     " details",
 )
-"""How longer labels of that kind end: "for the following reason", "technical details of permanent failure"."""
+"""Ends of longer labels of that kind: "for the following reason", "technical details of permanent failure"."""
 
 REASON_STARTS = ("error ", "reason ", "the error ", "the reason ", "response ", "the response ")
-"""How labels begin that have nothing behind them on their line: "Error during the last delivery attempt"."""
+"""Beginnings of labels with nothing after them on their line: "Error during the last delivery attempt"."""
 
 _HELP = (
     "contact", "for help", "for assistance", "for further assistance", "questions", "support", "helpdesk",
@@ -324,20 +324,20 @@ _HELP = (
 """Introduces an address that gives help."""
 
 SENTENCE = 80
-"""Characters of a sentence before and behind a word of delivery in which it may be denied."""
+"""How many characters of a sentence before and after a word for delivery are searched for a denial."""
 
 MAX_STEMS = 50
-"""Words of delivery that are looked at in one text."""
+"""How many words for delivery are examined in one text."""
 
 _BLANKS = re.compile(r"\s+")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"})
-"""Letters that Unicode takes for no letter with an accent."""
+"""Letters that Unicode does not decompose into a letter and an accent."""
 _NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _SHAPES = str.maketrans("＜＞＠：\u00a0\u3000", "<>@:  ", _NO_WIDTH)
 
 
 def folded(text: str) -> str:
-    """`text` as phrases are compared: no case, no accents, single blanks."""
+    """Returns `text` in the form in which phrases are compared: no case, no accents, single blanks."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text.translate(_SHAPES).casefold().translate(_LETTERS))
         text = unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
@@ -345,7 +345,7 @@ def folded(text: str) -> str:
 
 
 def plain_shapes(text: str) -> str:
-    """Full-width brackets, colons and at signs as ASCII; what takes no width left out."""
+    """Turns full-width brackets, colons and at signs into ASCII, and removes zero-width characters."""
     return text if text.isascii() else text.translate(_SHAPES)
 
 
@@ -355,22 +355,22 @@ def _finder(phrases: tuple[str, ...]) -> AhoCorasick:
 
 
 def says(text: str, phrases: tuple[str, ...]) -> bool:
-    """Whether the folded `text` holds any of `phrases`."""
+    """Checks whether the folded `text` contains any of `phrases`."""
     return bool(_finder(phrases).find_matches_as_indexes(text))
 
 
 def states_failure(text: str) -> bool:
-    """Whether the folded `text` says that something was not delivered, or not yet."""
+    """Checks whether the folded `text` says that something was not delivered, or not yet."""
     return says(text, FAILURE) or (says(text, LISTING) and not says(text, SUCCESS)) or _of_delivery(text, _DENIALS)
 
 
 def states_retry(text: str) -> bool:
-    """Whether the folded `text` says that something was not delivered yet, and will be tried again."""
+    """Checks whether the folded `text` says that something was not delivered yet, and will be tried again."""
     return says(text, RETRY) or _of_delivery(text, _DELAYS)
 
 
 def _of_delivery(text: str, said: tuple[re.Pattern[str], ...]) -> bool:
-    """Whether a word of delivery and what is `said` of it in its language stand in one sentence."""
+    """Checks whether a word for delivery and its pattern in `said`, by language, are in one sentence."""
     for stem, start, end in islice(_finder(_STEMS).find_matches_as_indexes(text), MAX_STEMS):
         before = _SENTENCE_END.split(text[max(0, start - SENTENCE) : start])[-1]
         behind = _SENTENCE_END.split(text[end : end + SENTENCE], maxsplit=1)[0]
@@ -380,12 +380,12 @@ def _of_delivery(text: str, said: tuple[re.Pattern[str], ...]) -> bool:
 
 
 def states_success(text: str) -> bool:
-    """Whether the folded `text` says that something was delivered, and of no failure."""
+    """Checks whether the folded `text` says that something was delivered, and reports no failure."""
     return says(text, SUCCESS) and not states_failure(text)
 
 
 def offers_help(text: str) -> bool:
-    """Whether the folded `text` tells whom to ask: of a host that could not be contacted nobody is."""
+    """Checks whether the folded `text` says whom to ask. A host that could not be contacted is no such contact."""
     return says(text.replace("contacted", ""), _HELP)
 
 

@@ -1,7 +1,7 @@
 """Complaints in the form of X-ARF: YAML (versions 1 and 2) or JSON (3 and 4) instead of RFC 5965's fields.
 
-Most reports in this form are on attacks and phishing: those are no mail of ours that somebody complains of. Reports of
-type "spam" are complaints; whom they speak of is told by a field of the report or by the original attached.
+Most reports in this form are about attacks and phishing, not about our mail. Reports of type "spam" are complaints; a
+field of the report or the attached original names the recipient.
 Source: the schemas of x-arf.org (0.2) and of xarf.org (3, 4).
 """
 
@@ -26,7 +26,7 @@ _RECIPIENT = re.compile(r'"(?:smtprcpttoaddress|smtp_to)"\s{0,9}:\s{0,9}"([^"]{3
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """A report on spam. None for reports of other types."""
+    """Recognises a report on spam. None for reports of other types."""
     part = _report(message)
     if part is None or not _SPAM.search(part.text[:MAX_BEGINNING]):
         return None
@@ -38,7 +38,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 
 def _report(message: ParsedMessage) -> Part | None:
-    """The attached xarf.json; in a message that calls itself X-ARF the second part (x-arf.org, "report.txt")."""
+    """Returns the attached xarf.json; else, in a message marked as X-ARF, the second part (x-arf.org, "report.txt")."""
     for part in message.parts:
         if (part.type.get("name") or "").lower() == "xarf.json":
             return part

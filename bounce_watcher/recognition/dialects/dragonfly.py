@@ -1,4 +1,4 @@
-"""DragonFly Mail Agent (dma), the light client of BSD and Debian: one recipient a mail, text alone.
+"""DragonFly Mail Agent (dma), the light client of BSD and Debian: one recipient per mail, only text.
 
     This is the DragonFly Mail Agent v0.13 at host.example.org.
 
@@ -33,7 +33,7 @@ _ANSWER = re.compile(r"^(\S{1,250}) \[[^\]\n]{1,50}\] (did not like our [A-Za-z 
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """The address of the one sentence, and all that follows it as the reason."""
+    """Takes the address from the one sentence, and all that follows it as the reason."""
     notice = split_text(message.text[:MAX_TEXT])[0]
     match = _ADDRESS.search(notice)
     address = first_address(match[1]) if match else None
@@ -44,7 +44,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 
 def _finding(address: ProseAddress, told: str) -> Finding:
-    """The host's reply where there is one, with the host and the command that it answered."""
+    """Returns the finding, with the host's reply, the host and the command that it answered if the text shows them."""
     answer = _ANSWER.search(told)
     if answer is None:
         return finding(NAME, "1", address, told)

@@ -35,15 +35,18 @@ NAME = "exim"
 _LOCAL_DELIVERY = re.compile(r"^[ \t]{2}((?:pipe to \||save to /)[^\n]*)(?:\n {4}[^\n]*){0,20}", re.MULTILINE)
 _KINDS = {Action.FAILED: Kind.BOUNCE, Action.DELAYED: Kind.DELAY}
 _DELIVERIES = 50
-"""Programs and files of one notice that are looked at."""
+"""How many programs and files of one notice are read."""
 _ABOVE = 500
-"""Characters above "(generated from …)" that are looked at: one line."""
+"""How many characters above "(generated from …)" are read: one line."""
 _LISTS_ALL = "x-sending-zone"
-"""ZoneMTA writes this field, and the same as Exim's with all recipients of the mail, failed or not."""
+"""ZoneMTA writes this field, and Exim's field with all recipients of the mail, failed or not."""
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty, but for those not in the text."""
+    """Reads the addresses of X-Failed-Recipients that the text names too; all of them if it names none.
+
+    Exim folds the field and repeats it after fifty addresses.
+    """
     fields = message.headers.get_all_as_written("x-failed-recipients")
     read = [read_addresses(field) for field in fields]
     listed = [mailbox for mailboxes in read for mailbox in mailboxes or () if mailbox][:MAX_RECIPIENTS]
@@ -64,9 +67,10 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 
 def _finding(address: MailAddress, words: str, action: Action, addressee: MailAddress | None) -> Finding:
-    """Of old, the field holds the address that an alias led to; the one that was mailed stands in the text.
+    """Returns the finding on one address.
 
-    Where the original was addressed to that one alone, it is more than prose.
+    In old versions the field holds the address that an alias led to; the one that was mailed is in the text. If the
+    original was addressed to that one alone, the finding is more than prose.
     """
     in_field = reported(NAME, "1", address, words, action)
     in_text = finding(NAME, "1", ProseAddress(address), words, action)
@@ -79,7 +83,7 @@ def _finding(address: MailAddress, words: str, action: Action, addressee: MailAd
 
 
 def generated_from(notice: str, mailed: str) -> ProseAddress | None:
-    """The address that an alias made of `mailed`: it stands above "(generated from …)". None = no alias is told."""
+    """Returns the address that an alias led to from `mailed`, above "(generated from …)"; None = no alias is named."""
     at = notice.find(f"generated from {mailed})")
     if at < 0:
         return None
@@ -89,10 +93,10 @@ def generated_from(notice: str, mailed: str) -> ProseAddress | None:
 
 
 def words_on(notice: str, address: str) -> str:
-    """What Exim tells people of one address: what stands beside it.
+    """Returns what Exim tells people about one address: the words beside it.
 
-    Of a program or a file that the address was delivered to: its line, and what came of it, which is told further down
-    below the same line between dashes.
+    If the address was delivered to a program or a file, returns its line and the output, which is further down below
+    the same line between dashes.
     """
     for entry, words in _local_deliveries(notice):
         if address in entry:
@@ -100,9 +104,9 @@ def words_on(notice: str, address: str) -> str:
     return words_beside(notice, address)
 
 
-@lru_cache(maxsize=1)  # each recipient of a report asks for them
+@lru_cache(maxsize=1)  # each recipient of a report needs them
 def _local_deliveries(notice: str) -> tuple[tuple[str, str], ...]:
-    """Lines of programs and files with the addresses below them, and all that is said of each."""
+    """Returns the lines of programs and files with the addresses below them, and everything said about each."""
     return tuple(
         (found[0], _with_output(notice, found)) for found in islice(_LOCAL_DELIVERY.finditer(notice), _DELIVERIES)
     )

@@ -30,12 +30,12 @@ NAME = "opensmtpd"
 _INTRO = re.compile(r"This is the MAILER-DAEMON, please DO NOT REPLY to this e-?mail")
 _DELAYED = ("A message is delayed for more than", "only a temporary failure report")
 GIVEN_UP = "Envelope expired"
-"""The words for a mail that it has given up: it tells of it as "delayed for more than 0 seconds"."""
+"""The words for a mail that it has given up, which it reports as "delayed for more than 0 seconds"."""
 _LINE = re.compile(r"^([^\s:<>]{1,250}@[^\s:<>]{1,250}): (\S.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Lines of "address: words" that are not indented."""
+    """Reads lines of "address: words" that are not indented."""
     text = message.text[:MAX_TEXT]
     if not _INTRO.search(text[:1_000]):
         return None

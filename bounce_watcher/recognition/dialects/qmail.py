@@ -30,7 +30,7 @@ _PARAGRAPH = re.compile(
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Paragraphs that begin with "<address>:", above the copy of the original."""
+    """Reads paragraphs that begin with "<address>:", above the copy of the original."""
     notice = split_text(message.text[:MAX_TEXT])[0]
     action = action_told(message, notice)
     findings = each_once(

@@ -1,4 +1,4 @@
-"""A place of an address in a notice, and how much it says against the address."""
+"""A place of an address in a notice, and how strongly it accuses the address."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,17 +8,17 @@ from bounce_watcher.parsing.address import first_address
 
 
 class Strength(IntEnum):
-    """How much a place says against the address that stands there."""
+    """How strongly a place accuses its address."""
 
     ADDRESSEE = 1  # the original went to it, and to nobody else
     NAMED = 2  # the only address of a notice that says no more
-    SENTENCE = 3  # named in the very sentence that tells of the failure
-    ACCUSED = 4  # stands where the form puts failed recipients
+    SENTENCE = 3  # named in the very sentence that reports the failure
+    ACCUSED = 4  # in a place where the form puts failed recipients
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An address at one place of a notice. `line` counts from 0; `words` is what its own line says of it."""
+    """An address at one place of a notice. `line` counts from 0; `words` is what its own line says about it."""
 
     address: ProseAddress
     strength: Strength
@@ -28,6 +28,6 @@ class Candidate:
 
 
 def accused(line: int, address: str, words: str) -> tuple[Candidate, ...]:
-    """The one candidate that the form of a notice accuses; none where `address` holds no mailbox."""
+    """Returns the one candidate that the form of a notice accuses; none if `address` holds no mailbox."""
     mailbox = first_address(address)
     return (Candidate(mailbox, Strength.ACCUSED, line, words),) if mailbox else ()

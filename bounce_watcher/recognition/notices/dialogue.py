@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 ADDRESS = r"[^\s<>@,;:()\[\]\"|]{1,128}@[^\s<>@,;()\[\]\"|:]{1,250}"
-"""The look of an address, where `first_address` has the last word."""
+"""The rough form of an address; `first_address` decides."""
 
 _COMMAND = re.compile(rf"\b(rcpt to|mail from)\s?:\s?<?({ADDRESS})?>?", re.IGNORECASE)
 _TURN = re.compile(
@@ -17,13 +17,13 @@ _ANY_COMMAND = re.compile(
 
 
 def command_on(line: str) -> re.Match[str] | None:
-    """The command on a line, unless it is cited in what the line says of an address (Stalwart)."""
+    """Returns the command on a line, unless the line cites it in its words on an address (Stalwart); else None."""
     match = _COMMAND.search(line) if "@" in line and ":" in line else None
     return match if match and "@" not in line[: match.start()] else None
 
 
 def next_turn(lines: tuple[str, ...], number: int) -> tuple[str, str] | None:
-    """Class and text of the reply to the command on a line; None where none follows before the next command."""
+    """Returns class and text of the reply to the command on a line; None if none comes before the next command."""
     for offset, line in enumerate(lines[number + 1 : number + 4], number + 1):
         if _ANY_COMMAND.search(line):
             return None
@@ -35,7 +35,7 @@ def next_turn(lines: tuple[str, ...], number: int) -> tuple[str, str] | None:
 
 
 def _continued(lines: tuple[str, ...]) -> Iterator[str]:
-    """Lines that go on with a reply: further ones with a code, and indented ones."""
+    """Yields the lines that continue a reply: further ones with a code, and indented ones."""
     for line in lines:
         if not line.strip() or _ANY_COMMAND.search(line) or "@" in line:
             return

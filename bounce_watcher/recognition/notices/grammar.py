@@ -1,4 +1,4 @@
-"""Notices of systems that nobody has described, by the few shapes that all of them are built of.
+"""Reads notices of systems that nobody has described, by the few shapes that all of them consist of.
 
     We could not deliver your message to:        an apology that ends in a colon, then addresses, each with its reason
         user@example.org
@@ -11,8 +11,8 @@
     <<< 550 User unknown
     Your message to user@example.org couldn't be delivered.
 
-Each place of an address is a candidate of some strength. The strong ones count, and where there are any the weak ones
-do not: an address in a sentence may be anybody's. Who sent the original and who wrote the notice never counts.
+Each place of an address is a candidate with a strength. The strong ones count; the weak ones count only if there are no
+strong ones, as an address in a sentence may be anybody's. The senders of the original and of the notice never count.
 """
 
 from collections.abc import Iterable
@@ -42,36 +42,36 @@ UNNAMED = "notice-unnamed"
 _WRAPPED = "application/ms-tnef"
 
 MAX_CANDIDATES = 1_000
-"""Places of addresses that are kept."""
+"""How many places of addresses are kept."""
 
 OPENING_LINES = 15
-"""Lines within which a notice says what it is about."""
+"""The number of lines within which a notice says what it is about."""
 
 
-@lru_cache(maxsize=1)  # asked twice: for the strong places, and when all else has failed for the weak
+@lru_cache(maxsize=1)  # called twice: for the strong places and, when all else has failed, for the weak ones
 def read_notice(message: ParsedMessage) -> tuple[Notice, tuple[Candidate, ...]]:
-    """The notice of a message and every candidate in it, bystanders among them."""
+    """Returns the notice of a message and every candidate in it, including bystanders."""
     notice = open_notice(message)
     found = [*in_dialogue(notice), *in_lines(notice), *in_sentences(notice)]
     return notice, tuple(each for each in found[:MAX_CANDIDATES] if each.address)
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Addresses that stand where the form of the notice accuses them."""
+    """Recognises addresses in places where the form of the notice accuses them."""
     notice, candidates = read_notice(message)
     return _recognition(notice, _of(notice, candidates, Strength.ACCUSED), NAME)
 
 
 def accused_addresses(message: ParsedMessage) -> tuple[str, ...]:
-    """The addresses that `recognise` would take, without what is said of them."""
+    """Returns the addresses that `recognise` would take, without the words on them."""
     notice, candidates = read_notice(message)
     return tuple(each.address for each in _of(notice, candidates, Strength.ACCUSED))
 
 
 def by_text(message: ParsedMessage) -> Recognition | None:
-    """As `recognise`, where the first lines of the text themselves say that something was not delivered.
+    """Does the same as `recognise`, if the first lines of the text say that something was not delivered.
 
-    Behind the null return path and with a reply in it, a sentence that tells of the failure is believed as well.
+    With the null return path and a reply in those lines, a sentence that reports the failure counts as well.
     """
     notice, _ = read_notice(message)
     opening = [line for line in notice.lines if line.strip()][:OPENING_LINES]
@@ -82,24 +82,25 @@ def by_text(message: ParsedMessage) -> Recognition | None:
 
 
 def resort(message: ParsedMessage) -> Recognition | None:
-    """What is left: the address of the sentence, the only one that is named, the only one that was mailed.
+    """Recognises by what is left: the address in the sentence, the only one named, or the only one mailed.
 
-    What a mailer daemon writes behind the null return path need not tell of the failure in words that are known.
+    A mailer daemon's mail with the null return path need not report the failure in known words.
     """
     notice, candidates = read_notice(message)
     if not (any(notice.announces) or is_of_daemon(message)) or not is_from_itself(message):
         return None
     told = _of(notice, candidates, Strength.SENTENCE)
-    accused = any(each.strength is Strength.ACCUSED for each in candidates)  # though it can't be meant
+    accused = any(each.strength is Strength.ACCUSED for each in candidates)  # even if it is a bystander
     if not told and not accused:
         told = local_parts(notice) or only_one(notice)
     return _recognition(notice, told, RESORT)
 
 
 def unnamed(message: ParsedMessage) -> Recognition | None:
-    """A failure of somebody whom the notice does not name. Ask last: the return path alone may tell whose it is.
+    """Recognises a failure of a recipient that the notice does not name. Call it last.
 
-    Only where the mail is returned or a server's reply quoted: of a full mailbox or a fax it is told in the same words.
+    The return path alone may say whose failure it is. Only if the mail is returned or a server's reply quoted: notices
+    about a full mailbox or a fax use the same words.
     """
     notice, _ = read_notice(message)
     words = _failure_told(notice)
@@ -112,19 +113,22 @@ def unnamed(message: ParsedMessage) -> Recognition | None:
 
 
 def _returns_mail(notice: Notice) -> bool:
-    """Whether the original is there, be it in the wrapping that Exchange has for its own kind."""
+    """Checks whether the notice includes the original, possibly in Exchange's own format."""
     return notice.original is not None or any(each.content_type == _WRAPPED for each in notice.message.parts)
 
 
 def _failure_told(notice: Notice) -> str:
-    """The first paragraph with a reply, else the first that tells of a failure; "" where none of the first does."""
+    """Returns the first paragraph with a reply, else the first that reports a failure.
+
+    Returns "" if none of the opening paragraphs reports a failure.
+    """
     opening = [(text, "\n".join(notice.lines[first:last])) for first, last, text in notice.paragraphs[:OPENING_LINES]]
     told = [words for text, words in opening if states_failure(text)]
     return next((words for _, words in opening if told and REPLY.search(words)), told[0] if told else "")
 
 
 def _of(notice: Notice, candidates: Iterable[Candidate], strength: Strength) -> list[Candidate]:
-    """The candidates of one strength; those without a domain of some dots only where there are no others."""
+    """Returns the candidates of one strength; those without a dot in the domain only if there are no others."""
     found = [each for each in candidates if each.strength is strength and notice.is_candidate(each.address)]
     return [each for each in found if "." in each.address.rpartition("@")[2]] or found
 
@@ -145,7 +149,10 @@ def _place(candidate: Candidate) -> AddressPlace:
 
 
 def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice | None, of_all: Action) -> Finding:
-    """`divided`: the notice, where it speaks of several, of whom some may have failed and others be delayed."""
+    """Returns the finding on a candidate.
+
+    `divided` is the notice if it is about several recipients, of whom some may have failed and others be delayed.
+    """
     told = reasons.of(address_key(candidate.address))
     words = told.words or candidate.words
     own = divided.said_of_section(candidate.line) if divided else None

@@ -1,4 +1,4 @@
-"""The words that a notice says of each address: where it stands several times, those with a reply, else the nearest.
+"""Finds the words of a notice on each address; if it occurs several times, those with a reply, else the nearest.
 
     first@example.org             two addresses of one list, and below it the reason of both
     second@example.org
@@ -6,9 +6,9 @@
     The reason was:
     550 5.1.1 No such user
 
-What is nearest: the rest of the address's line and the lines below it; the next paragraph that holds a reply, above
-the next address; what a label calls the reason; a reply above all addresses; the words around the address. Never what
-stands between another address and its own reason.
+The nearest words are, in this order: the rest of the address's line and the lines below it; the next paragraph with a
+reply, above the next address; what a label calls the reason; a reply above all addresses; the words around the address.
+Words between another address and its own reason never count.
 """
 
 import re
@@ -32,13 +32,13 @@ from bounce_watcher.recognition.vocabulary import (
 )
 
 REASON_LINES = 12
-"""Lines below an address that are read for its reason."""
+"""How many lines below an address are read for its reason."""
 
 REPLY = re.compile(
     r"(?<![\w.:/#-])#?[45]\d\d(?:[ -]#?[45]\.\d{1,3}\.\d{1,3})?[ -]\S|(?<![\w.])\(?#?[45]\.\d{1,3}\.\d{1,3}(?![\w.])"
 )
 DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"
-"""What stands around addresses and labels and is none of them."""
+"""Characters around addresses and labels that are not part of them."""
 
 _RULE = re.compile(r"[\W_]{4,200}")
 BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
@@ -51,7 +51,7 @@ _STEP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AddressPlace:
-    """Where an address stands. `words`: what its line says of it; `is_whole`: no line below has a part in them."""
+    """A place of an address. `words`: what its line says about it; `is_whole`: no line below continues them."""
 
     key: str
     line: int
@@ -62,7 +62,7 @@ class AddressPlace:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is said of an address, and the SMTP command that was refused where the notice shows it."""
+    """What a notice says about an address, and the refused SMTP command; None if the notice does not show it."""
 
     words: str
     stage: str | None = None
@@ -70,16 +70,16 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Reasons:
-    """A notice by lines and paragraphs (first line, line behind the last), and the places of those it accuses."""
+    """A notice by lines and paragraphs (first line, line after the last), and the places of the accused addresses."""
 
     lines: tuple[str, ...] = field(repr=False)
     paragraphs: tuple[tuple[int, int], ...]
     places: tuple[AddressPlace, ...]
 
     def of(self, key: str) -> Told:
-        """All that the notice says of one address; empty words where it says nothing.
+        """Returns everything that the notice says about one address; empty words if it says nothing.
 
-        Sendmail's own "User unknown" below `<<< 553 Sender refused` is nothing that anybody has said.
+        Sendmail's own "User unknown" below `<<< 553 Sender refused` does not count: no server said it.
         """
         if key not in self._found:
             self._found[key] = self._search(key)
@@ -87,7 +87,7 @@ class Reasons:
 
     @lazy
     def _found(self) -> dict[str, Told]:
-        """What was sought before: a notice may name one address on a thousand lines."""
+        """Earlier results: a notice may name one address on a thousand lines."""
         return {}
 
     def _search(self, key: str) -> Told:
@@ -113,7 +113,7 @@ class Reasons:
 
     @lazy
     def _keys_at(self) -> dict[int, set[str]]:
-        """Whose addresses stand on a line, the lines in order."""
+        """The keys of the addresses on each line, in the order of the lines."""
         found: dict[int, set[str]] = {}
         for place in sorted(self.places, key=lambda place: place.line):
             found.setdefault(place.line, set()).add(place.key)
@@ -127,7 +127,7 @@ class Reasons:
     def _blocks(self) -> dict[int, tuple[int, int]]:
         """For each line of an address the first and last line of its list: addresses with nothing said in between.
 
-        What follows the last of them without a gap is on that one alone.
+        If words follow the last address without a gap, they are about that one alone, and there is no list.
         """
         bare = dict.fromkeys(self._taken, True)
         for place in self.places:
@@ -149,11 +149,11 @@ class Reasons:
 
     @lazy
     def _labels(self) -> list[tuple[int, str]]:
-        """Lines that introduce a reason, and that reason: on the line, or the paragraph below it."""
+        """Lines that introduce a reason, and the reason: on the line, or in the paragraph below it."""
         return [(number, text) for number, line in enumerate(self.lines) if (text := self._introduced(number, line))]
 
     def _beside(self, place: AddressPlace) -> str:
-        """What the line says and what goes on below it without a gap; of a list its last line counts too."""
+        """Returns the words of the line and of those below it, or below its list, without a gap."""
         if place.is_whole:
             return one_line(place.words)
         last = self._blocks[place.line][1]
@@ -180,7 +180,7 @@ class Reasons:
         return Told(" ".join(filter(None, (said.words, further))), said.stage)
 
     def _below(self, place: AddressPlace) -> Told | None:
-        """The first reply further down, else what a label calls the reason, both above the next address."""
+        """Returns the first reply further down, else what a label calls the reason, both above the next address."""
         start = self._blocks[place.line][1]
         end = self._next_other(start, place.key)
         at = bisect_right(self._reply_lines, start)
@@ -200,7 +200,7 @@ class Reasons:
 
     @lazy
     def _reply_above(self) -> str:
-        """The nearest paragraph above all addresses that holds a reply: the reason comes first (MailMarshal)."""
+        """The nearest paragraph with a reply above all addresses: MailMarshal writes the reason first."""
         top = self._taken[0] if self._taken else 0
         line = next((each for each in reversed(self._reply_lines) if each < top), None)
         if line is None:
@@ -209,7 +209,7 @@ class Reasons:
         return one_line(" ".join(self.lines[first : min(last, top)]))
 
     def _around(self, place: AddressPlace) -> tuple[str, ...]:
-        """The words above an address, and where it is the only one accused the paragraph below it.
+        """Returns the words above an address, and, if no other is accused, the paragraph below it.
 
         "Your mail to / ada@example.org / could not be delivered, because the mailbox is full".
         """
@@ -224,7 +224,7 @@ class Reasons:
         return "" if is_else or any(map(self._is_border, lines)) else text
 
     def _above(self, place: AddressPlace) -> str:
-        """The words above an address in its paragraph, else the paragraph above that."""
+        """Returns the words above an address in its paragraph, else the paragraph above that."""
         top = self._blocks[place.line][0]
         if not self.paragraphs or top < self.paragraphs[0][0]:
             return ""
@@ -237,7 +237,7 @@ class Reasons:
         return one_line(" ".join(line for line in self.lines[start:top] if not self._is_border(line)))
 
     def _opening(self, place: AddressPlace) -> str:
-        """The paragraph above the one that opens the list, where it tells of a failure itself.
+        """Returns the paragraph above the one that opens the list, if it reports a failure itself.
 
         "Remote host is not responding. It was not delivered. / The following recipients did not receive it: / …"
         """
@@ -249,7 +249,7 @@ class Reasons:
         return text if "@" not in text and states_failure(folded(text)) else ""
 
     def _opens_list(self, paragraph: int) -> bool:
-        """Whether a paragraph announces recipients, so that the one below it is on somebody without an address."""
+        """Checks whether a paragraph announces recipients: then the one below is about somebody without an address."""
         if paragraph < 0:
             return False
         line = self.paragraphs[paragraph][1] - 1
@@ -270,13 +270,13 @@ class Reasons:
 
 
 def _answer(lines: tuple[str, ...]) -> Told:
-    """What a paragraph says: of a conversation that it shows, the last refusal."""
+    """Returns what a paragraph says; if it shows a conversation, the last refusal."""
     answers = read_transcript("\n".join(lines))
     return Told(answers[-1].text, answers[-1].stage) if answers else Told(one_line(" ".join(lines)))
 
 
 def is_on_the_mail(text: str) -> bool:
-    """Whether a line is `Subject: …`, `Cc: …`, `Original Sender: …`, which say nothing on what became of the mail."""
+    """Checks for lines like `Subject: …`, `Cc: …`, `Original Sender: …`, which say nothing about the outcome."""
     label, colon, _ = text.partition(":")
     return colon == ":" and folded(label) in SENDER_LABELS
 

@@ -1,4 +1,4 @@
-"""Addresses in a sentence that tells of the failure, and the only one that a notice names or was mailed to."""
+"""Addresses in a sentence that reports the failure, and the only address that a notice names or that was mailed."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ _FROM_SOMEBODY = re.compile(
 
 
 def in_sentences(notice: Notice) -> Iterator[Candidate]:
-    """Addresses in a sentence that tells of a failure, but for those that it says the mail came from."""
+    """Yields the addresses in a sentence that reports a failure, except those from which the mail came."""
     for first, last, text in notice.paragraphs:
         if "@" not in text or not (states_failure(text) or (_ADDRESSED in text and notice.announced(first))):
             continue
@@ -42,9 +42,9 @@ def in_sentences(notice: Notice) -> Iterator[Candidate]:
 
 
 def only_one(notice: Notice) -> list[Candidate]:
-    """The one address that the notice names at all, else the one that the original was sent to.
+    """Returns the only address that the notice names, else the only one that the original was sent to.
 
-    Only where the text itself tells of a failure, in words or by a reply: the subject alone is too little for that.
+    Only if the text itself reports a failure, in words or by a reply: the subject alone is not enough.
     """
     text = "\n".join(notice.lines)
     if not (states_failure(folded(text)) or REPLY.search(text) or says(folded(text), UNKNOWN)):
@@ -66,7 +66,7 @@ def only_one(notice: Notice) -> list[Candidate]:
 
 
 def local_parts(notice: Notice) -> list[Candidate]:
-    """`user (user not found)`, as GroupWise writes: the original, else the notice's From, tells the domain."""
+    """Reads GroupWise's `user (user not found)`: the original, else the notice's From, gives the domain."""
     original = notice.original.get_all("to") + notice.original.get_all("cc") if notice.original else []
     mailed = {each.partition("@")[0].lower(): each for field in original for each in find_addresses(field)}
     domain = (first_address(notice.message.headers.get("from") or "") or "").rpartition("@")[2]
@@ -80,16 +80,16 @@ def local_parts(notice: Notice) -> list[Candidate]:
 
 
 def _is_one_list(text: str, addresses: Sequence[str]) -> bool:
-    """Whether nothing is said between the addresses, so that what is said is said of all of them."""
+    """Checks whether nothing is said between the addresses, so that the words are about all of them."""
     places = [(at := text.lower().find(each.lower()), at + len(each)) for each in addresses]
     return all(len(_WORD.findall(text, end, start)) <= 1 for (_, end), (start, _) in pairwise(places))
 
 
 def senders(sentence: str) -> set[str]:
-    """The addresses, in lower case, that a sentence says the mail came from."""
+    """Returns the addresses, in lower case, from which a sentence says the mail came."""
     return {address.lower() for address in _FROM_SOMEBODY.findall(sentence)}
 
 
 def tells(words: str) -> bool:
-    """Whether the words behind an address say what became of the mail."""
+    """Checks whether the words after an address state the outcome."""
     return REPLY.search(words) is not None or action_said(text := folded(words)) is not None or states_failure(text)

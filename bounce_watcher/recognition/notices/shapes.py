@@ -19,7 +19,7 @@ from bounce_watcher.recognition.vocabulary import (
 )
 
 MAX_LINE = 1_000
-"""Characters of one line that are looked at."""
+"""How many characters of one line are read."""
 
 _LABELLED = re.compile(r"[\W_]{0,8}([^:<>@]{1,60}?)\s{0,4}[:=]\s{0,8}(\S.*)", re.DOTALL)
 _BRACKETED = re.compile(rf"\W{{0,6}}<({ADDRESS})>\s{{0,3}}(?:\([^()]{{1,400}}\))?\s{{0,3}}(?:[:;,]|\.\.\.|\(|\[|$)")
@@ -33,7 +33,7 @@ _INSIDE = re.compile(rf"\b(?:address|recipient|rcpt(?: to)?)\s?[:=]\s?<?({ADDRES
 _ENCODED = re.compile(rf"\s{{0,8}}(?:[^@\n]{{0,200}}[;:])?SMTP=({ADDRESS});?\s", re.IGNORECASE)
 _BEHIND_NAME = re.compile(rf"\s{{0,8}}[^\s<>@,:;][^<>@,:;]{{1,80}},\s?({ADDRESS})(?=\s\()")  # FirstClass
 _LED_TO = re.compile(rf"\s{{1,12}}\(?(?:expanded|generated) (?:from:?|by) {{0,3}}<?({ADDRESS})>?\)?", re.IGNORECASE)
-"""Sendmail and Exim, of a program or a file that the address led to."""
+"""Written by Sendmail and Exim about a program or a file that the address led to."""
 
 _REASON_FIRST = re.compile(
     rf"[\s*>•-]{{0,12}}([^\W_][^@<>:\n]{{3,100}}?)\s[<\"'(]{{0,2}}({ADDRESS})[>\"')]{{0,3}}[\s.!;,:]{{0,4}}"
@@ -52,9 +52,9 @@ _AT_START = re.compile(rf"[\s*>•-]{{0,12}}[<\"']?(?![245]\d\d-)({ADDRESS})[>\"
 
 
 def in_dialogue(notice: Notice) -> Iterator[Candidate]:
-    """RCPT TO with the reply below it. One that was taken with 2xx accuses nobody.
+    """Yields the addresses of RCPT TO with the reply below it. A command accepted with 2xx accuses nobody.
 
-    Nor does one whose reply is lost, where the notice shows replies: James shows the commands alone.
+    Nor does one without a reply if the notice shows replies; James shows only the commands.
     """
     for number, address, reply in notice.mailed:
         if reply and reply[0] != "2":
@@ -71,7 +71,7 @@ def in_lines(notice: Notice) -> Iterator[Candidate]:
 
 
 def _in_line(notice: Notice, number: int, line: str) -> Iterator[Candidate]:
-    """The candidates of one line, by the first shape that it has."""
+    """Yields the candidates of one line, by the first shape that it has."""
     announced = notice.announced(number)
     if found := _accused(notice, number, line, announced=announced):
         yield from found
@@ -83,7 +83,7 @@ def _in_line(notice: Notice, number: int, line: str) -> Iterator[Candidate]:
 
 
 def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tuple[Candidate, ...] | None:
-    """The address that a line begins with, or calls a recipient in its midst; None where the line has no such shape."""
+    """Returns the address at the start of a line, or one that the line calls a recipient; None without such a shape."""
     if match := _SUMMARY.match(line):
         return accused(number, match[1], line.strip())
     if match := _BRACKETED.match(line) or _LEADING.match(line) or _NAMED.match(line):
@@ -94,7 +94,7 @@ def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tupl
 
 
 def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate, ...]:
-    """As `_accused`, by shapes that mean so only where it has been said that something failed."""
+    """Does the same as `_accused`, by shapes that count only after the notice has said that something failed."""
     if (match := _LED_TO.match(line)) and "@" not in "".join(notice.lines[max(0, number - 5) : number]):
         return accused(number, match[1], line[match.end() :])
     match = _ENCODED.match(line) or _BEHIND_NAME.match(line) or _AT_START.match(line)
@@ -110,7 +110,7 @@ def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate
 
 
 def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) -> bool:
-    """Whether a line that begins with an address is about it, not the middle of a sentence that was wrapped there."""
+    """Checks whether a line that begins with an address is about it, and not the middle of a wrapped sentence."""
     is_encoded_or_named = not {*line[: address.start(1)]}.isdisjoint("=,")
     if is_encoded_or_named or _is_listed(notice, number, address.start(1)):
         return True
@@ -122,13 +122,13 @@ def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) ->
 
 
 def _is_on_recipient(words: str) -> bool:
-    """Whether the words in front of an address say of it, and not of a sender or a helper, that the mail failed."""
+    """Checks whether the words before an address say that mail to it failed, and do not mean a sender or a helper."""
     text = folded(words)
     return states_failure(text) and not _OF_SENDER.search(text) and not offers_help(text)
 
 
 def _in_statement(number: int, line: str) -> Iterator[Candidate]:
-    """`Delivery to user@example.org failed: 550 …`: those whom a line names between its failure and its reply."""
+    """Yields the addresses before the reply on a line such as `Delivery to user@example.org failed: 550 …`."""
     reply = REPLY.search(line)
     if reply is None or _SUPPOSED.search(line):
         return
@@ -140,7 +140,7 @@ def _in_statement(number: int, line: str) -> Iterator[Candidate]:
 
 
 def _is_listed(notice: Notice, number: int, indent: int) -> bool:
-    """Whether a line stands below words with a colon, or below another address of its list as far left as it."""
+    """Checks whether a line is below words with a colon, or in a list of addresses with the same indent below them."""
     for line in reversed(notice.lines[max(0, number - REASON_LINES) : number]):
         if line.rstrip().endswith(":"):
             return True
@@ -153,13 +153,13 @@ def _is_listed(notice: Notice, number: int, indent: int) -> bool:
 
 
 def _stands_alone(line: str) -> bool:
-    """Whether a line holds addresses and nothing else."""
+    """Checks whether a line holds only addresses."""
     parts = (part.strip(DECORATION) for part in re.split(r"[,;]\s|\s{2,20}", line.strip(DECORATION)))
     return all(_ADDRESS_ALONE.fullmatch(part) for part in parts if part)
 
 
 def _labelled(number: int, label: str, value: str) -> Iterator[Candidate]:
-    """`Recipient: user@example.org`, and `Unknown user: user@example.org`, whose label is the reason."""
+    """Reads `Recipient: user@example.org`, and `Unknown user: user@example.org`, where the label is the reason."""
     name = folded(label)
     is_known = name in RECIPIENT_LABELS
     is_reason = name not in SENDER_LABELS and states_failure(name) and _stands_alone(value)
@@ -172,6 +172,6 @@ def _labelled(number: int, label: str, value: str) -> Iterator[Candidate]:
 
 
 def _behind(value: str, address: str) -> str:
-    """What a label's value says after the address: the next label's words are no part of it."""
+    """Returns what a label's value says after the address, without the words of the next label."""
     at = value.lower().find(address.lower())
     return value[at + len(address) :].strip(DECORATION) if at >= 0 else ""

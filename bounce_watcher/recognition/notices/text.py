@@ -1,4 +1,4 @@
-"""A notice by lines, paragraphs and sections, with what may stand in it without having failed."""
+"""A notice by lines, paragraphs and sections, with the addresses that it may name although they did not fail."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from bounce_watcher.recognition.signs import has_failure_subject
 from bounce_watcher.recognition.vocabulary import folded, offers_help, plain_shapes, states_failure, states_success
 
 MAX_LINES = 1_000
-"""Lines of a notice that are read."""
+"""How many lines of a notice are read."""
 
 _ANSWERED = re.compile(r"(?:#|')[45]\d\d [45]\.\d{1,3}\.\d{1,3} ")
 _AUTHOR = re.compile(r"\b(?:sent by|sender is|message from|mail from):?$")
@@ -27,7 +27,7 @@ _AUTHOR = re.compile(r"\b(?:sent by|sender is|message from|mail from):?$")
 
 @dataclass(frozen=True, eq=False)
 class Notice:
-    """A text for people, by lines and paragraphs, with what may stand in it without having failed."""
+    """A text for people, by lines and paragraphs, with the addresses that it may name although they did not fail."""
 
     message: ParsedMessage
     lines: tuple[str, ...]
@@ -36,7 +36,7 @@ class Notice:
 
     @lazy
     def paragraphs(self) -> tuple[tuple[int, int, str], ...]:
-        """First line, line behind the last, folded text."""
+        """The first line, the line after the last, and the folded text of each paragraph."""
         found, start = [], None
         for number, line in enumerate((*self.lines, "")):
             if line.strip():
@@ -48,7 +48,7 @@ class Notice:
 
     @lazy
     def paragraph_of(self) -> tuple[int, ...]:
-        """The number of each line's paragraph; of a blank line that of the one above it, -1 at the top."""
+        """The number of each line's paragraph; for a blank line that of the paragraph above, -1 at the top."""
         numbers, number = [], -1
         for line, before in zip(self.lines, ("", *self.lines), strict=False):
             number += bool(line.strip()) and not before.strip()
@@ -57,7 +57,7 @@ class Notice:
 
     @lazy
     def announces(self) -> tuple[bool, ...]:
-        """For each paragraph whether what stands there has been said to have failed, by it or above it."""
+        """For each paragraph whether it, or a text above it, says that something failed."""
         has_failed, told = has_failure_subject(self.message), []
         for _, _, text in self.paragraphs:
             has_failed = states_failure(text) or (has_failed and not states_success(text))
@@ -68,12 +68,12 @@ class Notice:
         return self.announces[self.paragraph_of[line]]
 
     def is_answered(self, line: int) -> bool:
-        """Whether the next line is a reply by RFC 3463, as Exchange's is in whatever language it writes."""
+        """Checks whether the next line is a reply by RFC 3463, as Exchange writes in every language."""
         return line + 1 < len(self.lines) and _ANSWERED.search(self.lines[line + 1]) is not None
 
     @lazy
     def _has_helped(self) -> tuple[bool, ...]:
-        """For each line whether its paragraph, down to it, tells whom to ask."""
+        """For each line whether its paragraph, down to this line, says whom to ask."""
         told, helps = [], False
         for above, line in zip(("", *self.lines), self.lines, strict=False):
             helps = bool(line.strip()) and (helps or offers_help(folded(f"{above}\n{line}")))
@@ -81,7 +81,7 @@ class Notice:
         return tuple(told)
 
     def helps(self, line: int) -> bool:
-        """Whether the words in front of a line tell whom to ask."""
+        """Checks whether the words before a line say whom to ask."""
         number = self.paragraph_of[line]
         above = self.paragraphs[number - 1][2] if number and line == self.paragraphs[number][0] else ""
         return self._has_helped[line] or (above.endswith(":") and offers_help(above))
@@ -104,16 +104,16 @@ class Notice:
 
     @lazy
     def sections(self) -> tuple[Action | None, ...]:
-        """For each line what the bar above it says became of the mail; None where no bar does."""
+        """For each line the outcome that the bar above it states; None without such a bar."""
         return tuple(accumulate(map(_said_by_bar, self.lines), lambda above, here: here or above))
 
     @property
     def has_sections(self) -> bool:
-        """Whether bars part those who failed from those for whom it will be tried again."""
+        """Whether bars separate failed recipients from those for whom it will be tried again."""
         return len({*self.sections} - {None}) > 1
 
     def said_of_section(self, line: int) -> Action | None:
-        """What the line itself, else the bar above it, says became of the mail; None where neither tells."""
+        """Returns the outcome that the line itself states, else the bar above it; None if neither does."""
         return action_said(folded(self.lines[line])) or self.sections[line]
 
     def is_candidate(self, address: str) -> bool:
@@ -121,13 +121,13 @@ class Notice:
 
 
 def _said_by_bar(line: str) -> Action | None:
-    """What `----- The following addresses had transient non-fatal errors -----` says; None of other lines."""
+    """Returns the outcome in `----- The following addresses had transient non-fatal errors -----`; else None."""
     text = folded(line) if BAR.fullmatch(line.strip()) else ""
     return action_said(text) or (Action.FAILED if states_failure(text) else None)
 
 
 def open_notice(message: ParsedMessage) -> Notice:
-    """The text of a message above the original, opened up."""
+    """Reads the text of a message above the original as a notice."""
     text = plain_shapes(split_text(_whole_lines(message)[:MAX_TEXT])[0])
     original = original_headers(message)
     lines = tuple(text.split("\n")[:MAX_LINES])
@@ -136,7 +136,7 @@ def open_notice(message: ParsedMessage) -> Notice:
 
 
 def _called_senders(lines: Iterable[str]) -> frozenset[str]:
-    """Keys of the addresses that a notice itself calls a sender: `Original Sender: <news@example.com>`."""
+    """Returns the keys of addresses that a notice itself calls a sender: `Original Sender: <news@example.com>`."""
     said = [line for line in lines if line.strip()]
     called = [line for line in said if "@" in line and is_on_the_mail(line)]
     called += [line for above, line in pairwise(said) if "@" in line and _AUTHOR.search(folded(above))]
@@ -145,6 +145,6 @@ def _called_senders(lines: Iterable[str]) -> frozenset[str]:
 
 
 def _whole_lines(message: ParsedMessage) -> str:
-    """The text; without its last line where that has no end: half a line may hold half an address."""
+    """Returns the text, without an unfinished last line of a plain message: half a line may hold half an address."""
     text = message.text
     return text[: text.rfind("\n") + 1] if len(message.parts) == 1 and message.content_type == "text/plain" else text
