@@ -63,6 +63,15 @@ class Ledger:
         """Raises PermanentFailure unless the schema is this version's."""
         migrate.check(self._engine)
 
+    def load(self) -> None:
+        """Imports every room now: a service that runs while its files are upgraded must not mix two versions.
+
+        `names` is left out, as it reads the database; its module is imported with the others.
+        """
+        for name, each in vars(Ledger).items():
+            if isinstance(each, cached_property) and name != "names":
+                getattr(self, name)
+
     @cached_property
     def recording(self) -> "Recording":
         from bounce_watcher.ledger.recording.recording import Recording

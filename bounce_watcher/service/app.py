@@ -228,7 +228,9 @@ def _open_patiently(settings: Settings) -> Ledger | None:
     troubles, failures = Troubles(), 0
     while True:
         try:
-            return open_ledger(settings)
+            ledger = open_ledger(settings)
+            ledger.load()
+            return ledger
         except TemporaryFailure as failure:
             failures += 1
             troubles.raised(LEDGER, str(failure))

@@ -100,8 +100,8 @@ OPERATIONS: dict[str, Make] = {
     "protect": on(Protect, USER, of=USER),
     "unprotect": before(on(Protect, USER), on(Unprotect, USER)),
     "forget": on(Forget, USER),
-    "release of many": on(ReleaseListed, LISTED, "recipients with state: suppressed"),
-    "undo": on(UndoIncident, Incident(START, day(3)), "three days"),
+    "release of many": on(ReleaseListed, "recipients with state: suppressed", LISTED),
+    "undo": on(UndoIncident, "three days", Incident(START, day(3))),
     "retry": on(Retry, target="platform"),
     "discard": on(Discard, target="platform"),
     "pause": on(PauseTarget, "platform"),
@@ -165,6 +165,24 @@ def test_a_retry_matches_what_it_then_makes_due(house: House) -> None:
     assert operation.carry_out(BY) == len(would) == 1
     due = {item.id for item in house.ledger.lists.outbox() if item.state is OutboxState.DUE}
     assert set(would) <= due
+
+
+@pytest.mark.parametrize("kind", [Retry, Discard])
+def test_items_that_are_named_are_outlined_as_they_are_changed(house: House, kind: type[Retry | Discard]) -> None:
+    dead = [item.id for item in house.ledger.lists.outbox() if item.state is OutboxState.DEAD]
+    operation = kind(house.settings, house.ledger, ids=[*dead, "msg_none"])
+    found = operation.preview(BY)
+    assert ([item.id for item in found.items], found.numbers, found.at_most) == (dead, {OutboxState.DEAD: 1}, False)
+    assert [item.id for item in operation.matching(BY)] == dead
+    assert operation.carry_out(BY) == found.count == 1
+    assert operation.preview(BY).seen != found.seen
+
+
+def test_a_retry_outlines_the_state_and_the_time_that_it_is_asked_for(house: House) -> None:
+    assert Retry(house.settings, house.ledger, target="platform").preview(BY).count == 1
+    for asked in ({"since": day(8)}, {"state": OutboxState.DELIVERED}):
+        operation = Retry(house.settings, house.ledger, target="platform", **asked)
+        assert operation.preview(BY).count == operation.carry_out(BY) == 0
 
 
 ACTS = {

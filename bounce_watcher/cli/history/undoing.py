@@ -96,7 +96,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     drawn = progress("undoing", "recipients", shown=not sys.stdout.isatty())
     with ledger_of(config) as (settings, ledger), drawn as advance:
         incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
-        operation, by = UndoIncident(settings, ledger, incident, alert or words.scene(incident.scene)), at_the_shell()
+        operation, by = UndoIncident(settings, ledger, alert or words.scene(incident.scene), incident), at_the_shell()
         outcomes = operation.rehearse(by) if dry_run else operation.carry_out(by)
         listing(map(row, outcomes), COLUMNS, as_json=as_json)
     if as_json:

@@ -80,7 +80,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     told = {**{by.value: value for by, value in choices.items()}, "from": since, "to": until}
     subject = f"recipients with {'; '.join(f'{name}: {value}' for name, value in told.items() if value)}"
     with ledger_of(config) as (settings, ledger):
-        operation, by = ReleaseListed(settings, ledger, shown, subject, wanted_too), at_the_shell(because)
+        operation, by = ReleaseListed(settings, ledger, subject, shown, wanted_too), at_the_shell(because)
         list_decided(operation, by, done="released", dry_run=dry_run, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ can be started again, and does the rest.
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from bounce_watcher.ledger.db.query import Query
@@ -26,7 +26,7 @@ MOST_PREVIEWED = 20_000
 """How many recipients an outline names at most: more take too long for a page."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class BulkOutline(Generic[T]):
     """Who would change, who would not, and who would be notified. `seen` is a digest of all of it.
 
@@ -34,21 +34,21 @@ class BulkOutline(Generic[T]):
     """
 
     notices: Notices
-    changed: list[T] = field(default_factory=list)
-    spared: list[T] = field(default_factory=list)
-    seen: str = ""
-    more: bool = False
-    most: int = 0
+    changed: Sequence[T]
+    spared: Sequence[T]
+    seen: str
+    more: bool
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
 class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
-    """A decision on many recipients. A `T` is the result for one recipient in a stream."""
+    """A decision on many recipients. A `T` is the result for one recipient in a stream.
 
-    @property
-    @abstractmethod
-    def subject(self) -> str:
-        """What the log calls the whole operation."""
+    `subject` is what the log calls the whole: the id of an alert, or a description of what was chosen.
+    """
+
+    subject: str
 
     @abstractmethod
     def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[T]:
@@ -98,33 +98,23 @@ class RulingOperation(BulkOperation[Ruled]):
 
 @dataclass(frozen=True, slots=True)
 class RuleHeld(RulingOperation):
-    """Releases, or puts in force, all that the alert with that id holds."""
+    """Releases, or puts in force, all that an alert holds: the one whose id is the subject."""
 
-    alert: str
     ruling: Ruling
 
-    @property
-    def subject(self) -> str:
-        return self.alert
-
     def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[Ruled]:
-        return self.ledger.suppressions.rule(self.alert, self.ruling, wanted, dry_run=dry_run)
+        return self.ledger.suppressions.rule(self.subject, self.ruling, wanted, dry_run=dry_run)
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseListed(RulingOperation):
-    """Releases all suppressions that a list of recipients shows under a filter. The log calls it `listed`.
+    """Releases all suppressions that a list of recipients shows under a filter.
 
     Skips recipients that need a second thought, unless `included` has the reason to skip them.
     """
 
     shown: Query
-    listed: str
     included: frozenset[SkipReason] = frozenset()
-
-    @property
-    def subject(self) -> str:
-        return self.listed
 
     def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[Ruled]:
         return self.ledger.suppressions.release_all(
@@ -134,21 +124,13 @@ class ReleaseListed(RulingOperation):
 
 @dataclass(frozen=True, slots=True)
 class UndoIncident(BulkOperation[UndoOutcome]):
-    """Undoes an incident: its reports no longer count, and what rested on them alone is released.
-
-    `named` is what the log calls it: the id of an alert, or a description of what was chosen.
-    """
+    """Undoes an incident: its reports no longer count, and what rested on them alone is released."""
 
     incident: Incident
-    named: str
-
-    @property
-    def subject(self) -> str:
-        return self.named
 
     def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[UndoOutcome]:
         return self.ledger.suppressions.undo(
-            self.incident, decider(self.settings), wanted.announce, wanted.by, subject=self.named, dry_run=dry_run,
+            self.incident, decider(self.settings), wanted.announce, wanted.by, subject=self.subject, dry_run=dry_run,
             step=wanted.step,
         )
 

@@ -3,8 +3,9 @@
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import ClassVar
 
 from bounce_watcher.ledger.db.query import MOST_COUNTED
@@ -69,21 +70,39 @@ class ItemOperation(Operation[ItemOutline, int]):
 
     def preview(self, by: Actor) -> ItemOutline:
         """Outlines it. For a whole target some of its dead letters stand for all. Raises TookTooLong."""
-        deliveries = self.ledger.outbox.deliveries
-        found = self.items or deliveries.dead(self.target or "")
+        found = self._looked_at(by)
         items, replaced = self.parted(found)
         numbers: Mapping[OutboxState, int] = Counter(item.state for item in items)
-        at_most = False
-        if not self.items and (len(found) == MOST_COUNTED or OutboxState.DUE in self.usual):
+        at_most = not self.items and len(found) == MOST_COUNTED
+        if self.is_whole_target and (at_most or OutboxState.DUE in self.usual):
             numbers, at_most = self._waiting(), True
         targets = self._targets(items, replaced, sum(numbers.values()))
         paused = {name: pause for name, pause in self.ledger.outbox.paused().items() if name in targets}
-        disabled = deliveries.disabled().keys() & targets.keys()
+        disabled = self.ledger.outbox.deliveries.disabled().keys() & targets.keys()
         seen = digest((
             type(self).__name__, self.named or self.target, sorted(numbers.items()), sorted(targets.items()), paused,
             sorted(disabled), *((item.id, item.state) for item in (*items, *replaced)),
         ))
         return ItemOutline(items, numbers, targets, replaced, at_most, paused, frozenset(disabled), seen)
+
+    @property
+    def is_whole_target(self) -> bool:
+        """Whether all of a target is chosen that is usually meant."""
+        return self.target is not None and not self.ids and not self.items
+
+    def _looked_at(self, by: Actor) -> Sequence[OutboxItem]:
+        if self.items:
+            return self.items
+        if self.target is not None and self.is_whole_target:
+            return self.ledger.outbox.deliveries.dead(self.target)
+        return list(islice(self.matching(by), MOST_COUNTED))
+
+    def _listed(self, *wanted: OutboxFilter) -> Iterator[OutboxItem]:
+        """Yields the items of the filters, limited to `ids` if there are any."""
+        return (
+            item for each in wanted for name in self.ids or (None,)
+            for item in self.ledger.lists.outbox(replace(each, id=name))
+        )
 
     def _waiting(self) -> Mapping[OutboxState, int]:
         queue = self.ledger.figures.queues().get(self.target or "", Queue())
@@ -125,8 +144,11 @@ class Retry(ItemOperation):
         return ([item for item in whole if item.id not in replaced], [item for item in whole if item.id in replaced])
 
     def matching(self, by: Actor) -> Iterator[OutboxItem]:
-        wanted = OutboxFilter(self.state, self.target, since=self.since, retried_at=by.at)
-        return (item for item in self.ledger.lists.outbox(wanted) if not self.ids or item.id in self.ids)
+        return self._listed(OutboxFilter(self.state, self.target, since=self.since, retried_at=by.at))
+
+    @property
+    def is_whole_target(self) -> bool:
+        return super(Retry, self).is_whole_target and self.state in self.usual and self.since is None
 
     def carry_out(self, by: Actor) -> int:
         """Returns how many items are now due. Raises ValueError if nothing is chosen."""
@@ -151,11 +173,7 @@ class Discard(ItemOperation):
         return found, ()
 
     def matching(self, by: Actor) -> Iterator[OutboxItem]:
-        found = (
-            item for state in (OutboxState.DUE, OutboxState.DEAD)
-            for item in self.ledger.lists.outbox(OutboxFilter(state, self.target))
-        )
-        return (item for item in found if not self.ids or item.id in self.ids)
+        return self._listed(*(OutboxFilter(state, self.target) for state in (OutboxState.DUE, OutboxState.DEAD)))
 
     def carry_out(self, by: Actor) -> int:
         """Returns how many items were discarded. Raises ValueError if nothing is chosen."""

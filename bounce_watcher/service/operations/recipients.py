@@ -48,7 +48,7 @@ class Release(Operation[StandingOutline, int]):
 
 
 @dataclass(frozen=True, slots=True)
-class Suppress(Operation[StandingOutline, Suppression]):
+class Suppress(Operation[StandingOutline, Suppression | None]):
     """Suppresses an address by hand in a stream, `until` then (aware) or for good.
 
     An existing suppression that lasts longer stays.
@@ -66,12 +66,12 @@ class Suppress(Operation[StandingOutline, Suppression]):
         )])
         return outlined(standing, counter.notices)
 
-    def carry_out(self, by: Actor) -> Suppression:
-        """Returns the suppression in the stream afterwards."""
+    def carry_out(self, by: Actor) -> Suppression | None:
+        """Returns the suppression in the stream afterwards; None if somebody released it at the same time."""
         announce = announcer(self.settings)
         self.ledger.suppressions.suppress(self.address, self.stream, by, announce=announce, until=self.until)
         found = self.ledger.lists.suppressions(SuppressionFilter(self.address, self.stream))
-        return next(each for each in found if each.stream == self.stream)
+        return next((each for each in found if each.stream == self.stream), None)
 
 
 @dataclass(frozen=True, slots=True)

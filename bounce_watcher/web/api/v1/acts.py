@@ -69,7 +69,10 @@ def suppress(request: Request, asked: ToSuppress) -> Response:
     if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
         raise HTTPException(422, "until: must be in the future, with a zone: write it as 2027-01-01T00:00:00Z")
     operation = Suppress(*context.house, asked.recipient, stream, asked.until)
-    return json_answer(suppression_row(operation.carry_out(_actor(request, asked.because))), 201)
+    found = operation.carry_out(_actor(request, asked.because))
+    if found is None:
+        raise HTTPException(409, "the recipient was released at the same time")
+    return json_answer(suppression_row(found), 201)
 
 
 @router.delete(

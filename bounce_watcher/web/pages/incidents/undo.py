@@ -86,7 +86,7 @@ def _decision(request: PageRequest, wanted: UndoRequest) -> many.BulkAction[Undo
     here = [(name, value) for name, value in request.query.multi_items() if name != "done"]
     result = request.url_path if wanted.back == "/incidents" else wanted.back
     return many.BulkAction(
-        UndoIncident(*request.context.house, wanted.incident, wanted.subject), _line, doing="Undoing for",
+        UndoIncident(*request.context.house, wanted.subject, wanted.incident), _line, doing="Undoing for",
         nothing="There is nothing left to undo: nothing was changed.", shell=wanted.shell,
         leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(request.url_path, here),
     )

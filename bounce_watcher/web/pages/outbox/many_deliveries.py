@@ -58,10 +58,6 @@ class DeliverySelection:
     links: Sequence[tuple[str, str]] = ()
 
     @property
-    def is_whole_target(self) -> bool:
-        return self.operation.target is not None
-
-    @property
     def subject(self) -> str:
         return self.operation.named or self.operation.target or ""
 
@@ -220,7 +216,7 @@ def _called(way: Way, chosen: DeliverySelection) -> tuple[str, str]:
     title, count = f"{way.verb} {chosen.where}", chosen.outline.count
     if count:
         return title, f"{way.verb} {counted(count, 'delivery', 'deliveries')}"
-    if chosen.is_whole_target and chosen.outline.disabled:
+    if chosen.operation.is_whole_target and chosen.outline.disabled:
         return (f"Enable {name(chosen.subject)} again",) * 2
     return title, f"{way.verb}: sends nothing"
 

@@ -58,7 +58,7 @@ def _query(asked: Filters) -> Query:
 def _decision(request: PageRequest, asked: Filters) -> many.BulkAction[Ruled]:
     here = _without(request, _DONE)
     return many.BulkAction(
-        ReleaseListed(*request.context.house, _query(asked), subject_of(asked), _included(request)), many.ruled,
+        ReleaseListed(*request.context.house, subject_of(asked), _query(asked), _included(request)), many.ruled,
         doing="Releasing",
         nothing="There is nothing left to release: nothing was changed.", shell=_shell(request, asked),
         leads_to=listing.address(PATH, [*here, (_DONE, "release")]), again=listing.address(PATH, here),
