@@ -36,7 +36,7 @@ from bounce_watcher.parsing.message import ParsedMessage, parse
 from bounce_watcher.parsing.received import client_ip
 from bounce_watcher.parsing.returned import only_addressee
 from bounce_watcher.recognition import recognise
-from bounce_watcher.recognition.merging import weight
+from bounce_watcher.recognition.recognizer import weight
 
 _JUDGED = frozenset({Action.FAILED, Action.DELAYED})
 

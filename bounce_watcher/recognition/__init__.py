@@ -1,8 +1,9 @@
 """Finds who failed, and in whose words: the recognizers in the order in which they are called."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.finding import Finding, Kind
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_part
 from bounce_watcher.recognition import (
@@ -11,7 +12,6 @@ from bounce_watcher.recognition import (
     challenges,
     flufl,
     list_refusals,
-    marks,
     owner_notices,
     receipts,
     ses,
@@ -21,6 +21,7 @@ from bounce_watcher.recognition import (
 )
 from bounce_watcher.recognition.dialects import dragonfly, exim, opensmtpd, qmail
 from bounce_watcher.recognition.notices import grammar
+from bounce_watcher.recognition.prose import MAX_WORDS
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
@@ -72,11 +73,15 @@ DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, owner_notices.recognise, grammar.
 ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)
 """Recognizers for messages that no mail system wrote."""
 
+_MARK_OF_FILTER = "X-SPASIGN: NG"
+"""The field of au (KDDI) for a refusal by the recipient's own filter: its text says "User unknown" or nothing at all,
+although the address exists."""
+
 
 def recognise(message: ParsedMessage) -> Recognition:
     """Returns what the message is. Total: mail that no recognizer knows is Kind.OTHER."""
     found = next(filter(None, (recognizer(message) for recognizer in _asked(message))), None)
-    return marks.with_mark(found, message) if found else Recognition(Kind.OTHER)
+    return _with_mark(found, message) if found else Recognition(Kind.OTHER)
 
 
 def answered_by(message: ParsedMessage) -> str | None:
@@ -97,6 +102,20 @@ def _asked(message: ParsedMessage) -> Iterator[Recognizer]:
 def _has_lost_its_status(message: ParsedMessage) -> bool:
     """Checks whether the part that tells success from failure is lost: prose must not replace it."""
     return message.content_type == "multipart/report" and message.is_cut and original_part(message) is None
+
+
+def _with_mark(recognition: Recognition, message: ParsedMessage) -> Recognition:
+    """Returns `recognition` with the mark of a filter, if the message has it, added to the words on each recipient."""
+    name, _, refused = _MARK_OF_FILTER.partition(": ")
+    if recognition.kind is not Kind.BOUNCE or (message.headers.get(name) or "").strip() != refused:
+        return recognition
+    return replace(recognition, findings=tuple(map(_marked, recognition.findings)))
+
+
+def _marked(found: Finding) -> Finding:
+    mark = f" ({_MARK_OF_FILTER})"
+    words = ((found.report.diagnostic_code or "")[: MAX_WORDS - len(mark)] + mark).strip()
+    return replace(found, report=replace(found.report, diagnostic_code=words))
 
 
 def _of_prose(message: ParsedMessage) -> tuple[Recognizer, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bounce_watcher.model.address import MailAddress
-from bounce_watcher.model.fields import FeedbackReport, RecipientReport
+from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance
 from bounce_watcher.parsing.address_fields import read_recipient
 from bounce_watcher.parsing.feedback_report import FEEDBACK_TYPES, is_redacted, parse_feedback_report
@@ -19,8 +19,7 @@ from bounce_watcher.parsing.returned import (
     sent_message,
     split_text,
 )
-from bounce_watcher.recognition.merging import each_once
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.recognizer import Recognition, each_once
 from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward
 
 NAME = "rfc5965"
@@ -59,7 +58,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     report = parse_feedback_report(part.text)
     original = original_headers(message)
     addresses = report.original_rcpt_to or addressees(original)
-    found = findings(NAME, part, addresses, _quote(report))
+    found = findings(NAME, part, addresses, f"Feedback-Type: {report.feedback_type}")
     sent = replace(sent_message(original), mail_from=report.original_mail_from)
     return Recognition(Kind.COMPLAINT, found, sent, report.feedback_type)
 
@@ -136,10 +135,6 @@ def addressees(original: Headers | None) -> tuple[MailAddress, ...]:
         if named is not None and not is_redacted(named):
             return (named,)
     return ()
-
-
-def _quote(report: FeedbackReport) -> str:
-    return f"Feedback-Type: {report.feedback_type}"
 
 
 def findings(recognizer: str, part: Part, addresses: Iterable[MailAddress], quote: str) -> tuple[Finding, ...]:

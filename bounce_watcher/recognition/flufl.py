@@ -13,13 +13,11 @@ from flufl.bounce import all_failures
 
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import find_addresses, first_address
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, original_part, sent_message, split_text
-from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, finding, without_bystanders, words_beside
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.parsing.returned import original_headers, original_part
+from bounce_watcher.recognition.prose import MAX_TEXT, finding, notice_of, without_bystanders, words_beside
+from bounce_watcher.recognition.recognizer import Recognition, recognised
 
 NAME = "flufl"
 
@@ -48,18 +46,13 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     temporary, permanent = _all_failures(message)
     if not temporary and not permanent:
         return None
-    original = original_headers(message)
-    notice = split_text(message.text[:MAX_TEXT])[0]
-    findings = each_once(
-        _finding(notice, address, action)
+    original, notice = original_headers(message), notice_of(message)
+    findings = (
+        finding(NAME, address, words_beside(notice, address), action)
         for raw, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED))
         for address in without_bystanders(raw, message, original)
     )
-    return Recognition(kind_of(findings), findings, sent_message(original)) if findings else None
-
-
-def _finding(notice: str, address: ProseAddress, action: Action) -> Finding:
-    return finding(NAME, "1", address, words_beside(notice, address), action)
+    return recognised(findings, original)
 
 
 def _all_failures(message: ParsedMessage) -> tuple[list[ProseAddress], list[ProseAddress]]:
@@ -84,7 +77,7 @@ def _without_original(message: ParsedMessage) -> bytes:
     if len(message.parts) != 1:
         return message.content
     header = _BODY_FIELD.sub(b"", message.headers.raw)
-    return header.rstrip(b"\n") + b"\n\n" + split_text(message.text[:MAX_TEXT])[0].encode("utf-8", "replace")
+    return header.rstrip(b"\n") + b"\n\n" + notice_of(message).encode("utf-8", "replace")
 
 
 def _addresses(found: frozenset[bytes], shown: str) -> list[ProseAddress]:

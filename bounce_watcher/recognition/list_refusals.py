@@ -11,12 +11,11 @@ What it writes to the list's owner, "NOT MEMBER article from …", is about othe
 
 import re
 
-from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message
+from bounce_watcher.parsing.returned import original_headers
 from bounce_watcher.recognition.prose import finding
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.recognizer import Recognition, recognised
 
 NAME = "fml"
 
@@ -35,5 +34,4 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     address = first_address(told[1]) if told else None
     if told is None or address is None or not _REFUSED.match((message.headers.get("subject") or "")[:400]):
         return None
-    found = finding(NAME, "1", address, told[0])
-    return Recognition(Kind.BOUNCE, (found,), sent_message(original_headers(message)))
+    return recognised([finding(NAME, address, told[0])], original_headers(message))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from bounce_watcher.model.address import MailAddress, ProseAddress, address_key
@@ -11,6 +12,7 @@ from bounce_watcher.parsing.address import find_addresses, first_address, is_rol
 from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import split_text
 from bounce_watcher.recognition.vocabulary import FINAL, PERMANENT, TEMPORARY, folded, says, states_retry
 
 MAX_TEXT = 64 * 1024
@@ -30,14 +32,11 @@ _NAME = re.compile(r"[\w+=-]")
 _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 )
-
-
 _DELAY_SUBJECT = re.compile(
     r"\bdelay|\bwarning: (?:message|could not send|your (?:mail|message))|still being retried"
     r"|\bverzoger|\bretard|\bdifferee?\b|\bretrasad|\batrasad|\bin ritardo|\bvertraagd|\bforsen|\bforsinke|\bviivasty"
     r"|\bopozni|\bzpozd|\boneskor|\bkeslelt|\bintarzi|задерж|отложен|затрим|\bgecik|遅延|延迟|延遲|지연"
 )
-
 _CONDITION = re.compile(r"\b(?:if|wenn|falls|si|se|als|jesli|если) [^.]{1,80}")
 """A clause about what happens when all tries have failed."""
 
@@ -49,32 +48,30 @@ _OF_ORIGINAL = ("from", "sender", "return-path", "reply-to", "message-id", "in-r
 """Fields that hold something in the form of an address that has not failed."""
 
 
+def notice_of(message: ParsedMessage) -> str:
+    """Returns the text for people, as far as it is read, above an original that is copied into it."""
+    return split_text(message.text[:MAX_TEXT])[0]
+
+
 def finding(
-    recognizer: str,
-    part: str,
-    address: ProseAddress | None,
-    words: str,
-    action: Action = Action.FAILED,
+    recognizer: str, address: ProseAddress | None, words: str, action: Action = Action.FAILED, stage: str | None = None
 ) -> Finding:
     """Returns the finding on a recipient that a text names, with its words on it. `address` None = it names nobody."""
-    words = _quotable(words)
+    words = read_octal(one_line(words)[:MAX_WORDS])
     mailed = _MAILED.search(words)
-    original = first_address(mailed[1]) if mailed else None
-    report = RecipientReport(original, address, action, EnhancedStatus.find(words), diagnostic_code=words or None)
-    return Finding(report, Provenance(recognizer, part, words or address or ""), Evidence.PROSE)
-
-
-def reported(recognizer: str, part: str, address: MailAddress, words: str, action: Action = Action.FAILED) -> Finding:
-    """Returns the finding on a recipient that a field names, with the words of a text on it."""
-    words = _quotable(words)
     report = RecipientReport(
-        final_recipient=address, action=action, status=EnhancedStatus.find(words), diagnostic_code=words or None
+        original_recipient=first_address(mailed[1]) if mailed else None, final_recipient=address, action=action,
+        status=EnhancedStatus.find(words), diagnostic_code=words or None, stage=stage,
     )
-    return Finding(report, Provenance(recognizer, part, words or address), Evidence.REPORT)
+    return Finding(report, Provenance(recognizer, "1", words or address or ""), Evidence.PROSE)
 
 
-def _quotable(words: str) -> str:
-    return read_octal(one_line(words)[:MAX_WORDS])
+def reported(recognizer: str, address: MailAddress, words: str, action: Action = Action.FAILED) -> Finding:
+    """Returns the finding on a recipient that a field names, with the words of a text on it."""
+    found = finding(recognizer, ProseAddress(address), words, action)
+    return replace(
+        found, report=replace(found.report, original_recipient=None, final_recipient=address), evidence=Evidence.REPORT
+    )
 
 
 def action_told(message: ParsedMessage, notice: str) -> Action:
@@ -124,7 +121,8 @@ def _beside(text: str, address: str) -> tuple[str, str]:
     for at in _places(text, address):
         rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
         own, _, below = rest.partition("\n\n")
-        found = _until_next_address(own, _indent(text, at)).lstrip(">:;,.)]\"' \t\n"), below
+        head = text[text.rfind("\n", 0, at) + 1 : at]
+        found = _until_next_address(own, len(head) - len(head.lstrip())).lstrip(">:;,.)]\"' \t\n"), below
         if _REPLY.search(found[0]):
             return found
         first = first or found
@@ -143,11 +141,6 @@ def _places(text: str, address: str) -> Iterator[int]:
         if not _NAME.match(text[at - 1 : at]) and not _NAME.match(text[end : end + 1]):
             yield at
         at = text.find(address, at + 1)
-
-
-def _indent(text: str, at: int) -> int:
-    line = text[text.rfind("\n", 0, at) + 1 : at]
-    return len(line) - len(line.lstrip())
 
 
 def _until_next_address(paragraph: str, indent: int) -> str:

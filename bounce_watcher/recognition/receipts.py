@@ -9,8 +9,8 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.auto_reply import auto_submitted
 from bounce_watcher.parsing.disposition import DISPOSITION_TYPES, DispositionReport, parse_disposition
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message, split_text
-from bounce_watcher.recognition.prose import MAX_TEXT, finding, reported, without_bystanders
+from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message
+from bounce_watcher.recognition.prose import finding, notice_of, reported, without_bystanders
 from bounce_watcher.recognition.recognizer import Recognition
 
 REJECT = "sieve-reject"
@@ -43,11 +43,11 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 def _rejection(message: ParsedMessage, report: DispositionReport, sent: SentMessage) -> Recognition | None:
     if report.disposition == "displayed":
         return None
-    notice = split_text(message.text[:MAX_TEXT])[0]
+    notice = notice_of(message)
     if auto_submitted(message.headers)[1] != "rejected" and not _REJECTED.search(notice):
         return None
     address = report.original_recipient or report.final_recipient
-    found = reported(REJECT, "1", address, notice) if address else _on_refuser(message, notice)
+    found = reported(REJECT, address, notice) if address else _on_refuser(message, notice)
     return Recognition(Kind.BOUNCE, (found,), sent) if found else None
 
 
@@ -57,5 +57,5 @@ def _on_refuser(message: ParsedMessage, notice: str) -> Finding | None:
     addressee = only_addressee(original)
     named = without_bystanders(find_addresses(notice, 5), message, original)
     if len(named) == 1 and (addressee is None or address_key(addressee) != address_key(named[0])):
-        return finding(REJECT, "1", named[0], notice)
-    return reported(REJECT, "1", addressee, notice) if addressee else None
+        return finding(REJECT, named[0], notice)
+    return reported(REJECT, addressee, notice) if addressee else None

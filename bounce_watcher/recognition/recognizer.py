@@ -1,10 +1,17 @@
-"""The interface of recognizers, and what they return."""
+"""What recognizers are and return, and how their findings become one for each recipient."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding, Kind, SentMessage
+from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import sent_message
+
+_RANK = {Action.FAILED: 3, Action.DELAYED: 2, Action.DELIVERED: 1, Action.RELAYED: 1, Action.EXPANDED: 0, None: -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +34,35 @@ class Recognizer(Protocol):
     def __call__(self, message: ParsedMessage) -> Recognition | None:
         """Returns what the message is; None if it does not have this form."""
         ...
+
+
+def recognised(findings: Iterable[Finding], original: Headers | None) -> Recognition | None:
+    """Returns what findings on the mail with the header `original` make of a message; None without any."""
+    found = each_once(findings)
+    return Recognition(kind_of(found), found, sent_message(original)) if found else None
+
+
+def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Returns one finding per recipient: the worst action wins, and of equal ones the first with a diagnostic."""
+    best: dict[str, Finding] = {}
+    for finding in findings:
+        recipient = finding.report.recipient
+        if recipient is None:
+            continue
+        key = address_key(recipient)
+        if key not in best or weight(finding) > weight(best[key]):
+            best[key] = finding
+    return tuple(best.values())
+
+
+def weight(finding: Finding) -> tuple[int, bool]:
+    """Returns the weight of a finding: of two on one recipient the heavier one counts."""
+    return _RANK[finding.report.action], finding.report.diagnostic_code is not None
+
+
+def kind_of(findings: Iterable[Finding]) -> Kind:
+    """Returns a bounce if any recipient failed, a delay if one is delayed and none failed, else a success report."""
+    actions = {finding.report.action for finding in findings}
+    if Action.FAILED in actions:
+        return Kind.BOUNCE
+    return Kind.DELAY if Action.DELAYED in actions else Kind.DELIVERED

@@ -21,9 +21,8 @@ from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.address_fields import only_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.smtp_reply import one_line
-from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_WORDS
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.recognizer import Recognition, each_once, kind_of
 
 NAME = "ses"
 

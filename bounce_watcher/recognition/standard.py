@@ -25,7 +25,6 @@ from bounce_watcher.parsing.returned import (
 from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.parsing.transcript import RefusalLine, answer_on, answer_told, is_first_line, read_transcript
 from bounce_watcher.recognition.dialects import exim, opensmtpd
-from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import (
     MAX_TEXT,
     MAX_WORDS,
@@ -34,7 +33,7 @@ from bounce_watcher.recognition.prose import (
     without_bystanders,
     words_beside,
 )
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.recognizer import Recognition, each_once, kind_of
 from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward, looks_like_failure_notice
 
 NAME = "rfc3464"

@@ -16,15 +16,12 @@ either this line or "Message headers follow."
 import re
 from dataclasses import replace
 
-from bounce_watcher.model.address import ProseAddress
-from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.parsing.returned import original_headers
 from bounce_watcher.parsing.smtp_reply import read_stage
-from bounce_watcher.recognition.merging import kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, finding
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.prose import finding, notice_of
+from bounce_watcher.recognition.recognizer import Recognition, recognised
 
 NAME = "dragonfly"
 
@@ -33,20 +30,18 @@ _ANSWER = re.compile(r"^(\S{1,250}) \[[^\]\n]{1,50}\] (did not like our [A-Za-z 
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Takes the address from the one sentence, and all that follows it as the reason."""
-    notice = split_text(message.text[:MAX_TEXT])[0]
+    """Takes the address from the one sentence, and all that follows it as the reason.
+
+    The reason is the host's reply, if the text shows it with the host and the command that it answered.
+    """
+    notice = notice_of(message)
     match = _ADDRESS.search(notice)
     address = first_address(match[1]) if match else None
     if match is None or address is None:
         return None
-    findings = (_finding(address, notice[match.end() :]),)
-    return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
-
-
-def _finding(address: ProseAddress, told: str) -> Finding:
-    """Returns the finding, with the host's reply, the host and the command that it answered if the text shows them."""
+    told = notice[match.end() :]
     answer = _ANSWER.search(told)
-    if answer is None:
-        return finding(NAME, "1", address, told)
-    found = finding(NAME, "1", address, told[answer.end() :])
-    return replace(found, report=replace(found.report, remote_mta=answer[1], stage=read_stage(answer[2])))
+    found = finding(NAME, address, told[answer.end() :] if answer else told)
+    if answer:
+        found = replace(found, report=replace(found.report, remote_mta=answer[1], stage=read_stage(answer[2])))
+    return recognised([found], original_headers(message))

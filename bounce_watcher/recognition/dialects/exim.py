@@ -24,11 +24,10 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.address_fields import read_addresses
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message, split_text
-from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message
 from bounce_watcher.recognition.notices.grammar import accused_addresses
-from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, finding, reported, words_beside
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.prose import MAX_WORDS, action_told, finding, notice_of, reported, words_beside
+from bounce_watcher.recognition.recognizer import Recognition, each_once, kind_of
 
 NAME = "exim"
 
@@ -55,15 +54,16 @@ def recognise(message: ParsedMessage) -> Recognition | None:
         return None
     accused = {address_key(each) for each in accused_addresses(message)}
     addresses = [each for each in listed if address_key(each) in accused] or listed
-    notice = split_text(message.text[:MAX_TEXT])[0]
+    notice = notice_of(message)
     action = action_told(message, notice)
     only = notice if len(addresses) == 1 else ""
-    addressee = only_addressee(original_headers(message))
+    original = original_headers(message)
+    addressee = only_addressee(original)
     findings = each_once(
         _finding(address, words_on(notice, address) or only, action, addressee) for address in addresses
     )
     kind = kind_of(findings) if findings else _KINDS[action]
-    return Recognition(kind, findings, sent_message(original_headers(message)), unreadable=unreadable)
+    return Recognition(kind, findings, sent_message(original), unreadable=unreadable)
 
 
 def _finding(address: MailAddress, words: str, action: Action, addressee: MailAddress | None) -> Finding:
@@ -72,8 +72,8 @@ def _finding(address: MailAddress, words: str, action: Action, addressee: MailAd
     In old versions the field holds the address that an alias led to; the one that was mailed is in the text. If the
     original was addressed to that one alone, the finding is more than prose.
     """
-    in_field = reported(NAME, "1", address, words, action)
-    in_text = finding(NAME, "1", ProseAddress(address), words, action)
+    in_field = reported(NAME, address, words, action)
+    in_text = finding(NAME, ProseAddress(address), words, action)
     mailed = in_text.report.original_recipient
     if mailed is None or address_key(mailed) == address_key(address):
         return in_field

@@ -13,17 +13,15 @@
 """
 
 import re
-from dataclasses import replace
+from collections.abc import Iterator
 
-from bounce_watcher.model.address import ProseAddress
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
-from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, finding, is_on_the_sender
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.parsing.returned import original_headers
+from bounce_watcher.recognition.prose import finding, is_on_the_sender, notice_of
+from bounce_watcher.recognition.recognizer import Recognition, recognised
 
 NAME = "opensmtpd"
 
@@ -36,21 +34,14 @@ _LINE = re.compile(r"^([^\s:<>]{1,250}@[^\s:<>]{1,250}): (\S.*(?:\n[ \t]+\S.*)*)
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """Reads lines of "address: words" that are not indented."""
-    text = message.text[:MAX_TEXT]
-    if not _INTRO.search(text[:1_000]):
-        return None
-    notice = split_text(text)[0]
+    return recognised(_findings(message), original_headers(message)) if _INTRO.search(message.text[:1_000]) else None
+
+
+def _findings(message: ParsedMessage) -> Iterator[Finding]:
+    notice = notice_of(message)
     is_delay = any(words in notice for words in _DELAYED)
-    findings = each_once(
-        _finding(message, address, words, is_delay=is_delay)
-        for recipient, words in _LINE.findall(notice)
-        if (address := first_address(recipient))
-    )
-    return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None
-
-
-def _finding(message: ParsedMessage, address: ProseAddress, words: str, *, is_delay: bool) -> Finding:
-    action = Action.DELAYED if is_delay and words != GIVEN_UP else Action.FAILED
-    found = finding(NAME, "1", address, words, action)
-    stage = "MAIL" if is_on_the_sender(words, address, message, original_headers(message)) else None
-    return replace(found, report=replace(found.report, stage=stage))
+    for recipient, words in _LINE.findall(notice):
+        if address := first_address(recipient):
+            action = Action.DELAYED if is_delay and words != GIVEN_UP else Action.FAILED
+            is_sender = is_on_the_sender(words, address, message, original_headers(message))
+            yield finding(NAME, address, words, action, "MAIL" if is_sender else None)

@@ -17,10 +17,9 @@ import re
 
 from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
-from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, action_told, finding
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.parsing.returned import original_headers
+from bounce_watcher.recognition.prose import action_told, finding, notice_of
+from bounce_watcher.recognition.recognizer import Recognition, recognised
 
 NAME = "qmail"
 
@@ -31,11 +30,11 @@ _PARAGRAPH = re.compile(
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """Reads paragraphs that begin with "<address>:", above the copy of the original."""
-    notice = split_text(message.text[:MAX_TEXT])[0]
+    notice = notice_of(message)
     action = action_told(message, notice)
-    findings = each_once(
-        finding(NAME, "1", address, f"{alias} {words}", action)
+    findings = (
+        finding(NAME, address, f"{alias} {words}", action)
         for recipient, alias, words in _PARAGRAPH.findall(notice)
         if (address := first_address(recipient))
     )
-    return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None
+    return recognised(findings, original_headers(message))

@@ -16,7 +16,6 @@ strong ones, as an address in a sentence may be anybody's. The senders of the or
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
@@ -24,14 +23,12 @@ from bounce_watcher.model.fields import Action, EnhancedStatus
 from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import sent_message
-from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.notices.candidate import Candidate, Strength
 from bounce_watcher.recognition.notices.reasons import REPLY, AddressPlace, Reasons
 from bounce_watcher.recognition.notices.sentences import in_sentences, local_parts, only_one
 from bounce_watcher.recognition.notices.shapes import in_dialogue, in_lines
-from bounce_watcher.recognition.notices.text import Notice, open_notice
+from bounce_watcher.recognition.notices.text import Candidate, Notice, Strength, open_notice
 from bounce_watcher.recognition.prose import action_told, finding
-from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.recognizer import Recognition, kind_of, recognised
 from bounce_watcher.recognition.signs import has_failure_subject, has_null_sender, is_from_itself, is_of_daemon
 from bounce_watcher.recognition.vocabulary import folded, states_failure
 
@@ -40,6 +37,7 @@ RESORT = "notice-weak"
 UNNAMED = "notice-unnamed"
 
 _WRAPPED = "application/ms-tnef"
+"""Exchange's own format of an original."""
 
 MAX_CANDIDATES = 1_000
 """How many places of addresses are kept."""
@@ -106,22 +104,15 @@ def unnamed(message: ParsedMessage) -> Recognition | None:
     words = _failure_told(notice)
     if not words or not has_null_sender(message) or not has_failure_subject(message) or not is_from_itself(message):
         return None
-    if not _returns_mail(notice) and EnhancedStatus.find(words) is None:
+    returns_mail = notice.original is not None or any(each.content_type == _WRAPPED for each in message.parts)
+    if not returns_mail and EnhancedStatus.find(words) is None:
         return None
-    told = finding(UNNAMED, "1", None, words, action_told(message, "\n".join(notice.lines)))
+    told = finding(UNNAMED, None, words, action_told(message, "\n".join(notice.lines)))
     return Recognition(kind_of((told,)), (told,), sent_message(notice.original))
 
 
-def _returns_mail(notice: Notice) -> bool:
-    """Checks whether the notice includes the original, possibly in Exchange's own format."""
-    return notice.original is not None or any(each.content_type == _WRAPPED for each in notice.message.parts)
-
-
 def _failure_told(notice: Notice) -> str:
-    """Returns the first paragraph with a reply, else the first that reports a failure.
-
-    Returns "" if none of the opening paragraphs reports a failure.
-    """
+    """Returns the first paragraph with a reply, else the first that reports a failure; "" without such a failure."""
     opening = [(text, "\n".join(notice.lines[first:last])) for first, last, text in notice.paragraphs[:OPENING_LINES]]
     told = [words for text, words in opening if states_failure(text)]
     return next((words for _, words in opening if told and REPLY.search(words)), told[0] if told else "")
@@ -138,8 +129,8 @@ def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognitio
     reasons = Reasons(notice.lines, spans, tuple(map(_place, told)))
     is_divided = len({address_key(each.address) for each in told}) > 1 or notice.has_sections
     of_all = action_told(notice.message, "\n".join(notice.lines))
-    findings = each_once(_finding(each, reasons, name, notice if is_divided else None, of_all) for each in told)
-    return Recognition(kind_of(findings), findings, sent_message(notice.original)) if findings else None
+    findings = (_finding(each, reasons, name, notice if is_divided else None, of_all) for each in told)
+    return recognised(findings, notice.original)
 
 
 def _place(candidate: Candidate) -> AddressPlace:
@@ -154,7 +145,5 @@ def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice 
     `divided` is the notice if it is about several recipients, of whom some may have failed and others be delayed.
     """
     told = reasons.of(address_key(candidate.address))
-    words = told.words or candidate.words
     own = divided.said_of_section(candidate.line) if divided else None
-    found = finding(name, "1", candidate.address, words, own or of_all)
-    return replace(found, report=replace(found.report, stage=told.stage))
+    return finding(name, candidate.address, told.words or candidate.words, own or of_all, told.stage)

@@ -6,10 +6,8 @@ from itertools import pairwise
 
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.parsing.address import find_addresses, first_address
-from bounce_watcher.recognition.notices.candidate import Candidate, Strength
-from bounce_watcher.recognition.notices.dialogue import ADDRESS, command_on
 from bounce_watcher.recognition.notices.reasons import REPLY, is_on_the_mail
-from bounce_watcher.recognition.notices.text import Notice
+from bounce_watcher.recognition.notices.text import ADDRESS, Candidate, Notice, Strength, command_on
 from bounce_watcher.recognition.prose import MAX_WORDS, action_said
 from bounce_watcher.recognition.vocabulary import UNKNOWN, folded, offers_help, says, states_failure, states_success
 

@@ -4,11 +4,9 @@ import re
 from collections.abc import Iterator
 
 from bounce_watcher.parsing.address import find_addresses
-from bounce_watcher.recognition.notices.candidate import Candidate, Strength, accused
-from bounce_watcher.recognition.notices.dialogue import ADDRESS, command_on
 from bounce_watcher.recognition.notices.reasons import DECORATION, REASON_LINES, REPLY
 from bounce_watcher.recognition.notices.sentences import senders, tells
-from bounce_watcher.recognition.notices.text import Notice
+from bounce_watcher.recognition.notices.text import ADDRESS, Candidate, Notice, Strength, accused, command_on
 from bounce_watcher.recognition.vocabulary import (
     RECIPIENT_LABELS,
     SENDER_LABELS,
@@ -65,9 +63,8 @@ def in_dialogue(notice: Notice) -> Iterator[Candidate]:
 
 def in_lines(notice: Notice) -> Iterator[Candidate]:
     for number, line in enumerate(notice.lines):
-        if "@" not in line or command_on(line) or _ENVIRONMENT.match(line):
-            continue
-        yield from _in_line(notice, number, line[:MAX_LINE])
+        if "@" in line and not command_on(line) and not _ENVIRONMENT.match(line):
+            yield from _in_line(notice, number, line[:MAX_LINE])
 
 
 def _in_line(notice: Notice, number: int, line: str) -> Iterator[Candidate]:
@@ -89,7 +86,7 @@ def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tupl
     if match := _BRACKETED.match(line) or _LEADING.match(line) or _NAMED.match(line):
         words = line[match.end(1) :]
         is_meant = (announced and not states_success(folded(words))) or REPLY.search(words)
-        return accused(number, match[1], line[match.end(1) :]) if is_meant else ()
+        return accused(number, match[1], words) if is_meant else ()
     return _accused_in_words(notice, number, line) if announced else None
 
 
@@ -135,8 +132,7 @@ def _in_statement(number: int, line: str) -> Iterator[Candidate]:
     if not states_failure(folded(line)) and not _REFUSED.search(line, 0, reply.start()):
         return
     named = [each for each in find_addresses(line[: reply.start()], 20) if each.lower() not in senders(line)]
-    for address in named:
-        yield Candidate(address, Strength.ACCUSED, number, _behind(line, named[-1]))
+    yield from (Candidate(address, Strength.ACCUSED, number, _behind(line, named[-1])) for address in named)
 
 
 def _is_listed(notice: Notice, number: int, indent: int) -> bool:

@@ -1,8 +1,9 @@
-"""A notice by lines, paragraphs and sections, with the addresses that it may name although they did not fail."""
+"""A notice by lines, paragraphs and sections, the SMTP dialogue in it (RFC 5321), and the places of its addresses."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from itertools import accumulate, pairwise
 
 from bounce_watcher.model.address import ProseAddress, address_key
@@ -12,7 +13,6 @@ from bounce_watcher.parsing.address import addresses_within, find_addresses, fir
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, split_text
-from bounce_watcher.recognition.notices.dialogue import command_on, next_turn
 from bounce_watcher.recognition.notices.reasons import BAR, is_on_the_mail
 from bounce_watcher.recognition.prose import MAX_TEXT, action_said, bystanders, is_bystander
 from bounce_watcher.recognition.signs import has_failure_subject
@@ -21,8 +21,74 @@ from bounce_watcher.recognition.vocabulary import folded, offers_help, plain_sha
 MAX_LINES = 1_000
 """How many lines of a notice are read."""
 
+ADDRESS = r"[^\s<>@,;:()\[\]\"|]{1,128}@[^\s<>@,;()\[\]\"|:]{1,250}"
+"""The rough form of an address; `first_address` decides."""
+
+_COMMAND = re.compile(rf"\b(rcpt to|mail from)\s?:\s?<?({ADDRESS})?>?", re.IGNORECASE)
+_TURN = re.compile(
+    r"[^\w]{0,12}(?:[A-Z][a-z]{2} [\d.-]{8,10} [\d:.]{5,12}:? )?(?:<-- )?"
+    r"(?:\w[\w ]{0,30}(?:[:>]|<{1,3}|>{1,3})\s{0,3})?([245])\d\d(?:[ -]|$)"
+)
+_ANY_COMMAND = re.compile(
+    r"\b(?:rcpt to|mail from)\s?:|(?:>>>|<<<|-->|[CS]:)\s?(?:data|quit|rset|helo|ehlo|bdat)\b", re.IGNORECASE
+)
 _ANSWERED = re.compile(r"(?:#|')[45]\d\d [45]\.\d{1,3}\.\d{1,3} ")
 _AUTHOR = re.compile(r"\b(?:sent by|sender is|message from|mail from):?$")
+
+
+class Strength(IntEnum):
+    """How strongly a place accuses its address."""
+
+    ADDRESSEE = 1  # the original went to it, and to nobody else
+    NAMED = 2  # the only address of a notice that says no more
+    SENTENCE = 3  # named in the very sentence that reports the failure
+    ACCUSED = 4  # in a place where the form puts failed recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An address at one place of a notice. `line` counts from 0; `words` is what its own line says about it."""
+
+    address: ProseAddress
+    strength: Strength
+    line: int
+    words: str
+    stage: str | None = None
+
+
+def accused(line: int, address: str, words: str) -> tuple[Candidate, ...]:
+    """Returns the one candidate that the form of a notice accuses; none if `address` holds no mailbox."""
+    mailbox = first_address(address)
+    return (Candidate(mailbox, Strength.ACCUSED, line, words),) if mailbox else ()
+
+
+def command_on(line: str) -> re.Match[str] | None:
+    """Returns the command on a line, unless the line cites it in its words on an address (Stalwart); else None."""
+    match = _COMMAND.search(line) if "@" in line and ":" in line else None
+    return match if match and "@" not in line[: match.start()] else None
+
+
+def next_turn(lines: tuple[str, ...], number: int) -> tuple[str, str] | None:
+    """Returns class and text of the reply to the command on a line; None if none comes before the next command."""
+    for offset, line in enumerate(lines[number + 1 : number + 4], number + 1):
+        if _ANY_COMMAND.search(line):
+            return None
+        if match := _TURN.match(line):
+            start = match.start(1)
+            more = _continued(lines[offset + 1 : offset + 6])
+            return match[1], " ".join((line[start:], *more))
+    return None
+
+
+def _continued(lines: tuple[str, ...]) -> Iterator[str]:
+    """Yields the lines that continue a reply: further ones with a code, and indented ones."""
+    for line in lines:
+        if not line.strip() or _ANY_COMMAND.search(line) or "@" in line:
+            return
+        match = _TURN.match(line)
+        if match is None and not line.startswith((" ", "\t")):
+            return
+        yield line[match.start(1) :] if match else line.strip()
 
 
 @dataclass(frozen=True, eq=False)
