@@ -1,6 +1,6 @@
-"""Times in the form in which they are compared and written: aware, in UTC."""
+"""Times in the form in which they are compared, counted and written: aware, in UTC."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -22,3 +22,13 @@ def in_utc(moment: datetime) -> datetime:
 def timestamp(at: datetime) -> str:
     """Returns the time as RFC 3339, in UTC with a Z."""
     return in_utc(at).isoformat().replace("+00:00", "Z")
+
+
+def utc_day(moment: datetime) -> date:
+    """Returns the day of UTC, the unit in which the policy counts."""
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).date()
+
+
+def start_of_day(moment: datetime) -> datetime:
+    """Returns the midnight in UTC that begins the day of `moment`."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -41,10 +41,11 @@ _Ends = Callable[[datetime], datetime | None]  # when a suppression ends that be
 
 def decide(event: BounceEvent, history: History, settings: PolicySettings) -> Decision:
     """Decides NOTE, WATCH, PEND or SUPPRESS, and why. Never raises. The caller handles `settings.mode`."""
-    standing = _standing(event.at, history.record)
-    current, released_at = standing.current, standing.released_at
-    earlier = tuple(each for each in history.counted if _still_counts(each, event, released_at))
     record = history.record
+    standing = _standing(event.at, record)
+    current, released_at = standing.current, standing.released_at
+    others = (each for each in history.counted if each.event_id != event.id)
+    earlier = tuple(each for each in others if released_at is None or each.at > released_at)
     case = JudgedEvent(event, earlier, released_at, record.answered_until, settings, record.protected)
     against = why_not(case)
     if against is not None:
@@ -52,12 +53,12 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
     before = counted_already(case)
     if before is not None:
         return Decision(Step.NOTE, before, exclusion=before, is_duplicate=True)
-    if current is not None and _is_soft(event):
+    if current is not None and event.reason is not None and event.reason.bounce_type is BounceType.SOFT:
         return _held(current)
     outcome = _weigh(event, earlier, standing, settings)
-    if current is None or _is_other_matter(event, current):
-        return outcome
-    return _beside(current, outcome)
+    # What makes bounces doubtful does not hold complaints.
+    is_other_matter = current is not None and current.state is State.PENDING and event.kind is Kind.COMPLAINT
+    return outcome if current is None or is_other_matter else _beside(current, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,6 @@ def _standing(now: datetime, record: RecipientRecord) -> _Position:
     answered = answered_until(record, now)
     denied = answered is not None and (ended_at is None or answered > ended_at)
     return _Position(current, ended_at, expiry_level, None if denied else expired_reason)
-
-
-def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: datetime | None) -> bool:
-    return bounce.event_id != event.id and (released_at is None or bounce.at > released_at)
 
 
 def _weigh(
@@ -141,26 +138,9 @@ def _held(current: Suppression) -> Decision:
 
 def _beside(current: Suppression, outcome: Decision) -> Decision:
     """Extends a suppression where a hard bounce or a complaint makes it longer or wider; otherwise only notes it."""
-    further = _ends_later(outcome.until, current.until) or _is_wider(outcome.scope, current.scope)
-    if outcome.step is not Step.SUPPRESS or not further:
+    is_longer = current.until is not None and (outcome.until is None or outcome.until > current.until)
+    is_wider = outcome.scope is Scope.GLOBAL and current.scope is Scope.STREAM
+    if outcome.step is not Step.SUPPRESS or not (is_longer or is_wider):
         return _held(current)
     step = Step.PEND if current.state is State.PENDING else Step.SUPPRESS
     return replace(outcome, step=step, grounds=Extended(outcome.grounds, current.until))
-
-
-def _is_other_matter(event: BounceEvent, current: Suppression) -> bool:
-    """Checks whether a complaint meets a held suppression: what makes bounces doubtful does not hold complaints."""
-    return current.state is State.PENDING and event.kind is Kind.COMPLAINT
-
-
-def _is_soft(event: BounceEvent) -> bool:
-    return event.reason is not None and event.reason.bounce_type is BounceType.SOFT
-
-
-def _ends_later(this: datetime | None, that: datetime | None) -> bool:
-    """Compares two ends; None is for good."""
-    return that is not None and (this is None or this > that)
-
-
-def _is_wider(this: Scope, that: Scope) -> bool:
-    return this is Scope.GLOBAL and that is Scope.STREAM

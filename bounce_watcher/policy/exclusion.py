@@ -1,10 +1,10 @@
 """Why an event does not count against its recipient.
 
-Each check returns an `Excluded`, or None if it has no objection. The checks are in tuples, and the first answer is the
-one that is reported. The order: what the report is, whom it is about, how far it is proven, what was counted already.
+Of several reasons the first is reported. The order: what the report is, whom it is about, how far it is proven, what
+was counted already.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -14,9 +14,9 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import Excluded, ExclusionKind
 from bounce_watcher.model.ledger import ABUSE, BounceEvent, CountedBounce
-from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.model.times import utc_day
+from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule, counts_with
-from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.settings import PolicySettings
 
 
@@ -39,54 +39,61 @@ class JudgedEvent:
 
 def why_not(case: JudgedEvent) -> Excluded | None:
     """Returns why the event does not count, whatever counted before it; None if nothing speaks against it."""
-    return _first_answer(_CHECKS, case)
+    return _without_failure(case.event, case.settings.reasons) or next(_objections(case), None)
 
 
 def counted_already(case: JudgedEvent) -> Excluded | None:
     """Returns the exclusion of an event that repeats one already counted; None if it repeats none."""
-    return _first_answer(_REPETITIONS, case)
+    event, changed = case.event, case.settings.reasons
+    reason = None if event.kind is Kind.COMPLAINT else event.reason
+    alike = [bounce for bounce in case.earlier if counts_with(bounce.reason, reason, changed)]
+    if event.sent_message_id is not None:
+        for bounce in alike:
+            if bounce.sent_message_id == event.sent_message_id:
+                return Excluded(ExclusionKind.SAME_MESSAGE, at=bounce.at)
+    today = utc_day(event.at)
+    same_day = next((bounce.at for bounce in alike if utc_day(bounce.at) == today), None)
+    return None if same_day is None else Excluded(ExclusionKind.SAME_DAY, at=same_day)
 
 
-def _first_answer(checks: "tuple[_Check, ...]", case: JudgedEvent) -> Excluded | None:
-    for check in checks:
-        answer = check(case)
-        if answer is not None:
-            return answer
-    return None
+def _without_failure(event: BounceEvent, changed: Mapping[Reason, CountRule]) -> Excluded | None:
+    """Excludes what says nothing against the recipient.
 
-
-def _no_failure(case: JudgedEvent) -> Excluded | None:
-    event = case.event
-    if event.kind is Kind.COMPLAINT or event.action is Action.FAILED:
-        return None
-    return Excluded(ExclusionKind.NO_FAILURE, action=event.action)
-
-
-def _no_complaint(case: JudgedEvent) -> Excluded | None:
-    """Excludes other feedback: not-spam says the opposite; fraud, virus and auth-failure are about mail in our name."""
-    event = case.event
-    if event.kind is not Kind.COMPLAINT or event.feedback_type == ABUSE:
-        return None
-    return Excluded(ExclusionKind.NO_COMPLAINT, feedback_type=event.feedback_type)
-
-
-def _says_nothing(case: JudgedEvent) -> Excluded | None:
-    event = case.event
+    Of feedback only abuse counts: not-spam says the opposite; fraud, virus and auth-failure are about mail in our name.
+    """
+    reason = event.reason
     if event.kind is Kind.COMPLAINT:
-        return None
-    if event.reason is None or event.reason.bounce_type is BounceType.UNDETERMINED:
+        is_abuse = event.feedback_type == ABUSE
+        return None if is_abuse else Excluded(ExclusionKind.NO_COMPLAINT, feedback_type=event.feedback_type)
+    if event.action is not Action.FAILED:
+        return Excluded(ExclusionKind.NO_FAILURE, action=event.action)
+    if reason is None or reason.bounce_type is BounceType.UNDETERMINED:
         return Excluded(ExclusionKind.UNDETERMINED)
-    if event.reason.bounce_type is BounceType.BLOCK:
-        return Excluded(ExclusionKind.BLOCK, reason=event.reason)
-    if count_rule(event.reason, case.settings.reasons) is not CountRule.NEVER:
+    if reason.bounce_type is BounceType.BLOCK:
+        return Excluded(ExclusionKind.BLOCK, reason=reason)
+    if count_rule(reason, changed) is not CountRule.NEVER:
         return None
-    by_default = DEFAULTS[event.reason] is CountRule.NEVER
-    return Excluded(ExclusionKind.PACE if by_default else ExclusionKind.SET, reason=event.reason)
+    by_default = DEFAULTS[reason] is CountRule.NEVER
+    return Excluded(ExclusionKind.PACE if by_default else ExclusionKind.SET, reason=reason)
 
 
-def _protected(case: JudgedEvent) -> Excluded | None:
-    name = case.protected or protected_by(case.event.recipient, case.settings)
-    return None if name is None else Excluded(ExclusionKind.PROTECTED, domain=domain_protected(name))
+def _objections(case: JudgedEvent) -> Iterator[Excluded]:
+    event, settings, until = case.event, case.settings, case.answered_until
+    name = case.protected or protected_by(event.recipient, settings)
+    if name is not None:
+        yield Excluded(ExclusionKind.PROTECTED, domain=domain_protected(name))
+    if case.released_at is not None and event.at <= case.released_at:
+        yield Excluded(ExclusionKind.BEFORE_RELEASE, at=case.released_at)
+    if (
+        event.reason is not None and until is not None and event.at <= until
+        and count_rule(event.reason, settings.reasons) is not CountRule.SUPPRESS_NOW
+    ):
+        yield Excluded(ExclusionKind.BEFORE_DELIVERY, at=until)
+    if event.doubt is not None:  # it proves nothing, however little proof the settings require
+        yield Excluded(ExclusionKind.IN_DOUBT, doubt=event.doubt)
+    asked = asked_evidence(event, settings)
+    if not event.evidence.at_least(asked):
+        yield Excluded(ExclusionKind.TOO_WEAK, evidence=event.evidence, asked=asked)
 
 
 def domain_protected(name: str) -> str | None:
@@ -110,34 +117,6 @@ def _keys(addresses: frozenset[str]) -> frozenset[str]:
     return frozenset(map(address_key, addresses))
 
 
-def _released(case: JudgedEvent) -> Excluded | None:
-    if case.released_at is None or case.event.at > case.released_at:
-        return None
-    return Excluded(ExclusionKind.BEFORE_RELEASE, at=case.released_at)
-
-
-def _answered(case: JudgedEvent) -> Excluded | None:
-    event, until = case.event, case.answered_until
-    if event.reason is None or until is None or event.at > until:
-        return None
-    if count_rule(event.reason, case.settings.reasons) is CountRule.SUPPRESS_NOW:
-        return None
-    return Excluded(ExclusionKind.BEFORE_DELIVERY, at=until)
-
-
-def _doubtful(case: JudgedEvent) -> Excluded | None:
-    """Excludes a report in doubt: it proves nothing, however little proof the settings require."""
-    doubt = case.event.doubt
-    return None if doubt is None else Excluded(ExclusionKind.IN_DOUBT, doubt=doubt)
-
-
-def _too_weak(case: JudgedEvent) -> Excluded | None:
-    asked = asked_evidence(case.event, case.settings)
-    if case.event.evidence.at_least(asked):
-        return None
-    return Excluded(ExclusionKind.TOO_WEAK, evidence=case.event.evidence, asked=asked)
-
-
 def asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
     """Returns the lowest grade of evidence at which such an event may count."""
     if event.kind is Kind.COMPLAINT:
@@ -154,31 +133,3 @@ def is_proven_late(event: BounceEvent, sent_at: datetime, settings: PolicySettin
     """Checks whether a bounce with too weak evidence counts once we know that we sent the mail, at `sent_at`."""
     is_near = event.at >= sent_at - WITHIN
     return is_near and Evidence.KNOWN_MESSAGE.at_least(asked_evidence(event, settings))
-
-
-def _same_message(case: JudgedEvent) -> Excluded | None:
-    message_id = case.event.sent_message_id
-    if message_id is None:
-        return None
-    counted = _standing_in(case, lambda bounce: bounce.sent_message_id == message_id)
-    return Excluded(ExclusionKind.SAME_MESSAGE, at=counted.at) if counted else None
-
-
-def _same_day(case: JudgedEvent) -> Excluded | None:
-    today = utc_day(case.event.at)
-    counted = _standing_in(case, lambda bounce: utc_day(bounce.at) == today)
-    return Excluded(ExclusionKind.SAME_DAY, at=counted.at) if counted else None
-
-
-def _standing_in(case: JudgedEvent, alike: Callable[[CountedBounce], bool]) -> CountedBounce | None:
-    """Returns the first earlier bounce that is `alike` and counts together with this event; None if there is none."""
-    reason, changed = case.event.reason if case.event.kind is not Kind.COMPLAINT else None, case.settings.reasons
-    matches = (bounce for bounce in case.earlier if alike(bounce) and counts_with(bounce.reason, reason, changed))
-    return next(matches, None)
-
-
-_Check = Callable[[JudgedEvent], Excluded | None]
-_CHECKS: tuple[_Check, ...] = (
-    _no_failure, _no_complaint, _says_nothing, _protected, _released, _answered, _doubtful, _too_weak,
-)
-_REPETITIONS: tuple[_Check, ...] = (_same_message, _same_day)

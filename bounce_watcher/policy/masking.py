@@ -40,6 +40,7 @@ class Mark(StrEnum):
     NUMBER = "#"
 
 
+_MARKS = frozenset(Mark)
 _MARK = re.compile("|".join(map(re.escape, Mark)))
 
 
@@ -60,19 +61,11 @@ def wording(diagnostic: str, recipient: str) -> str:
     names = names_of(recipient)
     told: list[str] = []
     for word in text.split():
-        shown = _marked(word, names)
+        shown = word if word in _MARKS else _mark_of(word, names) or word
         follows_mark = bool(told) and told[-1] in _MARKS
         if not (follows_mark and (shown == told[-1] or not word.strip(_ENDS))):
             told.append(shown)
     return " ".join(told)[:LONGEST].rstrip()
-
-
-_MARKS = frozenset(Mark)
-
-
-def _marked(word: str, names: Set[str]) -> str:
-    mark = None if word in _MARKS else _mark_of(word, names)
-    return mark.value if mark else word
 
 
 def _mark_of(word: str, names: Set[str]) -> Mark | None:

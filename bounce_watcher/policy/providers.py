@@ -12,42 +12,19 @@ from functools import lru_cache
 from publicsuffixlist import PublicSuffixList
 
 _HOSTS: Mapping[str, str] = {
-    "google.com": "google.com",
-    "googlemail.com": "google.com",
-    "outlook.com": "outlook.com",          # mail.protection.outlook.com, olc.protection.outlook.com
-    "microsoft.com": "outlook.com",        # the newer mx.microsoft
-    "mx.microsoft": "outlook.com",
-    "hotmail.com": "outlook.com",          # mx1.hotmail.com until 2018
-    "yahoodns.net": "yahoo.com",
-    "yahoo.com": "yahoo.com",
-    "aol.com": "yahoo.com",
-    "icloud.com": "icloud.com",
-    "me.com": "icloud.com",
-    "apple.com": "icloud.com",
-    "gmx.net": "gmx.net",
-    "web.de": "gmx.net",
-    "mail.com": "gmx.net",
-    "kundenserver.de": "ionos.com",
-    "ionos.com": "ionos.com",
-    "1and1.com": "ionos.com",
-    "ionos.de": "ionos.com",
-    "qq.com": "qq.com",
-    "163.com": "163.com",
-    "126.com": "163.com",
-    "netease.com": "163.com",
-    "mail.ru": "mail.ru",
-    "yandex.ru": "yandex.ru",
-    "yandex.net": "yandex.ru",
-    "pphosted.com": "proofpoint.com",
-    "ppe-hosted.com": "proofpoint.com",
-    "proofpoint.com": "proofpoint.com",
-    "mimecast.com": "mimecast.com",
-    "messagelabs.com": "messagelabs.com",
+    **dict.fromkeys(("google.com", "googlemail.com"), "google.com"),
+    # protection.outlook.com, the newer mx.microsoft, and mx1.hotmail.com until 2018
+    **dict.fromkeys(("outlook.com", "microsoft.com", "mx.microsoft", "hotmail.com"), "outlook.com"),
+    **dict.fromkeys(("yahoodns.net", "yahoo.com", "aol.com"), "yahoo.com"),
+    **dict.fromkeys(("icloud.com", "me.com", "apple.com"), "icloud.com"),
+    **dict.fromkeys(("gmx.net", "web.de", "mail.com"), "gmx.net"),
+    **dict.fromkeys(("kundenserver.de", "ionos.com", "1and1.com", "ionos.de"), "ionos.com"),
+    **dict.fromkeys(("163.com", "126.com", "netease.com"), "163.com"),
+    **dict.fromkeys(("yandex.ru", "yandex.net"), "yandex.ru"),
+    **dict.fromkeys(("pphosted.com", "ppe-hosted.com", "proofpoint.com"), "proofpoint.com"),
+    **dict.fromkeys(("orange.fr", "wanadoo.fr"), "orange.fr"),
     "barracudanetworks.com": "barracuda.com",
-    "comcast.net": "comcast.net",
-    "orange.fr": "orange.fr",
-    "wanadoo.fr": "orange.fr",
-    "t-online.de": "t-online.de",
+    **{name: name for name in ("qq.com", "mail.ru", "mimecast.com", "messagelabs.com", "comcast.net", "t-online.de")},
 }
 
 _DOMAINS: Mapping[str, str] = {

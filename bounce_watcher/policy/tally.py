@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from bounce_watcher.model.grounds import Counted
 from bounce_watcher.model.ledger import CountedBounce
-from bounce_watcher.policy.days import utc_day
+from bounce_watcher.model.times import utc_day
 from bounce_watcher.policy.settings import Threshold
 
 _DAY = timedelta(days=1)

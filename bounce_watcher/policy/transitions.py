@@ -35,9 +35,7 @@ from bounce_watcher.policy.machine import Move, after
 
 _COUNT_OF_ACTION = {
     Action.DELAYED: "delay",
-    Action.DELIVERED: "delivered",
-    Action.RELAYED: "delivered",
-    Action.EXPANDED: "delivered",
+    **dict.fromkeys((Action.DELIVERED, Action.RELAYED, Action.EXPANDED), "delivered"),
 }
 _COUNT_OF_KIND = {Kind.DELAY: "delay", Kind.DELIVERED: "delivered"}
 
@@ -79,14 +77,14 @@ class _OccurrenceData(Mapping[str, object]):
 def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Transition:
     """Returns the change after one event and the decision on it."""
     record = _with_bounce(record, event, decision)
-    changes, notices = _STEPS[decision.step](record, event, decision)
+    changes, notices = _step(record, event, decision)
     return _change(record, _tally(record, event) | changes, (*_event_notices(event, decision), *notices))
 
 
 def apply_again(record: RecipientRecord, event: BounceEvent, decision: Decision) -> RecipientRecord:
     """Does the same as `apply_event` for a replay: without figures and notices."""
     record = _with_bounce(record, event, decision)
-    changes, _ = _STEPS[decision.step](record, event, decision)
+    changes, _ = _step(record, event, decision)
     return replace(record, **changes) if changes else record
 
 
@@ -132,7 +130,12 @@ def reset(record: RecipientRecord, grounds: Grounds) -> Transition:
 
 def confirm(record: RecipientRecord, at: datetime, grounds: Grounds) -> Transition:
     """Puts a held suppression in force and makes a notice of it. Any other record stays as it is."""
-    return _change(record, *_confirmed(record, at, grounds))
+    pending = record.suppression
+    if pending is None or pending.state is not State.PENDING:
+        return Transition(record)
+    wanted = replace(pending, state=after(pending.state, Move.CONFIRM), grounds=grounds)
+    changes = {"state": wanted.state, "grounds": grounds, "suppression": wanted}
+    return _change(record, changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),))
 
 
 def hold(record: RecipientRecord, at: datetime, grounds: Grounds) -> Transition:
@@ -140,7 +143,13 @@ def hold(record: RecipientRecord, at: datetime, grounds: Grounds) -> Transition:
 
     For a suppression in force it makes a notice of a release. What counted goes on counting.
     """
-    return _change(record, *_held(record, at, grounds))
+    current = record.suppression
+    if current is None:
+        return Transition(record)
+    pending = replace(current, state=after(current.state, Move.HOLD), grounds=grounds)
+    changes = {"state": pending.state, "grounds": grounds, "suppression": pending}
+    notice = (NoticeType.RELEASED, at, partial(_suppression_data, pending))
+    return _change(record, changes, () if current.state is State.PENDING else (notice,))
 
 
 def tell(record: RecipientRecord, at: datetime) -> Transition:
@@ -173,21 +182,15 @@ def apply_delivery(
         return Transition(record)
     seen = with_delivery(record, at, counted)
     grounds = Delivered(at)
-    is_denied = is_unproven and seen.suppression is not None and seen.suppression.since < at
-    if is_denied or _is_soft_suppression(seen, at):
+    current = seen.suppression
+    if current is not None and current.since < at and (is_unproven or _is_for_soft_bounces(current)):
         return release(seen, at, grounds, expiry_level=seen.expiry_level)
     stands = seen.delivered_since is not None and not any(unanswered(counted, seen, at))
     return reset(seen, grounds) if stands else Transition(seen)
 
 
-def _is_soft_suppression(record: RecipientRecord, at: datetime) -> bool:
-    current = record.suppression
-    return (
-        current is not None
-        and current.source is SuppressionSource.POLICY
-        and current.bounce_type is BounceType.SOFT
-        and current.since < at
-    )
+def _is_for_soft_bounces(current: Suppression) -> bool:
+    return current.source is SuppressionSource.POLICY and current.bounce_type is BounceType.SOFT
 
 
 def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Transition:
@@ -234,35 +237,18 @@ def _event_notices(event: BounceEvent, decision: Decision) -> tuple[_Notice, ...
     return ()
 
 
-def _note(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
-    return {}, ()
-
-
-def _watch(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
-    if record.suppression is not None:
-        return {}, ()
-    return {"state": after(record.state, Move.WATCH), "grounds": decision.grounds}, ()
-
-
-def _pend(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
-    return _suppressed(record, _suppression(event, decision, State.PENDING))
-
-
-def _suppress(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
-    return _suppressed(record, _suppression(event, decision, State.SUPPRESSED))
-
-
-def _release(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
-    return _released(record, event.at, decision.grounds, 0)
-
-
-_STEPS: Mapping[Step, Callable[[RecipientRecord, BounceEvent, Decision], _Step]] = {
-    Step.NOTE: _note,
-    Step.WATCH: _watch,
-    Step.PEND: _pend,
-    Step.SUPPRESS: _suppress,
-    Step.RELEASE: _release,
-}
+def _step(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
+    match decision.step:
+        case Step.WATCH if record.suppression is None:
+            return {"state": after(record.state, Move.WATCH), "grounds": decision.grounds}, ()
+        case Step.PEND:
+            return _suppressed(record, _suppression(event, decision, State.PENDING))
+        case Step.SUPPRESS:
+            return _suppressed(record, _suppression(event, decision, State.SUPPRESSED))
+        case Step.RELEASE:
+            return _released(record, event.at, decision.grounds, 0)
+        case _:
+            return {}, ()
 
 
 def _suppressed(record: RecipientRecord, wanted: Suppression) -> _Step:
@@ -285,55 +271,22 @@ def _released(record: RecipientRecord, at: datetime, grounds: Grounds, expiry_le
 
 
 def _ended(record: RecipientRecord, at: datetime, grounds: Grounds, move: Move) -> _Step:
-    current = record.suppression
-    was_told = current is not None and current.state is State.SUPPRESSED
+    current, released_at = record.suppression, max(record.released_at or at, at)
     changes = {
-        "state": after(record.state, move),
-        "grounds": grounds,
-        "released_at": max(record.released_at or at, at),
-        "suppression": None,
+        "state": after(record.state, move), "grounds": grounds, "released_at": released_at, "suppression": None,
     }
-    if current is None or not was_told:
+    if current is None or current.state is not State.SUPPRESSED:
         return changes, ()
     return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, replace(current, grounds=grounds))),)
-
-
-def _confirmed(record: RecipientRecord, at: datetime, grounds: Grounds) -> _Step:
-    pending = record.suppression
-    if pending is None or pending.state is not State.PENDING:
-        return {}, ()
-    wanted = replace(pending, state=after(pending.state, Move.CONFIRM), grounds=grounds)
-    changes = {"state": wanted.state, "grounds": grounds, "suppression": wanted}
-    return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
-
-
-def _held(record: RecipientRecord, at: datetime, grounds: Grounds) -> _Step:
-    current = record.suppression
-    if current is None:
-        return {}, ()
-    pending = replace(current, state=after(current.state, Move.HOLD), grounds=grounds)
-    changes = {"state": pending.state, "grounds": grounds, "suppression": pending}
-    if current.state is State.PENDING:
-        return changes, ()
-    return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, pending)),)
 
 
 def _suppression(event: BounceEvent, decision: Decision, state: State) -> Suppression:
     reason = COMPLAINT_REASON if event.kind is Kind.COMPLAINT else str(event.reason or Reason.UNKNOWN)
     return Suppression(
-        recipient=event.recipient,
-        stream=event.stream,
-        state=state,
-        reason=reason,
-        since=event.at,
-        grounds=decision.grounds,
-        source=SuppressionSource.POLICY,
-        bounce_type=event.bounce_type,
-        until=decision.until,
-        status=event.status,
-        diagnostic=event.diagnostic,
+        event.recipient, event.stream, state, reason, since=event.at, until=decision.until,
+        grounds=decision.grounds, source=SuppressionSource.POLICY, scope=decision.scope,
+        bounce_type=event.bounce_type, status=event.status, diagnostic=event.diagnostic,
         events=decision.events or (event.id,),
-        scope=decision.scope,
     )
 
 

@@ -24,8 +24,8 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
+from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.dates import days

@@ -1,7 +1,7 @@
 import locale
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from bounce_watcher.policy.days import utc_day
+from bounce_watcher.model.times import utc_day
 from bounce_watcher.words.dates import day, days, listing, number_of_days
 from tests.families import for_each
 

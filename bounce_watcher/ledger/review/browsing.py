@@ -30,7 +30,7 @@ from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROU
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.review.groups import GroupState, ReviewGroup
 from bounce_watcher.model.ledger import BounceEvent, Misread
-from bounce_watcher.policy.days import utc_day
+from bounce_watcher.model.times import utc_day
 
 SAID_PAGE = 500
 """How many reports are read at a time. A search may stop after each page."""

@@ -37,8 +37,8 @@ from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROU
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.model.address import FORGOTTEN
 from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
+from bounce_watcher.model.times import utc_day
 from bounce_watcher.policy import masking
-from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.language import UNKNOWN
 
 _DIGITS = 16

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bounce_watcher.model.grounds import Scene, Subject, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind
-from bounce_watcher.policy.days import start_of_day
+from bounce_watcher.model.times import start_of_day
 
 
 @dataclass(frozen=True, slots=True)
