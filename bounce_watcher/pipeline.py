@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bounce_watcher.attribution.attribute import attribute, no_key
+from bounce_watcher.attribution.attribute import attribute, attribute_opt_out, no_key
 from bounce_watcher.attribution.authenticity import authenticity
 from bounce_watcher.attribution.dkim import KeyOf
-from bounce_watcher.attribution.opt_out import attribute_opt_out
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset

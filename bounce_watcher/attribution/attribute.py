@@ -15,6 +15,10 @@ The evidence (see `traces`), strongest first:
 
 A finding may name nobody, as most complaints do. Then the recipient is the one that the strongest evidence names, if it
 names only one.
+
+An opt-out is never attributed by its sender alone: people read forwarded mail, so it may come from another address than
+the one that we mailed. A token or a plain VERP address names the recipient. A token that holds only a digest names the
+sender if it was made for that address; otherwise we cannot tell whom it names.
 """
 
 from datetime import datetime
@@ -23,8 +27,18 @@ from bounce_watcher.attribution.dkim import KeyOf
 from bounce_watcher.attribution.return_path import Token
 from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.attribution.traces import Traces, traces
-from bounce_watcher.model.address import address_key
-from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Doubt, DoubtKind, Evidence, Finding
+from bounce_watcher.model.address import MailAddress, address_key
+from bounce_watcher.model.fields import RecipientReport
+from bounce_watcher.model.finding import (
+    UNTOLD,
+    Attribution,
+    Authenticity,
+    Doubt,
+    DoubtKind,
+    Evidence,
+    Finding,
+    Provenance,
+)
 from bounce_watcher.parsing.address_fields import without_xtext
 from bounce_watcher.parsing.message import ParsedMessage
 
@@ -61,6 +75,27 @@ def attribute(
     return by_address
 
 
+def attribute_opt_out(
+    message: ParsedMessage,
+    sender: MailAddress | None,
+    settings: AttributionSettings,
+    *,
+    key_of: KeyOf = no_key,
+    at: datetime | None = None,
+    genuine: Authenticity = UNTOLD,
+) -> Attribution:
+    """Returns who was mailed; `recipient` is "" if nothing of ours names one. Total. Arguments as in `attribute`."""
+    def named(address: MailAddress | None) -> Attribution:
+        finding = Finding(RecipientReport(final_recipient=address), Provenance("opt-out", "", ""), Evidence.PROSE)
+        return attribute(message, finding, settings, key_of=key_of, at=at, genuine=genuine)
+
+    found = named(None)
+    if found.recipient or sender is None:
+        return found
+    by_sender = named(sender)
+    return by_sender if by_sender.evidence is Evidence.TOKEN else found
+
+
 def _by_token(
     token: Token, grade: Evidence, found: Traces, finding: Finding, settings: AttributionSettings, at: datetime | None
 ) -> Attribution:
@@ -78,9 +113,7 @@ def _doubted(finding: Finding, doubt: Doubt) -> Attribution:
     return Attribution(finding.report.recipient or "", Evidence.PROSE, doubt=doubt)
 
 
-def _mailed_recipient(
-    token: Token, finding: Finding, hints: tuple[str, ...], keys: TokenKeys
-) -> str | None:
+def _mailed_recipient(token: Token, finding: Finding, hints: tuple[str, ...], keys: TokenKeys) -> str | None:
     """Returns the address that the token was made for, in the report's spelling if it has it; None on a contradiction.
 
     Original-Recipient says what was mailed (RFC 3464 section 2.3.1), so another address there contradicts the token.
@@ -100,7 +133,8 @@ def _by_address(found: Traces, finding: Finding) -> Attribution:
     for addresses, grade in ((found.signed, Evidence.SIGNATURE), (found.named, Evidence.VERP)):
         same = _same(recipient, addresses)
         if same is not None:
-            return Attribution(same, _stronger(grade, finding.evidence), found.stream, found.sending)
+            strongest = grade if grade.at_least(finding.evidence) else finding.evidence
+            return Attribution(same, strongest, found.stream, found.sending)
     return Attribution(recipient or "", finding.evidence, found.stream, found.sending)
 
 
@@ -109,7 +143,3 @@ def _same(recipient: str | None, addresses: frozenset[str]) -> str | None:
     if recipient is None:
         return next(iter(addresses)) if len(addresses) == 1 else None
     return recipient if address_key(recipient) in addresses else None
-
-
-def _stronger(one: Evidence, other: Evidence) -> Evidence:
-    return one if one.at_least(other) else other

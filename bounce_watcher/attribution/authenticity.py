@@ -39,7 +39,8 @@ def authenticity(headers: Headers, authserv_ids: frozenset[str]) -> Authenticity
     if not authserv_ids or FIELD not in headers:
         return UNTOLD
     found = _told(headers, authserv_ids)
-    return Authenticity(tuple(dict.fromkeys(_passes(found))), _failure(found))
+    passes = (Pass(method, _domain(each)) for method in _PROPERTIES for each in _with(found, method, {"pass"}))
+    return Authenticity(tuple(dict.fromkeys(passes)), _failure(found))
 
 
 def server_key(authserv_id: str) -> str:
@@ -67,10 +68,6 @@ def _failure(found: tuple[MethodResult, ...]) -> Doubt | None:
     for fail in _with(found, "spf", _FAILS):
         return Doubt(DoubtKind.SPF, domain=_domain(fail), result=fail.result)
     return None
-
-
-def _passes(found: tuple[MethodResult, ...]) -> Iterable[Pass]:
-    return (Pass(method, _domain(each)) for method in _PROPERTIES for each in _with(found, method, {"pass"}))
 
 
 def _with(found: tuple[MethodResult, ...], method: str, results: Iterable[str]) -> Iterable[MethodResult]:

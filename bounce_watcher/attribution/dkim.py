@@ -70,10 +70,6 @@ class _Signature:
     field: _Field
     made_at: datetime | None
 
-    @property
-    def key_name(self) -> str:
-        return f"{self.selector}._domainkey.{self.domain}"
-
 
 def proven_fields(headers: Headers, key_of: KeyOf, at: datetime | None, max_age: timedelta | None) -> frozenset[str]:
     """Returns the names, in lower case, of the fields that a signature of ours proves. Total.
@@ -88,14 +84,13 @@ def proven_fields(headers: Headers, key_of: KeyOf, at: datetime | None, max_age:
         fields.setdefault(name.decode("ascii").lower(), []).append((name + blank, value))
     for field in fields.get("dkim-signature", ())[:MAX_SIGNATURES]:
         signature = _read(field)
-        if signature and not _is_too_old(signature, at, max_age) and _verifies(signature, fields, key_of):
+        if signature and not _is_too_old(signature.made_at, at, max_age) and _verifies(signature, fields, key_of):
             return frozenset(name for name in signature.signed if len(fields.get(name, ())) == 1)
     return frozenset()
 
 
-def _is_too_old(signature: _Signature, at: datetime | None, max_age: timedelta | None) -> bool:
-    known = signature.made_at is not None and at is not None and max_age is not None
-    return known and at - signature.made_at > max_age  # type: ignore[operator]  # none of them is None
+def _is_too_old(made_at: datetime | None, at: datetime | None, max_age: timedelta | None) -> bool:
+    return made_at is not None and at is not None and max_age is not None and at - made_at > max_age
 
 
 def _read(field: _Field) -> _Signature | None:
@@ -144,7 +139,7 @@ def _moment(seconds: str) -> datetime | None:
 
 
 def _verifies(signature: _Signature, fields: Mapping[str, list[_Field]], key_of: KeyOf) -> bool:
-    record = key_of(signature.key_name)
+    record = key_of(f"{signature.selector}._domainkey.{signature.domain}")
     key = _public_key(record) if record else None
     digest = sha256(b"".join(_hashed(signature, fields))).digest()
     try:
@@ -162,22 +157,18 @@ def _verifies(signature: _Signature, fields: Mapping[str, list[_Field]], key_of:
 
 def _hashed(signature: _Signature, fields: Mapping[str, list[_Field]]) -> Iterator[bytes]:
     """Yields the signed fields, the lowest of a name first, and then the signature itself (section 3.7)."""
-    form = _relaxed if signature.is_relaxed else _simple
     left = {name: list(fields.get(name, ())) for name in signature.signed}
     for name in signature.signed:
         if left[name]:
-            yield form(left[name].pop()) + b"\r\n"
-    yield form(signature.field)
+            yield _canonical(left[name].pop(), is_relaxed=signature.is_relaxed) + b"\r\n"
+    yield _canonical(signature.field, is_relaxed=signature.is_relaxed)
 
 
-def _simple(field: _Field) -> bytes:
-    """RFC 6376 section 3.4.1: as it came."""
+def _canonical(field: _Field, *, is_relaxed: bool) -> bytes:
+    """RFC 6376 section 3.4.2, else section 3.4.1: as it came."""
+    if is_relaxed:
+        return field[0].strip().lower() + b":" + _BLANKS.sub(b" ", field[1].replace(b"\n", b"")).strip(b" \t")
     return field[0] + b":" + field[1].replace(b"\n", b"\r\n")
-
-
-def _relaxed(field: _Field) -> bytes:
-    """RFC 6376 section 3.4.2."""
-    return field[0].strip().lower() + b":" + _BLANKS.sub(b" ", field[1].replace(b"\n", b"")).strip(b" \t")
 
 
 @lru_cache(maxsize=64)

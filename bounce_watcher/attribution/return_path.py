@@ -52,11 +52,8 @@ from hashlib import sha256
 
 from bounce_watcher.attribution.rewriting import extension, unwrap
 from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
-from bounce_watcher.model.address import address_key, parse_address
+from bounce_watcher.model.address import MAX_LOCAL_PART, address_key, parse_address
 from bounce_watcher.model.finding import DoubtKind
-
-MAX_LOCAL_PART = 64
-"""Octets, RFC 5321 section 4.5.3.1.1."""
 
 MIN_KEY_BYTES = 16
 
@@ -82,7 +79,7 @@ _RECIPIENT = b"bounce_watcher recipient 1\0"
 
 _CLEAR, _DIGEST = "r", "d"
 _TOKEN = re.compile(r"([rd])([a-z2-7]{12})([a-z2-7]{3}(?:=[a-z0-9._-]*){3,4})")
-_SEEN = re.compile(rb"(?<![a-z2-7])([rd])([a-z2-7]{12})([a-z2-7]{3}(?:=[a-z0-9._-]*){3,4})")
+_SEEN = re.compile(rf"(?<![a-z2-7]){_TOKEN.pattern}".encode())
 _UNSAFE = re.compile(rb"[^a-z0-9.-]|(?<=\.)\.")
 _ESCAPED = re.compile(rb"_(?:(_)|([0-9a-f]{2}))")
 
@@ -122,11 +119,7 @@ class Token:
 
 
 def make_return_path(
-    settings: AttributionSettings,
-    recipient: str,
-    stream: str | None = None,
-    sending: str | None = None,
-    *,
+    settings: AttributionSettings, recipient: str, stream: str | None = None, sending: str | None = None, *,
     day: date | None = None,
 ) -> str:
     """Returns the envelope sender for one mail to `recipient`. `day` is today in UTC; if None, the token never expires.
@@ -134,19 +127,19 @@ def make_return_path(
     Raises ValueError, with the fix, if no return path or key is configured, the recipient is no address, the day is
     not between 2020 and 2109, or stream and sending leave no room.
     """
-    local, domain = _base(settings)
+    local, at, domain = (settings.return_path or "").rpartition("@")
+    if not (local and at and domain):
+        raise ValueError(
+            f"attribution.return_path is {settings.return_path!r}: set the plain address that tokens ride on, "
+            "such as returns@bounces.example.com"
+        )
     body = _Body(recipient, stream or "", sending or "", day)
-    key = _signing_key(settings)
-    room = MAX_LOCAL_PART - len(local) - 1
-    return f"{local}{settings.delimiter}{_make_token(key, body, room)}@{domain}"
+    token = _make_token(_signing_key(settings), body, MAX_LOCAL_PART - len(local) - 1)
+    return f"{local}{settings.delimiter}{token}@{domain}"
 
 
 def make_header_token(
-    settings: AttributionSettings,
-    recipient: str,
-    stream: str | None = None,
-    sending: str | None = None,
-    *,
+    settings: AttributionSettings, recipient: str, stream: str | None = None, sending: str | None = None, *,
     day: date | None = None,
 ) -> str:
     """Returns the value of the header field `settings.token_header` for one mail to `recipient`.
@@ -200,24 +193,11 @@ def _read(text: str, keys: TokenKeys, purpose: bytes) -> Token | None:
     else:
         held = {"recipient": None, "digest": recipient}
     is_ours = _held(keys, purpose + (form + body).encode("ascii"), signature)
+    problem = DoubtKind.FORGED_TOKEN if keys else DoubtKind.UNCHECKED_TOKEN
     return Token(
         **held, stream=_unescape(stream) or None, sending=_unescape(sending) or None,
-        is_ours=is_ours, problem=None if is_ours else _problem(keys), day=_day(day),
+        is_ours=is_ours, problem=None if is_ours else problem, day=_day(day),
     )
-
-
-def _problem(keys: TokenKeys) -> DoubtKind:
-    return DoubtKind.FORGED_TOKEN if keys else DoubtKind.UNCHECKED_TOKEN
-
-
-def _base(settings: AttributionSettings) -> tuple[str, str]:
-    local, at, domain = (settings.return_path or "").rpartition("@")
-    if not (local and at and domain):
-        raise ValueError(
-            f"attribution.return_path is {settings.return_path!r}: set the plain address that tokens ride on, "
-            "such as returns@bounces.example.com"
-        )
-    return local, domain
 
 
 def _signing_key(settings: AttributionSettings) -> bytes:
@@ -245,7 +225,7 @@ class _Body:
         return f"{_CLEAR}{self._start()}{_escape(local)}={_escape(domain)}"
 
     def short(self, key: bytes) -> str:
-        return f"{_DIGEST}{self._start()}{_recipient_digest(key, self.recipient)}"
+        return f"{_DIGEST}{self._start()}{_keyed(key, _digested(self.recipient), DIGEST_LENGTH)}"
 
     def _start(self) -> str:
         return f"{_digits(self.day)}={_escape(self.stream)}={_escape(self.sending)}="
@@ -278,15 +258,7 @@ def _day(digits: str) -> date | None:
 
 
 def _signed(key: bytes, body: str, purpose: bytes) -> str:
-    return f"{body[0]}{_signature(key, body, purpose)}{body[1:]}"
-
-
-def _signature(key: bytes, body: str, purpose: bytes) -> str:
-    return _keyed(key, purpose + body.encode("ascii"), SIGNATURE_LENGTH)
-
-
-def _recipient_digest(key: bytes, recipient: str) -> str:
-    return _keyed(key, _digested(recipient), DIGEST_LENGTH)
+    return f"{body[0]}{_keyed(key, purpose + body.encode('ascii'), SIGNATURE_LENGTH)}{body[1:]}"
 
 
 def _digested(recipient: str) -> bytes:

@@ -29,22 +29,13 @@ MAX_LAYERS = 4
 def unwrap(address: str) -> str:
     """Returns `address` without BATV and SRS, in whatever order they are; unchanged if it has none."""
     for _ in range(MAX_LAYERS):
-        inner = _unwrap_batv(address) or _unwrap_srs(address)
-        if inner is None:
+        if batv := _BATV.fullmatch(address):
+            address = batv[1]
+        elif srs := _SRS0.fullmatch(address.rpartition("@")[0]):
+            address = f"{srs[2]}@{srs[1]}"
+        else:
             break
-        address = inner
     return address
-
-
-def _unwrap_batv(address: str) -> str | None:
-    match = _BATV.fullmatch(address)
-    return match[1] if match else None
-
-
-def _unwrap_srs(address: str) -> str | None:
-    local, _, _ = address.rpartition("@")
-    match = _SRS0.fullmatch(local)
-    return f"{match[2]}@{match[1]}" if match else None
 
 
 def extension(address: str, base: str) -> str | None:

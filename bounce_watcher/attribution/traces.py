@@ -9,7 +9,7 @@ Three places can show something:
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from bounce_watcher.attribution.dkim import KeyOf, proven_fields
 from bounce_watcher.attribution.return_path import Token, read_header_token, read_token
 from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipients
 from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
-from bounce_watcher.model.address import MailAddress, address_key
+from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.charset import decode_words
 from bounce_watcher.parsing.headers import Headers
@@ -81,29 +81,29 @@ class Traces:
     hints: tuple[str, ...] = ()
 
 
-NO_TRACES = Traces()
-
-
 @lru_cache(maxsize=1)  # a report may name a thousand recipients, and its header hold a thousand return paths
 def traces(
     message: ParsedMessage, mail_from: str | None, settings: AttributionSettings, key_of: KeyOf, at: datetime | None
 ) -> Traces:
     """Returns all traces. `mail_from` is the sender that a feedback report names; `key_of` looks up DKIM keys."""
     if not _looks_for_anything(settings):
-        return NO_TRACES
+        return Traces()
     original = original_headers(message)
     told = original.firsts(_fields(settings), as_written=True) if original else {}
-    senders = list(_addresses(_senders(message, mail_from, told)))
-    extensions = list(_extensions(senders, settings.return_path or ""))
-    keys = settings.verifying
+    texts = (text[:MAX_FIELD_LENGTH] for text in _senders(message, mail_from, told))
+    senders = [unwrap(found) for text in texts for found in _ADDRESS.findall(text)[:MAX_ADDRESSES]]
+    base = settings.return_path
+    extensions = [added for each in senders if (added := extension(each, base))] if base else []
+    keys, name = settings.verifying, settings.headers.user
     header_token = read_header_token(_named_field(told, settings.token_header), keys) if keys else None
     others = (added for path in settings.verp_paths for each in senders if (added := extension_of_any(each, path)))
     verp = chain.from_iterable(map(verp_recipients, (*extensions, *others)))
+    by_field = only_addressee(original, name) if name else None
     return Traces(
         token=_first_token(extensions, keys) if keys else None,
         header_token=header_token,
         signed=_signed_addresses(original, settings, key_of, at) if original else frozenset(),
-        named=frozenset(map(address_key, (*verp, *_named_by_field(original, settings.headers.user)))),
+        named=frozenset(map(address_key, (*verp, by_field) if by_field else verp)),
         stream=_id(told, settings.headers.stream, _STREAM_IN),
         sending=_id(told, settings.headers.campaign, _SENDING_IN),
         hints=_hints(header_token, told),
@@ -138,11 +138,6 @@ def _id(told: Mapping[str, str], name: str | None, forms: Mapping[str, Form]) ->
     return ((form(value) if form else value) or "")[:MAX_ID] or None
 
 
-def _named_by_field(original: Headers | None, name: str | None) -> tuple[MailAddress, ...]:
-    found = only_addressee(original, name) if name else None
-    return (found,) if found else ()
-
-
 # ── return paths ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _senders(message: ParsedMessage, mail_from: str | None, told: Mapping[str, str]) -> Iterator[str]:
@@ -153,17 +148,6 @@ def _senders(message: ParsedMessage, mail_from: str | None, told: Mapping[str, s
     for name in _SENDER_FIELDS:
         if value := told.get(name):
             yield _PROPERTY.sub(" ", value[:MAX_FIELD_LENGTH])
-
-
-def _addresses(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield from map(unwrap, _ADDRESS.findall(text[:MAX_FIELD_LENGTH])[:MAX_ADDRESSES])
-
-
-def _extensions(senders: Iterable[str], return_path: str) -> Iterator[str]:
-    """Yields what the addresses add to our return path."""
-    if return_path:
-        yield from (added for address in senders if (added := extension(address, return_path)))
 
 
 def _first_token(extensions: list[str], keys: TokenKeys) -> Token | None:
@@ -180,17 +164,15 @@ def _signed_addresses(
     """Returns whom signed fields say that we mailed: the only address in To, and in the field of the recipient."""
     if not (settings.dkim_keys or settings.own_domains):
         return frozenset()
-    proven = proven_fields(original, lambda name: _own_key(name, settings, key_of), at, settings.token_max_age)
+    def own_key(name: str) -> str | None:
+        known = _configured(settings).get(name)
+        is_looked_up = settings.dkim_dns and name.partition("._domainkey.")[2] in settings.own_domains
+        return key_of(name) if known is None and is_looked_up else known
+
+    proven = proven_fields(original, own_key, at, settings.token_max_age)
     fields = {"to", (settings.headers.user or "to").lower()} & proven
     found = (only_addressee(original, name) for name in fields)
     return frozenset(address_key(address) for address in found if address)
-
-
-def _own_key(name: str, settings: AttributionSettings, key_of: KeyOf) -> str | None:
-    known = _configured(settings).get(name)
-    if known is None and settings.dkim_dns and name.partition("._domainkey.")[2] in settings.own_domains:
-        return key_of(name)
-    return known
 
 
 @lru_cache(maxsize=16)

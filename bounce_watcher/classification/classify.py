@@ -17,10 +17,7 @@ MAX_QUOTE = 300
 
 # Before RCPT TO nothing can be wrong with the recipient: this table replaces a hard reason.
 _BEFORE_THE_RECIPIENT = {
-    "CONNECT": Reason.UNKNOWN,
-    "EHLO": Reason.PROTOCOL_ERROR,
-    "STARTTLS": Reason.TLS_FAILURE,
-    "AUTH": Reason.SECURITY,
+    "CONNECT": Reason.UNKNOWN, "EHLO": Reason.PROTOCOL_ERROR, "STARTTLS": Reason.TLS_FAILURE, "AUTH": Reason.SECURITY,
     "MAIL": Reason.SENDER_REJECTED,
 }
 _ABOUT_THE_SENDER = frozenset({(1, 7), (1, 8), (7, 27)})
@@ -66,15 +63,12 @@ def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_
 def _words(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset) -> Match | None:
     """Finds a rule for the last hop's words; if they and its own status say nothing, for the words around them."""
     inner = ruleset.find(reply.text, told)
-    if inner is not None or _says_something(reply):
+    status = reply.status
+    says_something = status and reason_of_status(status, reply.code, reply.stage) is not Reason.UNKNOWN
+    if inner is not None or says_something:
         return inner
     whole = one_line(diagnostic)
     return ruleset.find(whole, told) if len(whole) > len(reply.text) else None
-
-
-def _says_something(reply: SmtpReply) -> bool:
-    status = reply.status
-    return status is not None and reason_of_status(status, reply.code, reply.stage) is not Reason.UNKNOWN
 
 
 def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bounce_watcher.classification.classify import classify
-from bounce_watcher.classification.rule import Precedence, Rule, RuleProblem, Wording
+from bounce_watcher.classification.rule import Precedence, Rule, RuleProblem, fold, mask_addresses
 from bounce_watcher.classification.rule_file import read_file
 from bounce_watcher.classification.ruleset import OwnRules, Ruleset, builtin_rules, conflicts, load_builtin
-from bounce_watcher.classification.words import fold, mask_addresses
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.verdict import BounceType, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
@@ -48,12 +47,15 @@ def check(own: OwnRules) -> Checked:
 def faults(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
     """Yields why `rule`, one of `ruleset`, must not be used: one line for each problem and its fix."""
     yield from _phrase_faults(rule)
-    if rule.reason.bounce_type is BounceType.HARD and not all(map(_speaks, rule.wordings())):
+    speaks = all(any(phrase.strip("0123456789.-# ") for phrase in wording.phrases) for wording in rule.wordings())
+    if rule.reason.bounce_type is BounceType.HARD and not speaks:
         yield "says a hard reason by numbers or hosts alone, which tell nothing sure of an address: add words to text"
     for example in rule.examples:
         verdict = judged_for(rule, example, ruleset)
         if verdict.rule != rule.id:
-            yield f"does not win its example {_quoted(example)}, {_winner(verdict)}: fix the phrases or the example"
+            winner = f"{verdict.rule!r} does, which says {verdict.said or verdict.reason}"
+            told = "nor does any other" if verdict.rule == "unknown" else winner
+            yield f"does not win its example {_quoted(example)}, {told}: fix the phrases or the example"
     for example in rule.not_examples:
         if judged_for(rule, example, ruleset).rule == rule.id:
             yield f"wins what it must not, {_quoted(example)}: bar it with unless, or ask for more words"
@@ -64,11 +66,6 @@ def judged_for(rule: Rule, text: str, ruleset: Ruleset) -> Verdict:
     asked = rule.conditions
     report = RecipientReport(diagnostic_code=text, remote_mta=_first(asked.remotes), stage=_first(asked.stages))
     return classify(report, _first(asked.reporters), ruleset)
-
-
-def _speaks(wording: Wording) -> bool:
-    """Checks whether a wording requires more than the digits of codes and statuses."""
-    return any(phrase.strip("0123456789.-# ") for phrase in wording.phrases)
 
 
 def _first(names: Sequence[str]) -> str | None:
@@ -85,12 +82,6 @@ def _phrase_faults(rule: Rule) -> Iterator[str]:
     for phrase in rule.any_of:
         if not any(phrase in text for text in shown):
             yield f"has no example with {phrase!r}: add one, so that it is shown to win by each of any"
-
-
-def _winner(verdict: Verdict) -> str:
-    if verdict.rule == "unknown":
-        return "nor does any other"
-    return f"{verdict.rule!r} does, which says {verdict.said or verdict.reason}"
 
 
 def _quoted(example: str) -> str:

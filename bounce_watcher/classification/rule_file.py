@@ -38,9 +38,9 @@ from bounce_watcher.classification.rule import (
     Rule,
     RuleProblem,
     StatusPattern,
+    fold,
     parse_codes,
 )
-from bounce_watcher.classification.words import fold
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.verdict import Reason
 
@@ -115,7 +115,9 @@ def read_file(file: str, content: str, precedence: Precedence | None = None) -> 
         try:
             rules.append(_rule(file, entry, standing, source, barred))
         except _Fault as fault:
-            faulty.extend(_of_rule(entry, place, problem) for problem in fault.args)
+            id_ = entry.get("id")
+            about, named = ("", id_) if isinstance(id_, str) else (f"rule number {place}: ", None)
+            faulty.extend(RuleProblem(f"{about}{problem}", named) for problem in fault.args)
     return RuleFileContent(tuple(rules), (*map(RuleProblem, top.faults), *faulty))
 
 
@@ -142,17 +144,15 @@ def _entries(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     return entries
 
 
-def _of_rule(entry: Mapping[str, Any], place: int, problem: str) -> RuleProblem:
-    id_ = entry.get("id")
-    return RuleProblem(problem, id_) if isinstance(id_, str) else RuleProblem(f"rule number {place}: {problem}")
-
-
 def _unknown_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[str]:
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            yield f"{where} has an unknown key {key!r}; {fix}"
+            yield f"{where} has an unknown key {key!r}; {_fix(key, known)}"
+
+
+def _fix(word: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
 
 
 def _rule(
@@ -222,9 +222,7 @@ def _reason(entry: Mapping[str, Any]) -> Reason:
     name = _text(entry, "reason")
     if name in _REASONS:
         return _REASONS[name]
-    near = difflib.get_close_matches(name, _REASONS, 1)
-    fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_REASONS)}"
-    raise _Fault(f"reason {name!r} is unknown; {fix}")
+    raise _Fault(f"reason {name!r} is unknown; {_fix(name, tuple(_REASONS))}")
 
 
 def _weakened(entry: Mapping[str, Any], precedence: Precedence) -> Precedence:
@@ -252,17 +250,14 @@ def _examples(entry: Mapping[str, Any]) -> tuple[str, ...]:
 def _pattern(entry: Mapping[str, Any], precedence: Precedence) -> Pattern | None:
     if "regex" not in entry:
         return None
-    pattern = (_linear if precedence is Precedence.OPERATOR else _usual)(_text(entry, "regex"))
+    regex = _text(entry, "regex")
+    try:
+        pattern = _linear(regex) if precedence is Precedence.OPERATOR else re.compile(regex)
+    except re.error as error:
+        raise _Fault(f"regex does not compile: {error}") from None
     if pattern.search(""):
         raise _Fault("regex matches where nothing stands: look for an empty choice, such as in a||b")
     return pattern
-
-
-def _usual(regex: str) -> Pattern:
-    try:
-        return re.compile(regex)
-    except re.error as error:
-        raise _Fault(f"regex does not compile: {error}") from None
 
 
 @lru_cache(maxsize=1_000)

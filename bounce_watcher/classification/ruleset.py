@@ -15,9 +15,17 @@ from types import MappingProxyType
 
 from ahocorasick_rs import AhoCorasick
 
-from bounce_watcher.classification.rule import Circumstances, Precedence, Rule, RuleProblem, Wording
+from bounce_watcher.classification.rule import (
+    Circumstances,
+    Precedence,
+    Rule,
+    RuleProblem,
+    Wording,
+    fold,
+    mask_addresses,
+    starts_word,
+)
 from bounce_watcher.classification.rule_file import read_rules
-from bounce_watcher.classification.words import fold, mask_addresses, starts_word
 from bounce_watcher.model.errors import ConfigError
 
 REMEMBERED = 1_000
@@ -55,7 +63,7 @@ _place = attrgetter("place")
 class Ruleset:
     """An immutable set of rules. Create it with `load_rules` or `Ruleset.from_toml`."""
 
-    __slots__ = ("_automaton", "_by_key", "_phrases", "_spoken", "_wordless", "rules")
+    __slots__ = ("_automaton", "_by_key", "_spoken", "_wordless", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raises ConfigError for two rules with one id, and for a tie between different reasons."""
@@ -63,13 +71,16 @@ class Ruleset:
         ranked = sorted((w for rule in self.rules for w in rule.wordings()), key=lambda w: w.rank, reverse=True)
         for rule, problem in conflicts(self.rules):
             raise ConfigError(rule.file, (str(problem),))
-        numbers = _numbered(ranked)
-        self._phrases = tuple(numbers)
-        self._automaton = AhoCorasick(self._phrases or ("\0",))
-        self._by_key: dict[int, tuple[_Compiled, ...]] = {}
-        self._wordless: tuple[_Compiled, ...] = ()
+        phrases = tuple(dict.fromkeys(phrase for w in ranked for phrase in (*w.phrases, *w.rule.unless)))
+        self._automaton = AhoCorasick(phrases or ("\0",))
         self._spoken = lru_cache(maxsize=REMEMBERED)(self._find_spoken)
-        self._index(_compiled(ranked, numbers))
+        by_key: defaultdict[int, list[_Compiled]] = defaultdict(list)
+        self._wordless: list[_Compiled] = []
+        for each in _compiled(ranked, {phrase: number for number, phrase in enumerate(phrases)}):
+            longest = max(each.needs, key=lambda number: len(phrases[number]), default=None)
+            (self._wordless if longest is None else by_key[longest]).append(each)
+        self._by_key = dict(by_key)
+        """Each wording by its longest phrase, which the fewest replies contain."""
 
     @classmethod
     def from_toml(cls, files: Mapping[str, str], operator: Mapping[str, str] = _NO_FILES) -> "Ruleset":
@@ -97,18 +108,6 @@ class Ruleset:
         spoken = [each for each in keyed if each.needs <= found]
         candidates = (*self._wordless, *spoken)
         return tuple(sorted((each for each in candidates if each.bars.isdisjoint(found)), key=_place))
-
-    def _index(self, compiled: Iterable[_Compiled]) -> None:
-        """Indexes each wording by its longest phrase, which the fewest replies contain."""
-        by_key: defaultdict[int, list[_Compiled]] = defaultdict(list)
-        wordless: list[_Compiled] = []
-        for each in compiled:
-            if each.needs:
-                by_key[max(each.needs, key=lambda number: len(self._phrases[number]))].append(each)
-            else:
-                wordless.append(each)
-        self._by_key = {number: tuple(group) for number, group in by_key.items()}
-        self._wordless = tuple(wordless)
 
 
 @lru_cache(maxsize=1)
@@ -157,14 +156,6 @@ def _quote(wording: Wording, words: str, text: str) -> str:
     return " … ".join(text[start : start + length] for start, length in starts)
 
 
-def _numbered(wordings: Iterable[Wording]) -> dict[str, int]:
-    numbers: dict[str, int] = {}
-    for wording in wordings:
-        for phrase in (*wording.phrases, *wording.rule.unless):
-            numbers.setdefault(phrase, len(numbers))
-    return numbers
-
-
 def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator[_Compiled]:
     for place, wording in enumerate(ranked):
         needs = frozenset(numbers[phrase] for phrase in wording.phrases)
@@ -173,21 +164,15 @@ def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator
 
 
 def conflicts(rules: Sequence[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
-    """Yields the rules that conflict with earlier ones, with problem and fix: a repeated id, or a tie."""
-    yield from _same_ids(rules)
-    yield from _ties(rules)
+    """Yields the rules that conflict with earlier ones, with problem and fix.
 
-
-def _same_ids(rules: Iterable[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
+    A conflict is a repeated id, or a tie: a wording that differs from another's only in the reason.
+    """
     files: dict[str, str] = {}
     for rule in rules:
         if rule.id in files:
             yield rule, RuleProblem(f"the id stands in {files[rule.id]} too; give one of them another", rule.id)
         files[rule.id] = rule.file
-
-
-def _ties(rules: Iterable[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
-    """Yields rules that have a wording which differs from another's only in the reason."""
     by_phrases: defaultdict[tuple[str, ...], list[Wording]] = defaultdict(list)
     for wording in (wording for rule in rules for wording in rule.wordings()):
         group = by_phrases[tuple(sorted(wording.phrases))]

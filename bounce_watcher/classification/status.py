@@ -5,85 +5,28 @@ from bounce_watcher.model.verdict import BounceType, Reason
 
 # subject.detail -> reason, the same for classes 4 and 5; in _BY_CLASS (reason of class 4, reason of class 5). Codes
 # that servers use for anything at all, above all 5.7.1, have their most frequent meaning, and never a hard reason.
-_BOTH = {
-    "1.4": Reason.SYSTEM_ERROR,
-    "1.7": Reason.SENDER_REJECTED,
-    "1.8": Reason.SENDER_REJECTED,
-    "1.20": Reason.NOT_RFC_COMPLIANT,
-    "2.2": Reason.MAILBOX_FULL,
-    "2.3": Reason.MESSAGE_TOO_LARGE,
-    "2.4": Reason.SYSTEM_ERROR,
-    "2.121": Reason.RATE_LIMITED,
-    "2.122": Reason.RATE_LIMITED,
-    "3.1": Reason.SYSTEM_FULL,
-    "3.2": Reason.SYSTEM_ERROR,
-    "3.3": Reason.CONTENT_REJECTED,
-    "3.4": Reason.MESSAGE_TOO_LARGE,
-    "3.5": Reason.SYSTEM_ERROR,
-    "4.0": Reason.NETWORK_ERROR,
-    "4.1": Reason.NETWORK_ERROR,
-    "4.2": Reason.NETWORK_ERROR,
-    "4.3": Reason.NETWORK_ERROR,
-    "4.4": Reason.NETWORK_ERROR,
-    "4.6": Reason.MAIL_LOOP,
-    "4.7": Reason.MESSAGE_EXPIRED,
-    "4.14": Reason.MAIL_LOOP,
-    "4.300": Reason.MESSAGE_EXPIRED,
-    "4.312": Reason.NETWORK_ERROR,
-    "4.315": Reason.NETWORK_ERROR,
-    "4.316": Reason.NETWORK_ERROR,
-    "5.0": Reason.PROTOCOL_ERROR,
-    "5.1": Reason.PROTOCOL_ERROR,
-    "5.2": Reason.PROTOCOL_ERROR,
-    "5.3": Reason.TOO_MANY_RECIPIENTS,
-    "5.4": Reason.PROTOCOL_ERROR,
-    "5.5": Reason.PROTOCOL_ERROR,
-    "5.6": Reason.PROTOCOL_ERROR,
-    "6.0": Reason.CONTENT_REJECTED,
-    "6.1": Reason.CONTENT_REJECTED,
-    "6.2": Reason.CONTENT_REJECTED,
-    "6.3": Reason.CONTENT_REJECTED,
-    "6.4": Reason.CONTENT_REJECTED,
-    "6.5": Reason.CONTENT_REJECTED,
-    "6.6": Reason.CONTENT_REJECTED,
-    "6.7": Reason.CONTENT_REJECTED,
-    "6.8": Reason.CONTENT_REJECTED,
-    "6.9": Reason.CONTENT_REJECTED,
-    "6.10": Reason.CONTENT_REJECTED,
-    "6.11": Reason.NOT_RFC_COMPLIANT,
-    "7.2": Reason.POLICY,
-    "7.3": Reason.SECURITY,
-    "7.4": Reason.TLS_FAILURE,
-    "7.5": Reason.TLS_FAILURE,
-    "7.6": Reason.SECURITY,
-    "7.7": Reason.SECURITY,
-    "7.8": Reason.SECURITY,
-    "7.9": Reason.SECURITY,
-    "7.10": Reason.TLS_FAILURE,
-    "7.11": Reason.SECURITY,
-    "7.13": Reason.SECURITY,
-    "7.14": Reason.SECURITY,
-    "7.15": Reason.POLICY,
-    "7.16": Reason.MESSAGE_TOO_LARGE,
-    "7.19": Reason.POLICY,
-    "7.20": Reason.AUTH_FAILURE,
-    "7.21": Reason.AUTH_FAILURE,
-    "7.22": Reason.AUTH_FAILURE,
-    "7.23": Reason.AUTH_FAILURE,
-    "7.24": Reason.AUTH_FAILURE,
-    "7.25": Reason.MISSING_PTR,
-    "7.26": Reason.AUTH_FAILURE,
-    "7.27": Reason.SENDER_REJECTED,
-    "7.28": Reason.RATE_LIMITED,
-    "7.29": Reason.AUTH_FAILURE,
-    "7.30": Reason.TLS_FAILURE,
-    "7.32": Reason.AUTH_FAILURE,
-    "7.40": Reason.AUTH_FAILURE,
-    "7.54": Reason.RELAY_DENIED,
-    "7.509": Reason.AUTH_FAILURE,
-    "7.515": Reason.AUTH_FAILURE,
-    "8.1": Reason.SYSTEM_ERROR,
+_DETAILS = {
+    Reason.SYSTEM_ERROR: "1.4 2.4 3.2 3.5 8.1",
+    Reason.SENDER_REJECTED: "1.7 1.8 7.27",
+    Reason.NOT_RFC_COMPLIANT: "1.20 6.11",
+    Reason.MAILBOX_FULL: "2.2",
+    Reason.MESSAGE_TOO_LARGE: "2.3 3.4 7.16",
+    Reason.RATE_LIMITED: "2.121 2.122 7.28",
+    Reason.SYSTEM_FULL: "3.1",
+    Reason.CONTENT_REJECTED: "3.3 6.0 6.1 6.2 6.3 6.4 6.5 6.6 6.7 6.8 6.9 6.10",
+    Reason.NETWORK_ERROR: "4.0 4.1 4.2 4.3 4.4 4.312 4.315 4.316",
+    Reason.MAIL_LOOP: "4.6 4.14",
+    Reason.MESSAGE_EXPIRED: "4.7 4.300",
+    Reason.PROTOCOL_ERROR: "5.0 5.1 5.2 5.4 5.5 5.6",
+    Reason.TOO_MANY_RECIPIENTS: "5.3",
+    Reason.POLICY: "7.2 7.15 7.19",
+    Reason.SECURITY: "7.3 7.6 7.7 7.8 7.9 7.11 7.13 7.14",
+    Reason.TLS_FAILURE: "7.4 7.5 7.10 7.30",
+    Reason.AUTH_FAILURE: "7.20 7.21 7.22 7.23 7.24 7.26 7.29 7.32 7.40 7.509 7.515",
+    Reason.MISSING_PTR: "7.25",
+    Reason.RELAY_DENIED: "7.54",
 }
+_BOTH = {detail: reason for reason, details in _DETAILS.items() for detail in details.split()}
 _BY_CLASS = {
     "1.1": (Reason.MAILBOX_UNAVAILABLE, Reason.INVALID_RECIPIENT),
     "1.2": (Reason.NETWORK_ERROR, Reason.INVALID_DOMAIN),
@@ -166,7 +109,10 @@ def reason_of_status(status: EnhancedStatus, code: int | None = None, stage: str
     key = f"{status.subject}.{status.detail}"
     if stage in ("DATA", "DOT") and status.class_ == 5 and key in _AFTER_DATA:
         return _AFTER_DATA[key]
-    return _registered(key, status.class_) or _in_range(status) or _of_subject(status)
+    if reason := _registered(key, status.class_) or _in_range(status):
+        return reason
+    reason = _registered(f"{status.subject}.0", status.class_) or Reason.UNKNOWN
+    return Reason.UNKNOWN if reason.bounce_type is BounceType.HARD else reason
 
 
 def reason_of_code(code: int) -> Reason:
@@ -185,8 +131,3 @@ def _in_range(status: EnhancedStatus) -> Reason | None:
         if status.subject == subject and first <= status.detail <= last:
             return reason
     return None
-
-
-def _of_subject(status: EnhancedStatus) -> Reason:
-    reason = _registered(f"{status.subject}.0", status.class_) or Reason.UNKNOWN
-    return Reason.UNKNOWN if reason.bounce_type is BounceType.HARD else reason

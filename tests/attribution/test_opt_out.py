@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bounce_watcher.attribution.opt_out import attribute_opt_out
+from bounce_watcher.attribution.attribute import attribute_opt_out
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.address import parse_address

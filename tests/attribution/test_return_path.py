@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bounce_watcher.attribution.return_path import (
     DAY_ZERO,
-    MAX_LOCAL_PART,
     Token,
     make_header_token,
     make_return_path,
@@ -17,7 +16,7 @@ from bounce_watcher.attribution.return_path import (
     read_token,
 )
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.model.address import address_key
+from bounce_watcher.model.address import MAX_LOCAL_PART, address_key
 from bounce_watcher.model.finding import DoubtKind
 from tests.examples import examples
 from tests.families import for_each

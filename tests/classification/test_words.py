@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.classification.classify import classify_reply
+from bounce_watcher.classification.rule import fold, mask_addresses, starts_word
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.classification.words import fold, mask_addresses, starts_word
 
 
 def test_fold() -> None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 
-from bounce_watcher.classification.rule import RuleProblem
+from bounce_watcher.classification.rule import RuleProblem, fold
 from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
-from bounce_watcher.classification.words import fold
 from bounce_watcher.config import Settings
 from bounce_watcher.config.rules import files_with, save_rule
 from bounce_watcher.ledger.history.revise import Revision
