@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from bounce_watcher.model.address import ProseAddress, parse_address
+from bounce_watcher.parsing.charset import read_embedded, read_xtext
 
 MAX_TRIES = 2_000
 """How many signs @ in one text are examined."""
@@ -18,8 +19,6 @@ MAX_DOMAIN = 255
 """Octets of a domain (RFC 5321 section 4.5.3.1.2, which RFC 6531 leaves in octets of UTF-8)."""
 
 _TYPE = re.compile(r"\s*[A-Za-z][\w-]{0,20}\s*;\s*")
-_HEX = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
-_XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _COMMENT = re.compile(r"\([^()]*\)")
 _QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.){1,128})"@')
 _LOCAL_STOPS = re.compile(r"""[\s\x00-\x1f\x7f<>()\[\],;:"\\：；，、。「」『』（）【】《》＜＞“”„«»]""")
@@ -35,6 +34,7 @@ _NO_MAILBOX = ("imceaex-", "imceainvalid-", "/")
 _ORNAMENTS = {"'": "'", "`": "'`", "*": "*", "_": "_", "|": "|", "{": "}", "~": "~"}
 """Signs that a local part may hold but that prose also puts around an address, each with what closes it."""
 _MOST_ORNAMENTS = 3
+_ROLES = frozenset({"mailer-daemon", "postmaster", "mailerdaemon", "mailer_daemon", "post_master", "mdaemon", "daemon"})
 
 
 @lru_cache(maxsize=512)
@@ -49,25 +49,15 @@ def first_address(value: str) -> ProseAddress | None:
         return ProseAddress(mailbox)
     while match := _TYPE.match(text):
         text = text[match.end() :]
-    if "\\x{" in text:
-        text = _HEX.sub(_character, text)
-    if "@" not in text and "+40" in text:  # RFC 3461 section 4: xtext that nobody has decoded
-        text = _XTEXT.sub(_character_of_xtext, text)
+    text = read_embedded(text)
+    if "@" not in text and "+40" in text:
+        text = read_xtext(text)
     if "(" in text and '"' not in text:
         text = _COMMENT.sub(" ", text)
     if ">" in text and "<" in text:
         inner = text[text.rfind("<") + 1 :].partition(">")[0]
         text = inner if "@" in inner else text
     return next(iter(find_addresses(text, 1)), None)
-
-
-def _character_of_xtext(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16))
-
-
-def _character(match: re.Match[str]) -> str:
-    number = int(match[1], 16)
-    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
 
 
 def find_addresses(text: str, limit: int = 100) -> tuple[ProseAddress, ...]:
@@ -137,6 +127,3 @@ def _local_before(text: str, at: int) -> str:
 def is_role_of_reporter(address: str) -> bool:
     """Checks for names under which mail systems themselves write: no recipient of ours fails under them."""
     return address.partition("@")[0].lower() in _ROLES
-
-
-_ROLES = frozenset({"mailer-daemon", "postmaster", "mailerdaemon", "mailer_daemon", "post_master", "mdaemon", "daemon"})

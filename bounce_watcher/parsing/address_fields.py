@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from bounce_watcher.model.address import MailAddress, parse_address
-from bounce_watcher.parsing.charset import decode_words
+from bounce_watcher.parsing.charset import decode_words, read_embedded, read_xtext
 
 MAX_LIST = 64 * 1024
 """The longest address list that is read, in characters; a longer one names nobody."""
@@ -32,8 +32,6 @@ _TYPE = re.compile(r"[ \t]*([A-Za-z][\w/-]{0,30})[ \t]*;[ \t]*")
 _SCHEME = re.compile(r"(?:smtp|mailto):", re.IGNORECASE)
 _WRAPPED = re.compile(r'"([^"\\]+)"|\[smtp:([^\[\]]+)\]', re.IGNORECASE)
 """The whole address in quotation marks or brackets: no mailbox is written this way, so nothing else can be meant."""
-_EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
-_XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _ENCAPSULATED = re.compile(r"imceaex-_o=|imceainvalid-[^@]*\+[0-9a-f]{2}", re.IGNORECASE)
 """How Exchange writes a name of a directory, or any other name, as a local part: no mail was ever sent to it."""
 _OTHER_PLACES = ("@", "|", "/", '"|', '"/')
@@ -75,10 +73,12 @@ def read_recipient(value: str) -> MailAddress | None:
     text = wrapped[1] or wrapped[2] if wrapped else text
     text = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
     if "@" not in text and "+40" in text:
-        text = _XTEXT.sub(lambda match: chr(int(match[1], 16)), text)
-    found = None if _must_be_embedded(types, text) else only_address(text)
-    if found is None and "\\x{" in text:
-        found = only_address(_EMBEDDED.sub(_character, text))
+        text = read_xtext(text)
+    is_embedded = "\\x{" in text
+    # RFC 6533 section 3: in addresses of type utf-8 a backslash is always written as a number.
+    found = None if is_embedded and not types.isdisjoint({"utf-8", "utf8"}) else only_address(text)
+    if found is None and is_embedded:
+        found = only_address(read_embedded(text))
     return None if found and _ENCAPSULATED.match(found) else found
 
 
@@ -95,7 +95,7 @@ def without_xtext(address: str) -> MailAddress | None:
 
     Only a proof, such as a token for that very address, shows whether that is so. None if it has no such sign.
     """
-    decoded = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
+    decoded = read_xtext(address)
     return parse_address(decoded) if decoded != address else None
 
 
@@ -106,16 +106,6 @@ def _split_type(value: str) -> tuple[frozenset[str], str]:
         types.add(match[1].lower())
         at = match.end()
     return frozenset(types), value[at:].strip(" \t")
-
-
-def _must_be_embedded(types: frozenset[str], text: str) -> bool:
-    """Checks for type utf-8, in whose addresses a backslash is always written as a number (RFC 6533 section 3)."""
-    return "\\x{" in text and not types.isdisjoint({"utf-8", "utf8"})
-
-
-def _character(match: re.Match[str]) -> str:
-    number = int(match[1], 16)
-    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
 
 
 def _tokens(text: str) -> list[str] | None:

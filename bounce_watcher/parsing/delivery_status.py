@@ -4,19 +4,15 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.parsing.address_fields import is_unreadable, read_recipient
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.field_block import GAP, fields
 
-STATUS_TYPES = frozenset(
-    {
-        "message/delivery-status",
-        "message/global-delivery-status",
-        "message/xdelivery-status",  # XWall
-    }
-)
+STATUS_TYPES = frozenset({
+    "message/delivery-status", "message/global-delivery-status",
+    "message/xdelivery-status",  # XWall
+})
 
 MAX_DIAGNOSTIC = 2_000
 """How many characters of a diagnostic are kept."""
@@ -26,15 +22,9 @@ MAX_RECIPIENTS = 1_000
 
 Block = dict[str, list[str]]
 
-_MESSAGE_FIELDS = frozenset(
-    {
-        "reporting-mta",
-        "original-envelope-id",
-        "arrival-date",
-        "received-from-mta",
-        "dsn-gateway",
-    }
-)
+_MESSAGE_FIELDS = frozenset({
+    "reporting-mta", "original-envelope-id", "arrival-date", "received-from-mta", "dsn-gateway",
+})
 _OPENS_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
 _TOLD = frozenset({"action", "status"})
 _DIAGNOSTIC_ELSEWHERE = ("x-supplementary-info", "x-network-error", "x-exim-diagnostic", "x-smtp-response")
@@ -45,6 +35,8 @@ _DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
 _HOST = re.compile(r"(?:\s*[a-z][\w-]{0,30}\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
 _FAILED = ("fail", "error", "expired", "undeliver", "bounce", "reject")
 _REPLY_CODE = re.compile(r"(?:^|\s)([245])\d\d[ -]")
+_ACTIONS = {action.value: action for action in Action} | {"delay": Action.DELAYED, "deliverable": Action.DELIVERED}
+_BY_CLASS = {2: Action.DELIVERED, 4: Action.DELAYED, 5: Action.FAILED}
 
 
 def parse_delivery_status(text: str) -> DeliveryReport:
@@ -111,8 +103,8 @@ def _recipient(block: Block) -> RecipientReport:
         diagnostic = status_text[:MAX_DIAGNOSTIC]
     last_attempt, retry_until = _first(block, "last-attempt-date"), _first(block, "will-retry-until")
     return RecipientReport(
-        original_recipient=_address(block, _MAILED),
-        final_recipient=_address(block, _REACHED),
+        original_recipient=next(filter(None, map(read_recipient, _values(block, _MAILED))), None),
+        final_recipient=next(filter(None, map(read_recipient, _values(block, _REACHED))), None),
         action=_action(_first(block, "action"), status, diagnostic),
         status=status,
         remote_mta=next((host for value in block.get("remote-mta", ()) if (host := parse_host(value))), None),
@@ -131,10 +123,6 @@ def _status(text: str) -> EnhancedStatus | None:
 
 def _first(block: Block, name: str) -> str | None:
     return next(filter(None, block.get(name, ())), None)
-
-
-def _address(block: Block, names: tuple[str, ...]) -> MailAddress | None:
-    return next(filter(None, map(read_recipient, _values(block, names))), None)
 
 
 def _values(block: Block, names: tuple[str, ...]) -> Iterator[str]:
@@ -182,14 +170,3 @@ def _action(value: str | None, status: EnhancedStatus | None, diagnostic: str | 
         return _BY_CLASS[status.class_]
     match = _REPLY_CODE.search(diagnostic or "")
     return _BY_CLASS[int(match[1])] if match else None
-
-
-_ACTIONS = {action.value: action for action in Action} | {"delay": Action.DELAYED, "deliverable": Action.DELIVERED}
-_BY_CLASS = {2: Action.DELIVERED, 4: Action.DELAYED, 5: Action.FAILED}
-
-
-def recipients_of(reports: tuple[DeliveryReport, ...]) -> Iterator[tuple[DeliveryReport, RecipientReport]]:
-    """Yields every recipient of several reports, with its report."""
-    for report in reports:
-        for recipient in report.recipients:
-            yield report, recipient

@@ -74,17 +74,11 @@ def _field_name(word: str) -> str:
 
 
 def _value(name: str, pieces: list[str]) -> str:
-    return _as_written(pieces) if name in _ADDRESS_FIELDS else _on_one_line(pieces)
-
-
-def _as_written(pieces: list[str]) -> str:
-    """Unfolds a value: removes the line breaks and nothing else (RFC 5322 section 2.2.3)."""
-    first, *others = pieces
-    text = first + "".join(each if each.startswith((" ", "\t")) else f"\n{each}" for each in others)
-    return text[:MAX_VALUE].strip(" \t\r")
-
-
-def _on_one_line(pieces: list[str]) -> str:
+    """Returns a value on one line; of an address field only the line breaks are removed (RFC 5322 section 2.2.3)."""
+    if name in _ADDRESS_FIELDS:
+        first, *others = pieces
+        text = first + "".join(each if each.startswith((" ", "\t")) else f"\n{each}" for each in others)
+        return text[:MAX_VALUE].strip(" \t\r")
     text = pieces[0] if len(pieces) == 1 else " ".join(pieces)[:MAX_VALUE]
     if "\\" in text or "<" in text:
         text = _BREAKS.sub(" ", text)

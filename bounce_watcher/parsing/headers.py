@@ -99,6 +99,10 @@ class Headers:
         """Checks whether a field with one of these names, given in lower case, occurs."""
         return not names.isdisjoint(self._index)
 
+    def says_any(self, words: tuple[tuple[str, str], ...]) -> bool:
+        """Checks whether one of these fields contains its word, given in lower case, near its beginning."""
+        return any(word in (self.get(name) or "")[:400].lower() for name, word in words)
+
     def names(self) -> tuple[str, ...]:
         """Returns the names that occur, each once, in lower case."""
         return tuple(self._index)
@@ -159,13 +163,9 @@ def _fields(raw: bytes) -> list[tuple[str, str]]:
 
 
 def _readable(value: str) -> str:
-    return decode_words(_unfolded(value))
+    text = value.strip()
+    return decode_words(" ".join(map(str.strip, text.split("\n"))) if "\n" in text else text)
 
 
 def _as_written(value: str) -> str:
     return value.replace("\n", "").strip(" \t")
-
-
-def _unfolded(value: str) -> str:
-    text = value.strip()
-    return " ".join(map(str.strip, text.split("\n"))) if "\n" in text else text

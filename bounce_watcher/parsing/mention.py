@@ -25,8 +25,7 @@ from urllib.parse import unquote
 import idna
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.parsing.charset import decode, decode_words
-from bounce_watcher.parsing.transfer import decode_transfer
+from bounce_watcher.parsing.charset import character, decode, decode_transfer, decode_words
 
 STRUCK_OUT = "[forgotten]"
 """Replaces an address that was struck out."""
@@ -37,9 +36,7 @@ MAX_LAYERS = 3
 _ATOM = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+")
 _RUN = re.compile(r"[a-z0-9]+")
 _DOT = r"(?:\.|[%+=_]2e|&#0*46;|&#x0*2e;|\s?[\[({]\s?dot\s?[\])}]\s?|\s{1,8}dot\s{1,8})"
-_AT = (
-    r"(?:@|[%+=_]40|%2540|&#0*64;|&#x0*40;|&commat;|\\x\{0*40\}|\s?[\[({]\s?at\s?[\])}]\s?|\s{1,8}at\s{1,8})"
-)
+_AT = r"(?:@|[%+=_]40|%2540|&#0*64;|&#x0*40;|&commat;|\\x\{0*40\}|\s?[\[({]\s?at\s?[\])}]\s?|\s{1,8}at\s{1,8})"
 _QUOTE = r'(?:\\?"|[%+=_]22|&quot;|&#0*34;)'
 _DOMAIN_ENDS = r"(?![^\W_]|-[^\W_]|(?:\.|[%+=_]2e)[^\W_])"
 _PART_OF_NAME = re.compile(r"[\w.+-]")
@@ -107,7 +104,10 @@ class Mention:
 
     @cached_property
     def _patterns(self) -> tuple["_Pattern", ...]:
-        local, domain = self._local_pattern(), "|".join(map(_domain_pattern, _spellings(self.domain)))
+        local = self._local_pattern()
+        domain = "|".join(
+            "".join(_DOT if each == "." else _character(each) for each in name) for name in _spellings(self.domain)
+        )
         return (
             _Pattern(rf"{local}(?P<sign>{_AT})(?:{domain}){_DOMAIN_ENDS}", is_embedded=False),
             _Pattern(rf"{local}(?P<sign>==a==|[=%])(?:{domain}){_DOMAIN_ENDS}", is_embedded=True),
@@ -182,10 +182,6 @@ def _spellings(domain: str) -> list[str]:
         return [domain]
 
 
-def _domain_pattern(domain: str) -> str:
-    return "".join(_DOT if each == "." else _character(each) for each in domain)
-
-
 def _character(character: str) -> str:
     """Returns a pattern for one character, plain or encoded."""
     return f"(?:{re.escape(character)}|{_encoded(character)})"
@@ -238,15 +234,9 @@ def _readings(octets: bytes) -> Iterator[str]:
         yield _NUL_OR_BOM.sub("", text)
     if "=?" in text:
         yield _WORDS.sub(lambda match: decode_words(match[0]), text)
-    if unfolded := _changed(_FOLD, text):
-        yield unfolded
-    if untagged := _changed(_TAG, text):
-        yield untagged
-
-
-def _changed(pattern: re.Pattern[str], text: str) -> str | None:
-    changed = pattern.sub("", text)
-    return changed if changed != text else None
+    for pattern in (_FOLD, _TAG):
+        if (plain := pattern.sub("", text)) not in ("", text):
+            yield plain
 
 
 def _decoded(octets: bytes) -> Iterator[bytes]:
@@ -297,7 +287,16 @@ _STOPS = re.compile(r"""[\s<>()\[\],;:"@]""")
 _SEPARATORS = re.compile(r"[\W_]")
 _HEX = {mark: re.compile(rf"(?:{re.escape(mark)}[0-9a-f]{{2}})+", re.IGNORECASE) for mark in "%=+_"}
 _HEX_NUMBER = re.compile(r"\\x\{0*([0-9a-f]{2,6})\}", re.IGNORECASE)
+_ESCAPED = re.compile(r"""[^\s<>()\[\],;:"@]{1,130}%40[^\s<>()\[\],;:"@&/]{1,255}""")
+_MARKED = re.compile(r"([%+=_])(?:40|2b|3d)", re.IGNORECASE)
+_OUR_TOKEN = re.compile(r"r[a-z2-7]{15}=[^@\s]{0,400}_", re.IGNORECASE)
+_HIDDEN_SIGN = re.compile(
+    r"\s?[\[({]\s?at\s?[\])}]\s?|\s{1,8}at\s{1,8}(?=[^\s@]{1,255}(?:\.|\s{1,8}dot\s{1,8})\w)", re.IGNORECASE
+)
+_AT_AS_WORD = re.compile(r"(?<=[\s\[({])at[\s\])}]", re.IGNORECASE)
+_HIDDEN_DOT = re.compile(r"\s?[\[({]\s?dot\s?[\])}]\s?|\s{1,8}dot\s{1,8}", re.IGNORECASE)
 _LONGEST_LOCAL = 130
+_MOST_STARTS = 8
 
 
 def named_in(text: str) -> set[str]:
@@ -318,7 +317,7 @@ def _undone(text: str) -> Iterator[str]:
     if "&" in text:
         yield html.unescape(text)
     if "\\" in text:
-        yield _HEX_NUMBER.sub(lambda match: _character_of(int(match[1], 16)), text)
+        yield _HEX_NUMBER.sub(lambda match: character(int(match[1], 16)), text)
         yield text.replace("\\", "")
     for mark in set(_MARKED.findall(text)):
         yield _HEX[mark].sub(_unescaped, text)
@@ -328,9 +327,6 @@ def _undone(text: str) -> Iterator[str]:
         yield _HIDDEN_DOT.sub(".", _HIDDEN_SIGN.sub("@", text))
 
 
-_ESCAPED = re.compile(r"""[^\s<>()\[\],;:"@]{1,130}%40[^\s<>()\[\],;:"@&/]{1,255}""")
-
-
 def _unescaped_address(token: str) -> str | None:
     """Returns the address in a URL, whose local part may have blanks; None if there is none."""
     local, _, domain = unquote(token, errors="replace").rpartition("@")
@@ -338,22 +334,9 @@ def _unescaped_address(token: str) -> str | None:
     return f"{local}@{behind[0]}" if behind else None
 
 
-_MARKED = re.compile(r"([%+=_])(?:40|2b|3d)", re.IGNORECASE)
-_OUR_TOKEN = re.compile(r"r[a-z2-7]{15}=[^@\s]{0,400}_", re.IGNORECASE)
-_HIDDEN_SIGN = re.compile(
-    r"\s?[\[({]\s?at\s?[\])}]\s?|\s{1,8}at\s{1,8}(?=[^\s@]{1,255}(?:\.|\s{1,8}dot\s{1,8})\w)", re.IGNORECASE
-)
-_AT_AS_WORD = re.compile(r"(?<=[\s\[({])at[\s\])}]", re.IGNORECASE)
-_HIDDEN_DOT = re.compile(r"\s?[\[({]\s?dot\s?[\])}]\s?|\s{1,8}dot\s{1,8}", re.IGNORECASE)
-
-
 def _unescaped(match: re.Match[str]) -> str:
     octets = bytes(int(match[0][at + 1 : at + 3], 16) for at in range(0, len(match[0]), 3))
     return octets.decode("utf-8", "replace")
-
-
-def _character_of(number: int) -> str:
-    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
 
 
 def _around(text: str, sign: re.Match[str]) -> Iterator[str]:
@@ -378,6 +361,3 @@ def _locals_before(head: str) -> Iterator[str]:
     for start in starts[-_MOST_STARTS:]:
         if run[start:]:
             yield run[start:]
-
-
-_MOST_STARTS = 8

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bounce_watcher.model.lazy import lazy
-from bounce_watcher.parsing.charset import decode
+from bounce_watcher.parsing.charset import decode, decode_transfer
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers
 from bounce_watcher.parsing.html_text import has_markup, html_to_text, is_html
-from bounce_watcher.parsing.transfer import decode_transfer
 
 MAX_PARTS = 256
 """How many leaves are kept. A report has three to six; gateways that write a status part per recipient some dozens."""
@@ -93,8 +92,7 @@ class ParsedMessage:
     @lazy
     def is_cut(self) -> bool:
         """True if a multipart lacks its closing line: a size limit or a transfer has cut off its end."""
-        is_divided = any(part.type is not self.type for part in self.parts)
-        if not is_divided:
+        if all(part.type is self.type for part in self.parts):
             return False
         boundary = (self.type.get("boundary") or "").encode("utf-8", "replace")
         return b"--" + boundary + b"--" not in self.content

@@ -11,18 +11,12 @@ from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.sending_ids import MAX_FEEDBACK_ID, parse_list_id
 
-ORIGINAL_TYPES = frozenset(
-    {
-        "message/rfc822",
-        "message/global",
-        "message/global-headers",
-        "message/rfc822-headers",  # maddy
-        "message/partial",
-        "text/rfc822",  # Zoho
-        "text/rfc822-headers",
-        "text/rfc822-header",
-    }
-)
+ORIGINAL_TYPES = frozenset({
+    "message/rfc822", "message/global", "message/global-headers", "message/partial",
+    "message/rfc822-headers",  # maddy
+    "text/rfc822",             # Zoho
+    "text/rfc822-headers", "text/rfc822-header",
+})
 
 _OF_SENT = ("message-id", "from", "subject", "list-id", "feedback-id")
 _HEADINGS = (
@@ -86,10 +80,7 @@ def split_text(text: str) -> tuple[str, str]:
 
 def original_part(message: ParsedMessage) -> Part | None:
     """Returns the part that holds the original or its header; None if there is none."""
-    for part in message.parts:
-        if part.type.value in ORIGINAL_TYPES:
-            return part
-    return None
+    return next((part for part in message.parts if part.type.value in ORIGINAL_TYPES), None)
 
 
 @lru_cache(maxsize=1)  # needed for every part of a report

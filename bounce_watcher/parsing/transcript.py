@@ -40,6 +40,7 @@ _AFTERMATH = re.compile(
     r"|.{0,40}\bno (?:valid )?recipients|bad sequence)",
     re.IGNORECASE,
 )
+"""Only says that no recipient was left: "503 5.0.0 Need RCPT", "554 Error: no valid recipients"."""
 _SUMMARY = re.compile(r"[245]\d\d (?:[245]\.\d{1,3}\.\d{1,3} )?\S{1,320}\.\.\. ")
 _OF_RECIPIENT = "... user unknown"
 """Sendmail's summary of a refused recipient. For a refused message it writes `Service unavailable`."""
@@ -56,14 +57,6 @@ class RefusalLine:
     text: str
     stage: str | None
     recipients: frozenset[str] = frozenset()
-
-
-def is_aftermath(reply: str) -> bool:
-    """Checks whether `reply` only says that no recipient was left.
-
-    "503 5.0.0 Need RCPT", "554 Error: no valid recipients".
-    """
-    return _AFTERMATH.match(reply) is not None
 
 
 def is_summary(line: str) -> bool:
@@ -189,7 +182,7 @@ class _Conversation:
     def _close(self) -> None:
         """Ends the last answer. If it only says that no recipient was left, the ones before it answered RCPT TO."""
         self._open = False
-        if len(self._answers) > self._session and is_aftermath(self._answers[-1].text):
+        if len(self._answers) > self._session and _AFTERMATH.match(self._answers[-1].text):
             self._answers.pop()
             self._answers[self._session :] = map(_to_rcpt, self._answers[self._session :])
             self._session = len(self._answers)

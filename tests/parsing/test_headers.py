@@ -1,9 +1,8 @@
 """Header fields, charsets, transfer encodings."""
 
 
-from bounce_watcher.parsing.charset import decode, decode_words, one_line, read_octal
+from bounce_watcher.parsing.charset import decode, decode_transfer, decode_words, one_line, read_octal
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, Headers, parse_content_type
-from bounce_watcher.parsing.transfer import decode_transfer
 from tests.families import for_each
 
 
