@@ -24,9 +24,7 @@ from bounce_watcher.parsing.headers import Headers
 
 FIELD = "Authentication-Results"
 
-MAX_FIELDS = 10
-"""How many fields are read: a server adds one, or one for each of its filters."""
-
+MAX_FIELDS = 10  # how many fields are read: a server adds one, or one for each of its filters
 _FAILS = frozenset({"fail", "hardfail"})  # the latter is RFC 5451's word for SPF
 _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}")
 _PROPERTIES = {

@@ -63,20 +63,14 @@ DIGEST_LENGTH = 10
 MAX_HEADER_TOKEN = 400
 """The longest token in a header that is read, in characters. The longest address has 254 (RFC 5321 section 4.5.3.1)."""
 
-MAX_SEEN = 256 * 1024
-"""How many bytes of a mail `claims` searches for tokens."""
-
-DAY_ZERO = date(2020, 1, 1)
-"""Means that a token has no day."""
-
+MAX_SEEN = 256 * 1024  # how many bytes of a mail `claims` searches for tokens
+DAY_ZERO = date(2020, 1, 1)  # means that a token has no day
 _DAY_BITS = 15
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _RETURN_PATH, _HEADER = b"bounce_watcher return path 2\0", b"bounce_watcher header 2\0"
 """The purposes of signatures."""
 
-_RECIPIENT = b"bounce_watcher recipient 1\0"
-"""The purpose of a digest."""
-
+_RECIPIENT = b"bounce_watcher recipient 1\0"  # the purpose of a digest
 _CLEAR, _DIGEST = "r", "d"
 _TOKEN = re.compile(r"([rd])([a-z2-7]{12})([a-z2-7]{3}(?:=[a-z0-9._-]*){3,4})")
 _SEEN = re.compile(rf"(?<![a-z2-7]){_TOKEN.pattern}".encode())

@@ -41,11 +41,8 @@ MAX_FIELD_LENGTH = 2000
 MAX_ADDRESSES = 16
 """Limits: fields of one name, characters of each, addresses in each. A report has one recipient."""
 
-MAX_HINTS = 8
-"""How many addresses of the sent mail are compared with a digest: each costs an HMAC per key."""
-
-MAX_ID = 64
-"""The longest stream or sending from an unsigned field, in characters."""
+MAX_HINTS = 8  # how many addresses of the sent mail are compared with a digest: each costs an HMAC per key
+MAX_ID = 64  # the longest stream or sending from an unsigned field, in characters
 
 Form = Callable[[str], str | None]
 

@@ -12,8 +12,7 @@ from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.verdict import BounceType, Reason, SmtpReply, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 
-MAX_QUOTE = 300
-"""The longest quote of a verdict, in characters."""
+MAX_QUOTE = 300  # the longest quote of a verdict, in characters
 
 # Before RCPT TO nothing can be wrong with the recipient: this table replaces a hard reason.
 _BEFORE_THE_RECIPIENT = {

@@ -15,8 +15,7 @@ from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 SHORTEST_PHRASE = 3
 """The shortest phrase to look for, in folded characters; two are enough for a word in scripts other than Latin."""
 
-_SHOWN = 80
-"""How many characters of an example a message quotes."""
+_SHOWN = 80  # how many characters of an example a message quotes
 
 
 class Checked(NamedTuple):

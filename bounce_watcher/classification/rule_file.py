@@ -57,8 +57,7 @@ _SCOPES = {"common": Precedence.COMMON, "receiver": Precedence.RECEIVER}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
 _TAKEN = ("status.", "code.")
 """Prefixes of the names of verdicts by numbers."""
-_LONGEST_ID = 100
-"""In characters: the ledger has the id in an index, whose rows have a limit."""
+_LONGEST_ID = 100  # in characters: the ledger has the id in an index, whose rows have a limit
 
 
 class RuleFileContent(NamedTuple):

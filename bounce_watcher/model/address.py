@@ -20,15 +20,9 @@ MailAddress = NewType("MailAddress", str)
 ProseAddress = NewType("ProseAddress", str)
 """A text that a lenient reader takes for an address in text for people. The writer may have meant another one."""
 
-FORGOTTEN = "forgotten:"
-"""How the hash begins that stands for the address of somebody who was forgotten."""
-
-MAX_LOCAL_PART = 64
-"""Octets of a local part, quotation marks included (RFC 5321 section 4.5.3.1.1)."""
-
-MAX_DOMAIN = 253
-"""Characters of a domain with A-labels (RFC 1035 section 2.3.4, minus the root's two octets)."""
-
+FORGOTTEN = "forgotten:"  # how the hash begins that stands for the address of somebody who was forgotten
+MAX_LOCAL_PART = 64  # octets of a local part, quotation marks included (RFC 5321 section 4.5.3.1.1)
+MAX_DOMAIN = 253  # characters of a domain with A-labels (RFC 1035 section 2.3.4, minus the root's two octets)
 _TOP = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 """Hosts may have an underscore, although RFC 1123 section 2.1 forbids it; no top level domain has one."""

@@ -15,8 +15,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 COMPLAINT_REASON = "complaint"
 """The reason of a suppression that rests on a feedback report. All others carry a `Reason`'s value, or none."""
 
-ABUSE = "abuse"
-"""The one feedback type that is a complaint against the sender (RFC 5965 section 7.3)."""
+ABUSE = "abuse"  # the one feedback type that is a complaint against the sender (RFC 5965 section 7.3)
 DEFAULT_STREAM = "default"
 
 

@@ -34,40 +34,33 @@ FIXED_AT: Mapping[DifferenceKind, Side] = {
 
 
 class DifferenceReason(StrEnum):
-    """The facts that determine a difference's kind."""
+    """The facts that determine a difference's kind, `case`."""
 
-    ERASED = "erased"
-    STOOD_THERE = "stood_there"
-    ON_ITS_WAY = "on_its_way"
-    NEVER_TOLD = "never_told"
-    TOLD_AND_NOT_LISTED = "told_and_not_listed"
-    NEVER_TAKEN = "never_taken"
-    REFUSED = "refused"
-    HELD_BACK = "held_back"
-    RELEASE_ON_ITS_WAY = "release_on_its_way"
-    NOT_OURS = "not_ours"
-    LISTED_AFTER_RELEASE = "listed_after_release"
-    RELEASE_TAKEN = "release_taken"
-    RELEASE_JUST_TAKEN = "release_just_taken"
-    OTHER_STREAM = "other_stream"
-    NOT_RELEASED = "not_released"
-    LISTED_AT_ANOTHER_TIME = "listed_at_another_time"
-    RELEASE_NOT_TAKEN = "release_not_taken"
+    case: DifferenceKind
 
+    def __new__(cls, value: str, case: DifferenceKind) -> "DifferenceReason":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.case = case
+        return member
 
-CASES: Mapping[DifferenceReason, DifferenceKind] = {
-    DifferenceReason.ERASED: DifferenceKind.FORGOTTEN, DifferenceReason.STOOD_THERE: DifferenceKind.WITHDRAWN,
-    DifferenceReason.ON_ITS_WAY: DifferenceKind.SENDING,
-    DifferenceReason.NEVER_TOLD: DifferenceKind.MISSING, DifferenceReason.TOLD_AND_NOT_LISTED: DifferenceKind.MISSING,
-    DifferenceReason.NEVER_TAKEN: DifferenceKind.MISSING,
-    DifferenceReason.REFUSED: DifferenceKind.DEAD, DifferenceReason.HELD_BACK: DifferenceKind.HELD,
-    DifferenceReason.RELEASE_ON_ITS_WAY: DifferenceKind.SENDING, DifferenceReason.NOT_OURS: DifferenceKind.THEIRS,
-    DifferenceReason.LISTED_AFTER_RELEASE: DifferenceKind.THEIRS, DifferenceReason.RELEASE_TAKEN: DifferenceKind.THEIRS,
-    DifferenceReason.RELEASE_JUST_TAKEN: DifferenceKind.LATELY,
-    DifferenceReason.OTHER_STREAM: DifferenceKind.ELSEWHERE, DifferenceReason.NOT_RELEASED: DifferenceKind.THEIRS,
-    DifferenceReason.LISTED_AT_ANOTHER_TIME: DifferenceKind.THEIRS,
-    DifferenceReason.RELEASE_NOT_TAKEN: DifferenceKind.LEFT_OVER,
-}
+    ERASED = "erased", DifferenceKind.FORGOTTEN
+    STOOD_THERE = "stood_there", DifferenceKind.WITHDRAWN
+    ON_ITS_WAY = "on_its_way", DifferenceKind.SENDING
+    NEVER_TOLD = "never_told", DifferenceKind.MISSING
+    TOLD_AND_NOT_LISTED = "told_and_not_listed", DifferenceKind.MISSING
+    NEVER_TAKEN = "never_taken", DifferenceKind.MISSING
+    REFUSED = "refused", DifferenceKind.DEAD
+    HELD_BACK = "held_back", DifferenceKind.HELD
+    RELEASE_ON_ITS_WAY = "release_on_its_way", DifferenceKind.SENDING
+    NOT_OURS = "not_ours", DifferenceKind.THEIRS
+    LISTED_AFTER_RELEASE = "listed_after_release", DifferenceKind.THEIRS
+    RELEASE_TAKEN = "release_taken", DifferenceKind.THEIRS
+    RELEASE_JUST_TAKEN = "release_just_taken", DifferenceKind.LATELY
+    OTHER_STREAM = "other_stream", DifferenceKind.ELSEWHERE
+    NOT_RELEASED = "not_released", DifferenceKind.THEIRS
+    LISTED_AT_ANOTHER_TIME = "listed_at_another_time", DifferenceKind.THEIRS
+    RELEASE_NOT_TAKEN = "release_not_taken", DifferenceKind.LEFT_OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ class Cause:
 
     @property
     def case(self) -> DifferenceKind:
-        return CASES[self.why]
+        return self.why.case
 
 
 @dataclass(frozen=True, slots=True)

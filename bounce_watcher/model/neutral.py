@@ -16,9 +16,7 @@ LONGEST_LABEL = 100
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's general categories of controls, direction marks and other invisible characters, surrogates, and line ends
 that most programs ignore."""
-MOST_MARKS = 4
-"""The most combining marks kept on one letter."""
-
+MOST_MARKS = 4  # the most combining marks kept on one letter
 _INVISIBLE = frozenset({
     0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x3164, 0xFFA0,
     *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000),
@@ -148,12 +146,11 @@ address."""
 
 def without_addresses(text: str, mask: Callable[[str, str], str]) -> str:
     """Returns `text` with each mail address replaced by `mask(address, domain)`. Linear in the length of `text`."""
-    return _MAIL.sub(lambda found: _quote(found) + mask(found[0].removeprefix(_quote(found)), found[2]), text)
+    def masked(found: re.Match[str]) -> str:
+        quote = found[1] or ""  # the apostrophe before an address that is quoted by it
+        return quote + mask(found[0].removeprefix(quote), found[2])
 
-
-def _quote(found: re.Match[str]) -> str:
-    """Returns the apostrophe before an address that is quoted by it."""
-    return found[1] or ""
+    return _MAIL.sub(masked, text)
 
 
 def for_log(text: str) -> str:

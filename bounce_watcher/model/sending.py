@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-LONGEST_MESSAGE_ID = 998
-"""Octets: RFC 5322 section 2.1.1 allows no longer line."""
+LONGEST_MESSAGE_ID = 998  # octets: RFC 5322 section 2.1.1 allows no longer line
 
 
 @dataclass(frozen=True, slots=True)

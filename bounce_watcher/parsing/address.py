@@ -9,15 +9,9 @@ from functools import lru_cache
 from bounce_watcher.model.address import ProseAddress, parse_address
 from bounce_watcher.parsing.charset import read_embedded, read_xtext
 
-MAX_TRIES = 2_000
-"""How many signs @ in one text are examined."""
-
-MAX_FIELD = 2_000
-"""How many characters of one address field are read."""
-
-MAX_DOMAIN = 255
-"""Octets of a domain (RFC 5321 section 4.5.3.1.2, which RFC 6531 leaves in octets of UTF-8)."""
-
+MAX_TRIES = 2_000  # how many signs @ in one text are examined
+MAX_FIELD = 2_000  # how many characters of one address field are read
+MAX_DOMAIN = 255  # octets of a domain (RFC 5321 section 4.5.3.1.2, which RFC 6531 leaves in octets of UTF-8)
 _TYPE = re.compile(r"\s*[A-Za-z][\w-]{0,20}\s*;\s*")
 _COMMENT = re.compile(r"\([^()]*\)")
 _QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.){1,128})"@')

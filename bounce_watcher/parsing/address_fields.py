@@ -12,12 +12,8 @@ from functools import lru_cache
 from bounce_watcher.model.address import MailAddress, parse_address
 from bounce_watcher.parsing.charset import decode_words, read_embedded, read_xtext
 
-MAX_LIST = 64 * 1024
-"""The longest address list that is read, in characters; a longer one names nobody."""
-
-MAX_FIELD = 2_000
-"""The longest field with one recipient that is read, in characters."""
-
+MAX_LIST = 64 * 1024  # the longest address list that is read, in characters; a longer one names nobody
+MAX_FIELD = 2_000  # the longest field with one recipient that is read, in characters
 _TOKEN = re.compile(
     r'"(?:[^"\\\n]|\\.)*"'             # a quoted string
     r"|\((?:[^()\\]|\\.)*\)"           # a comment; a comment within one is refused

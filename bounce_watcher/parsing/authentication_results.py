@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 from bounce_watcher.parsing.charset import one_line
 
-MAX_VALUE = 4_000
-"""How many characters of one field are read."""
-
+MAX_VALUE = 4_000  # how many characters of one field are read
 MAX_RESULTS = 50
 MAX_PROPERTIES = 20
 

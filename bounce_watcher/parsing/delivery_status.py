@@ -14,11 +14,8 @@ STATUS_TYPES = frozenset({
     "message/xdelivery-status",  # XWall
 })
 
-MAX_DIAGNOSTIC = 2_000
-"""How many characters of a diagnostic are kept."""
-
-MAX_RECIPIENTS = 1_000
-"""How many recipients of one report are read."""
+MAX_DIAGNOSTIC = 2_000  # how many characters of a diagnostic are kept
+MAX_RECIPIENTS = 1_000  # how many recipients of one report are read
 
 Block = dict[str, list[str]]
 

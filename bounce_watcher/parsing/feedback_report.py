@@ -12,9 +12,7 @@ FEEDBACK_TYPES = frozenset({"message/feedback-report"})
 _RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient")
 """The feedback loops of Validity write Removal-Recipient."""
 
-MAX_RECIPIENTS = 100
-"""How many recipients of one complaint are read: it is about one mail."""
-
+MAX_RECIPIENTS = 100  # how many recipients of one complaint are read: it is about one mail
 _REDACTED = re.compile(
     r"(?:[\[(]?(?:redacted|undisclosed)[^@]*|anonymous|unknown|hidden|removed|withheld|x{3,}|[*-]{1,64})@.*"
     r"|[^@]*@(?:redacted|hidden|removed|[^@]{1,250}\.invalid)",

@@ -13,12 +13,8 @@ from bounce_watcher.parsing.charset import decode_words, one_line
 MAX_LINES = 20_000
 """How many lines of one block are read: enough for a thousand recipients with ten fields each."""
 
-MAX_VALUE = 4_000
-"""How many characters of one field's value are kept."""
-
-MAX_NAME = 100
-"""The longest text before a colon that may be a field's name, in characters."""
-
+MAX_VALUE = 4_000  # how many characters of one field's value are kept
+MAX_NAME = 100  # the longest text before a colon that may be a field's name, in characters
 _NAME = re.compile(r"([A-Za-z][A-Za-z0-9_-]{1,60}(?: [Cc]ode)?)[ \t]*")
 _PLAIN_NAMES = frozenset({"action", "status", "version", "incidents", "disposition", "error", "failure", "warning"})
 """Names without a hyphen. Other words before a colon ("https:", "host:") continue a value that lost its fold."""
@@ -30,8 +26,7 @@ _ADDRESS_FIELDS = frozenset({
 })
 """Fields whose value is read as it was written: blanks and encoded words may be part of an address."""
 
-GAP = ("", "")
-"""Represents blank lines."""
+GAP = ("", "")  # represents blank lines
 
 
 def fields(text: str) -> Iterator[tuple[str, str]]:

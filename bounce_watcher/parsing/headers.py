@@ -11,9 +11,7 @@ from bounce_watcher.parsing.charset import decode, decode_words
 MAX_HEADER_BYTES = 256 * 1024
 """How much of one header block is read. Real ones are below 64 KiB; one of 10 MB is an attack."""
 
-MAX_CONTENT_TYPE = 2_000
-"""How many characters of a Content-Type are read."""
-
+MAX_CONTENT_TYPE = 2_000  # how many characters of a Content-Type are read
 _FIELD = re.compile(r"^([!-9;-~]{1,100})[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _FIELD_BYTES = re.compile(_FIELD.pattern.encode(), re.MULTILINE)
 _PARAMETER = re.compile(r'[;\s]([^\s=;"]{1,60})\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"|[^;]*)')
@@ -32,8 +30,7 @@ class ContentType:
         return self.parameters.get(name)
 
 
-TEXT_PLAIN = ContentType("text/plain", {})
-"""RFC 2045 section 5.2: what a part without Content-Type is."""
+TEXT_PLAIN = ContentType("text/plain", {})  # RFC 2045 section 5.2: what a part without Content-Type is
 
 
 @lru_cache(maxsize=512)

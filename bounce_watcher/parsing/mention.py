@@ -27,12 +27,8 @@ import idna
 from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.charset import character, decode, decode_transfer, decode_words
 
-STRUCK_OUT = "[forgotten]"
-"""Replaces an address that was struck out."""
-
-MAX_LAYERS = 3
-"""How many nested encodings are undone: a returned mail in base64 with a part in base64 has two."""
-
+STRUCK_OUT = "[forgotten]"  # replaces an address that was struck out
+MAX_LAYERS = 3  # how many nested encodings are undone: a returned mail in base64 with a part in base64 has two
 _ATOM = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+")
 _RUN = re.compile(r"[a-z0-9]+")
 _DOT = r"(?:\.|[%+=_]2e|&#0*46;|&#x0*2e;|\s?[\[({]\s?dot\s?[\])}]\s?|\s{1,8}dot\s{1,8})"
@@ -277,9 +273,7 @@ def _is_text(octets: bytes) -> bool:
 
 # ── addresses that may be meant ─────────────────────────────────────────────────────────────────────────────────────
 
-MAX_SIGNS = 20_000
-"""How many signs in one text are checked for a domain after them."""
-
+MAX_SIGNS = 20_000  # how many signs in one text are checked for a domain after them
 _SIGN = re.compile(r"@|=(?:=a==)?|%|!")
 _BEHIND = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.[^\W_](?:[\w-]{0,61}[^\W_])?){1,8}")
 _QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\.){1,64}"$')

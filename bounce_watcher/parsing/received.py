@@ -14,9 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from bounce_watcher.parsing.headers import Headers
 
-MAX_FIELDS = 10
-"""How many fields are read: a message passes few servers of our own."""
-
+MAX_FIELDS = 10  # how many fields are read: a message passes few servers of our own
 _MAX_FIELD = 2_000
 _OWN = tuple(map(ip_network, (  # RFC 1918, 1122, 3927, 6598, 4291, 4193; addresses for documentation are none of them
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10", "::1/128",

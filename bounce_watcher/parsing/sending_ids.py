@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from bounce_watcher.parsing.charset import one_line
 
-MAX_LIST_ID = 255
-"""Characters of an identifier (RFC 2919 section 2)."""
-
+MAX_LIST_ID = 255  # characters of an identifier (RFC 2919 section 2)
 MAX_FEEDBACK_ID = 500
 """How many characters of a Feedback-ID are read. Those of the big platforms are below 100."""
 

@@ -29,8 +29,7 @@ _MARK_BEFORE = re.compile(
     r"[:=]? ?(['\"(\[]?) ?$",
     re.IGNORECASE,
 )
-_EXIM = "SMTP error from remote mail"
-"""Exim puts only a colon between what it sent and the answer."""
+_EXIM = "SMTP error from remote mail"  # Exim puts only a colon between what it sent and the answer
 _WORDY_MARKS = (" said: ", " talk to me: ", "<<< ")
 """After these the words of the other side follow, even without a code."""
 _MARK_WIDTH = 24

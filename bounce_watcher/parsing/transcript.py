@@ -13,15 +13,9 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.address import find_addresses
 
-MAX_LINES = 1_000
-"""How many lines of a notice are searched for a conversation."""
-
-MAX_LINE = 1_000
-"""How many characters of such a line are read."""
-
-MAX_ANSWERS = 300
-"""How many refusals of one conversation are kept."""
-
+MAX_LINES = 1_000  # how many lines of a notice are searched for a conversation
+MAX_LINE = 1_000  # how many characters of such a line are read
+MAX_ANSWERS = 300  # how many refusals of one conversation are kept
 _SAID = "<<< "
 _TURN = re.compile(r"(?:[A-Z][a-z]{2} [\d:. -]{8,25}:? )?(>>>|-->|<<<|<--) ?(.*)")
 _TURNS = re.compile(r" (?=>>> |<<< |\.\.\. while talking to |[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?\S{1,320}\.\.\. )")
@@ -31,8 +25,7 @@ _COMMANDS = {
     "EHLO": "EHLO", "HELO": "EHLO", "LHLO": "EHLO", "STARTTLS": "STARTTLS", "AUTH": "AUTH", "MAIL": "MAIL",
     "RCPT": "RCPT", "DATA": "DATA", "BDAT": "DOT", ".": "DOT",
 }  # fmt: skip
-_GO_AHEAD = "354"
-"""The answer to DATA, after which the mail itself is sent."""
+_GO_AHEAD = "354"  # the answer to DATA, after which the mail itself is sent
 _REFUSAL = re.compile(r"[45]\d\d(?!\d)")
 _GOES_ON = re.compile(r"\d\d\d-")
 _AFTERMATH = re.compile(

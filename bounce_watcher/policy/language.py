@@ -16,10 +16,8 @@ from bounce_watcher.policy.masking import parts
 UNKNOWN = "unknown"
 _LEAST_BYTES = 12
 """The shortest text that is tried: a single word may belong to several languages."""
-_LEAST_PERCENT = 85
-"""The share of the bytes that must be in one language."""
-_TODAY = {"iw": "he"}
-"""Codes that ISO 639 has since replaced."""
+_LEAST_PERCENT = 85  # the share of the bytes that must be in one language
+_TODAY = {"iw": "he"}  # codes that ISO 639 has since replaced
 _WRITTEN = {"zh": "Chinese, simplified", "zh-Hant": "Chinese, traditional", "nn": "Norwegian Nynorsk"}
 _NOT_SPOKEN = ("xx", "zz", "un", "tlh")
 
@@ -45,8 +43,7 @@ def _names() -> Iterator[tuple[str, str]]:
             yield _TODAY.get(code, code), _WRITTEN.get(code) or name.replace("_", " ").title()
 
 
-NAMES: Mapping[str, str] = dict(_names())
-"""The English name of each code; empty if no language can be detected."""
+NAMES: Mapping[str, str] = dict(_names())  # the English name of each code; empty if no language can be detected
 
 
 def told(code: str) -> str:

@@ -38,9 +38,7 @@ from bounce_watcher.policy.deliveries import unanswered
 
 Decide = Callable[[BounceEvent, History], Decision]
 
-LONGEST_HISTORY = 100
-"""How many counted events of one recipient `decide` gets at most: the most recent ones."""
-
+LONGEST_HISTORY = 100  # how many counted events of one recipient `decide` gets at most: the most recent ones
 NOT_BY_REPORTS = (ChangedBy.PERSON, ChangedBy.PLATFORM, ChangedBy.GUARD)
 """A replay leaves the steps of these as they were."""
 
@@ -74,7 +72,10 @@ class Replay:
         struck = event.exclusion
         if struck is not None and struck.why is ExclusionKind.UNDONE:
             return Decision(Step.NOTE, struck, struck)
-        decision = decide(event, history_at(self._looked_at(), self.counted, event.at))
+        current = self.record.suppression  # the only one held here is held by a flood: the policy does not see it
+        is_held = current is not None and current.state is State.PENDING
+        looked_at = replace(self.record, suppression=None) if is_held else self.record
+        decision = decide(event, history_at(looked_at, self.counted, event.at))
         if decision.exclusion is not None or struck is None:
             return decision
         if struck.why is ExclusionKind.IN_OUTAGE:
@@ -84,20 +85,15 @@ class Replay:
             return replace(decision, step=step, grounds=Held(decision.grounds, struck), exclusion=struck)
         return decision
 
-    def _looked_at(self) -> RecipientRecord:
-        """Returns the record as the policy sees it: without a suppression that a flood holds.
-
-        A replay holds nothing else.
-        """
-        current = self.record.suppression
-        is_held = current is not None and current.state is State.PENDING
-        return replace(self.record, suppression=None) if is_held else self.record
-
     def repeat(self, step: StateChange) -> None:
         """Repeats a step that did not come from a report."""
         self.until(step.at)
         if step.by is not ChangedBy.GUARD and step.state is State.SUPPRESSED:
-            self.record = transitions.suppress(self.record, _by_hand(step)).record
+            by_hand = Suppression(
+                step.recipient, step.stream, State.SUPPRESSED, reason=step.reason, since=step.at,
+                grounds=_grounds(step), source=SuppressionSource.MANUAL, until=step.until,
+            )
+            self.record = transitions.suppress(self.record, by_hand).record
         elif step.state in _RELEASED and step.by is ChangedBy.PLATFORM:
             counting = history_at(self.record, self.counted, step.at).counted
             self.record = transitions.apply_delivery(self.record, step.at, counting).record
@@ -183,9 +179,8 @@ def _held_against(
 
 def _watching(record: RecipientRecord, then: RecipientRecord) -> transitions.Transition | None:
     """Updates a record without a suppression before and after: fewer or more events may count."""
-    if State.WATCHING not in {record.state, then.state}:
-        return None
-    if (record.state, record.grounds) == (then.state, then.grounds):
+    is_same = (record.state, record.grounds) == (then.state, then.grounds)
+    if is_same or State.WATCHING not in {record.state, then.state}:
         return None
     return transitions.Transition(replace(record, state=then.state, grounds=then.grounds))
 
@@ -201,13 +196,6 @@ def _lifted(
     if then.state is State.WATCHING and then.grounds is not None:
         left = replace(left, state=State.WATCHING, grounds=StillCounts(then.grounds, cause))
     return replace(lifted, record=left)
-
-
-def _by_hand(step: StateChange) -> Suppression:
-    return Suppression(
-        step.recipient, step.stream, State.SUPPRESSED, reason=step.reason, since=step.at, grounds=_grounds(step),
-        source=SuppressionSource.MANUAL, until=step.until,
-    )
 
 
 def _grounds(step: StateChange) -> Grounds:

@@ -26,45 +26,22 @@ from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
 REPORTS: tuple[Recognizer, ...] = (
-    challenges.recognise,
-    standard.recognise,
-    arf.recognise,
-    xarf.recognise,
-    ses.recognise,
-    receipts.recognise,
+    challenges.recognise, standard.recognise, arf.recognise, xarf.recognise, ses.recognise, receipts.recognise,
     list_refusals.recognise,
 )
 """Recognizers of unmistakable forms, for every message."""
 
-DIALECTS: tuple[Recognizer, ...] = (
-    exim.recognise,
-    qmail.recognise,
-    dragonfly.recognise,
-    opensmtpd.recognise,
-)
+DIALECTS: tuple[Recognizer, ...] = (exim.recognise, qmail.recognise, dragonfly.recognise, opensmtpd.recognise)
 """Recognizers of the prose of known systems."""
 
 NOTICES: tuple[Recognizer, ...] = (
-    standard.unlabelled,
-    standard.wrapped,
-    *DIALECTS,
-    owner_notices.recognise,
-    success.recognise,
-    automatic.answer,
-    grammar.recognise,
-    flufl.recognise,
-    grammar.resort,
-    standard.passed_on,
-    grammar.unnamed,
+    standard.unlabelled, standard.wrapped, *DIALECTS, owner_notices.recognise, success.recognise, automatic.answer,
+    grammar.recognise, flufl.recognise, grammar.resort, standard.passed_on, grammar.unnamed,
 )
 """Recognizers for messages that a mail system wrote: ordinary mail may quote any of these words."""
 
 _ANSWERS: tuple[Recognizer, ...] = (
-    automatic.opt_out,
-    automatic.answer,
-    challenges.by_words,
-    automatic.by_words,
-    success.recognise,
+    automatic.opt_out, automatic.answer, challenges.by_words, automatic.by_words, success.recognise,
 )
 
 DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, owner_notices.recognise, grammar.by_text, automatic.auto_replied)
@@ -95,13 +72,12 @@ def answered_by(message: ParsedMessage) -> str | None:
 
 def _asked(message: ParsedMessage) -> Iterator[Recognizer]:
     yield from REPORTS
-    if not _has_lost_its_status(message):
-        yield from _of_prose(message)
-
-
-def _has_lost_its_status(message: ParsedMessage) -> bool:
-    """Checks whether the part that tells success from failure is lost: prose must not replace it."""
-    return message.content_type == "multipart/report" and message.is_cut and original_part(message) is None
+    if message.content_type == "multipart/report" and message.is_cut and original_part(message) is None:
+        return  # the part that tells success from failure may be lost: prose must not replace it
+    if looks_like_failure_notice(message):
+        yield from NOTICES
+    else:
+        yield from DOUBTFUL if may_be_failure_notice(message) else ANSWERS
 
 
 def _with_mark(recognition: Recognition, message: ParsedMessage) -> Recognition:
@@ -116,9 +92,3 @@ def _marked(found: Finding) -> Finding:
     mark = f" ({_MARK_OF_FILTER})"
     words = ((found.report.diagnostic_code or "")[: MAX_WORDS - len(mark)] + mark).strip()
     return replace(found, report=replace(found.report, diagnostic_code=words))
-
-
-def _of_prose(message: ParsedMessage) -> tuple[Recognizer, ...]:
-    if looks_like_failure_notice(message):
-        return NOTICES
-    return DOUBTFUL if may_be_failure_notice(message) else ANSWERS

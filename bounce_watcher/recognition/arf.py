@@ -7,6 +7,7 @@ from dataclasses import replace
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance
+from bounce_watcher.model.ledger import ABUSE
 from bounce_watcher.parsing.address_fields import read_recipient
 from bounce_watcher.parsing.feedback_report import FEEDBACK_TYPES, is_redacted, parse_feedback_report
 from bounce_watcher.parsing.headers import Headers
@@ -25,9 +26,6 @@ from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward
 NAME = "rfc5965"
 JMRP = "jmrp"
 ABUSE_DESK = "abuse-desk"
-
-ABUSE = "abuse"
-"""The type of feedback that is a complaint against the sender."""
 
 _FEEDBACK_FIELD = re.compile(r"^[ \t]*feedback-type[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _FEEDBACK_BLOCK = re.compile(

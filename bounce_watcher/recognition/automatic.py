@@ -55,11 +55,10 @@ def by_words(message: ParsedMessage) -> Recognition | None:
         return None
     quotation = _QUOTATION.search(text)
     beginning = folded(text[: quotation.start()] if quotation else text)
-    if is_machine:
-        return _auto_reply(
-            says(_subject(message), ABSENT_SUBJECTS) or says(beginning, ABSENCE) or says(beginning, RECEIVED)
-        )
-    return _auto_reply(says(beginning[:MAX_FIRST_WORDS], ABSENCE))
+    if not is_machine:
+        return _auto_reply(says(beginning[:MAX_FIRST_WORDS], ABSENCE))
+    is_absence = says(_subject(message), ABSENT_SUBJECTS) or says(beginning, ABSENCE)
+    return _auto_reply(is_absence or says(beginning, RECEIVED))
 
 
 def opt_out(message: ParsedMessage) -> Recognition | None:
@@ -89,18 +88,15 @@ def _is_answer_subject(subject: str) -> bool:
 
 def _is_of_machine(message: ParsedMessage) -> bool:
     headers = message.headers
-    if has_null_sender(message) or headers.has_any(_OF_RULES):
-        return True
-    if auto_submitted(headers)[0].startswith("auto-"):
-        return True
-    return (headers.get("precedence") or "").strip().lower() in {"bulk", "junk"}
+    return (
+        has_null_sender(message) or headers.has_any(_OF_RULES) or auto_submitted(headers)[0].startswith("auto-")
+        or (headers.get("precedence") or "").strip().lower() in {"bulk", "junk"}
+    )
 
 
 def _asks_for_an_end(line: str) -> bool:
     """Checks whether a folded line is only an opt-out, or one with the token of a List-Unsubscribe (RFC 2369, 8058)."""
     prefix = _REPLY_PREFIX.match(line)
     bare = (line[prefix.end() :] if prefix else line).strip(" .!\"'*<>[]()")
-    if not bare.startswith(_OPT_OUTS):
-        return False
     rests = (bare[len(phrase) :] for phrase in _OPT_OUTS if bare.startswith(phrase))
     return any(not rest or _TOKEN.fullmatch(rest) for rest in rests)

@@ -26,8 +26,7 @@ _SUBJECT = re.compile(
     r"|.{0,300}requires verification verify#"
 )
 
-MAX_BEGINNING = 3_000
-"""How many characters of a text are searched for what a challenge wants."""
+MAX_BEGINNING = 3_000  # how many characters of a text are searched for what a challenge wants
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:

@@ -24,15 +24,9 @@ NAME = "flufl"
 MAX_BYTES = 32 * 1024
 """How many bytes of a message it gets: its patterns take time that grows faster than their line."""
 
-MAX_ADDRESSES = 1_000
-"""How many addresses of a message are compared with those that it finds."""
-
-MAX_LINES = 500
-"""How many lines of a message it gets: each costs some seventy searches, even an empty one."""
-
-_LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")
-"""No line with an address is that long; the rest is cut off."""
-
+MAX_ADDRESSES = 1_000  # how many addresses of a message are compared with those that it finds
+MAX_LINES = 500  # how many lines of a message it gets: each costs some seventy searches, even an empty one
+_LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")  # no line with an address is that long; the rest is cut off
 _FAILED_FIELD = re.compile(rb"^x-failed-recipients:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
 """Exim's recognizer has read this field, or ignored it for a reason: ZoneMTA names all recipients in it."""
 

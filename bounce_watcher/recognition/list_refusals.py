@@ -19,9 +19,7 @@ from bounce_watcher.recognition.recognizer import Recognition, recognised
 
 NAME = "fml"
 
-MAX_BEGINNING = 2_000
-"""How many characters of a text are read."""
-
+MAX_BEGINNING = 2_000  # how many characters of a text are read
 _REFUSED = re.compile(r"\s*you\b.{1,350}\bare not (?:a )?member\b", re.IGNORECASE | re.DOTALL)
 _LIST = re.compile(r"\bYou are not a member of (?:this|the) mailing list\s{1,4}<([^<>\s]{3,320})>")
 

@@ -12,9 +12,7 @@ from bounce_watcher.parsing.returned import original_part
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.vocabulary import folded, says
 
-MAX_BEGINNING = 4_000
-"""How many characters of a text are read."""
-
+MAX_BEGINNING = 4_000  # how many characters of a text are read
 _REPLY = re.compile(r"\b[45]\d\d[ -](?:#?[45]\.\d{1,3}\.\d{1,3}|[A-Za-z])")
 _PHRASES = (
     "delivered to your inbox", "delivered to your mailbox", "pending message", "pending mail", "pending e-mail",

@@ -15,12 +15,8 @@ from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import split_text
 from bounce_watcher.recognition.vocabulary import FINAL, PERMANENT, TEMPORARY, folded, says, states_retry
 
-MAX_TEXT = 64 * 1024
-"""How many characters of a notice are read: the words for people are at its beginning."""
-
-MAX_WORDS = 2_000
-"""How many characters of a diagnostic are kept."""
-
+MAX_TEXT = 64 * 1024  # how many characters of a notice are read: the words for people are at its beginning
+MAX_WORDS = 2_000  # how many characters of a diagnostic are kept
 _ADDRESS_LINE = re.compile(r"^([ \t]*)(?:[-*] )?[<\"]?[^\s<>@]{1,130}@[^\s<>@]{1,250}(?:[\s:>\"]|$)", re.MULTILINE)
 _MAILED = re.compile(
     r"(?:\((?:ultimately )?(?:expanded|generated) from:?|\boriginal (?:address|recipient)\s?[:=])"
@@ -40,9 +36,7 @@ _DELAY_SUBJECT = re.compile(
 _CONDITION = re.compile(r"\b(?:if|wenn|falls|si|se|als|jesli|если) [^.]{1,80}")
 """A clause about what happens when all tries have failed."""
 
-MAX_PLACES = 20
-"""How many places of one address in a text are read."""
-
+MAX_PLACES = 20  # how many places of one address in a text are read
 _OF_REPORT = ("from", "to", "reply-to", "delivered-to", "x-original-to", "message-id", "in-reply-to", "references")
 _OF_ORIGINAL = ("from", "sender", "return-path", "reply-to", "message-id", "in-reply-to", "references")
 """Fields that hold something in the form of an address that has not failed."""

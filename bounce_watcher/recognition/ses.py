@@ -26,19 +26,12 @@ from bounce_watcher.recognition.recognizer import Recognition, each_once, kind_o
 
 NAME = "ses"
 
-MAX_JSON = 256 * 1024
-"""How many characters are read: the limit of SNS for one message."""
-
-MAX_RECIPIENTS = 50
-"""How many recipients of one message are read: the limit of SES."""
-
+MAX_JSON = 256 * 1024  # how many characters are read: the limit of SNS for one message
+MAX_RECIPIENTS = 50  # how many recipients of one message are read: the limit of SES
 _FIELDS = frozenset({"x-amz-sns-message-id"})
 _MARKS = ('"notificationType"', '"eventType"', '\\"notificationType\\"', '\\"eventType\\"')
 _ACTIONS = {
-    "Bounce": Action.FAILED,
-    "Reject": Action.FAILED,
-    "DeliveryDelay": Action.DELAYED,
-    "Delivery": Action.DELIVERED,
+    "Bounce": Action.FAILED, "Reject": Action.FAILED, "DeliveryDelay": Action.DELAYED, "Delivery": Action.DELIVERED,
 }
 _LISTS = {
     "Bounce": ("bounce", "bouncedRecipients"),
@@ -60,7 +53,8 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     report = _report(text)
     kind = report.get("notificationType") or report.get("eventType")
     sent = _sent(_table(report, "mail"))
-    lost = tuple(filter(None, map(_unreadable, _recipients(report, str(kind)))))
+    unread = (_text(each.get("emailAddress")) for each in _recipients(report, str(kind)) if _address(each) is None)
+    lost = tuple(filter(None, unread))
     if kind == "Complaint":
         complaint = _table(report, "complaint")
         feedback_type = _text(complaint.get("complaintFeedbackType"), 50).lower() or "abuse"
@@ -93,30 +87,19 @@ def _findings(report: Mapping[str, Any], kind: str) -> Iterator[Finding]:
         return
     summary = _summary(report, kind)
     for recipient in _recipients(report, kind):
-        yield from _finding(recipient, action, summary)
+        if address := _address(recipient):
+            words = one_line(_text(recipient.get("diagnosticCode"), MAX_WORDS) or summary)
+            status = EnhancedStatus.find(_text(recipient.get("status")))
+            told = RecipientReport(None, address, action, status, diagnostic_code=words or None)
+            yield Finding(told, Provenance(NAME, "1", words or address), Evidence.REPORT)
 
 
 def _summary(report: Mapping[str, Any], kind: str) -> str:
-    """Returns SES's own classes of a failure, or why SES itself refused the mail."""
+    """Returns SES's own classes of a failure, or why SES itself refused the mail: then there is nothing else."""
     if kind in _FLAT_LISTS:
         return _text(_table(report, "reject").get("reason"), MAX_WORDS)
     told = _table(report, _LISTS[kind][0])
     return " ".join(f"{key} {_text(told[key])}" for key in _CLASSES if told.get(key))
-
-
-def _finding(recipient: Mapping[str, Any], action: Action, summary: str) -> Iterator[Finding]:
-    """Yields the finding on one recipient. If SES itself refused the mail, its own classes are the only diagnostic."""
-    address = _address(recipient)
-    if address is None:
-        return
-    words = one_line(_text(recipient.get("diagnosticCode"), MAX_WORDS) or summary)
-    report = RecipientReport(
-        final_recipient=address,
-        action=action,
-        status=EnhancedStatus.find(_text(recipient.get("status"))),
-        diagnostic_code=words or None,
-    )
-    yield Finding(report, Provenance(NAME, "1", words or address), Evidence.REPORT)
 
 
 def _recipients(report: Mapping[str, Any], kind: str) -> list[Any]:
@@ -128,21 +111,12 @@ def _recipients(report: Mapping[str, Any], kind: str) -> list[Any]:
     return [each for each in _list(_table(report, table), name) if isinstance(each, dict)]
 
 
-def _unreadable(recipient: Mapping[str, Any]) -> str | None:
-    """Returns the address of a recipient if it is no mailbox; None if it is one, or is not given."""
-    return _text(recipient.get("emailAddress")) or None if _address(recipient) is None else None
-
-
 def _complaints(report: Mapping[str, Any]) -> Iterator[Finding]:
     """Yields a finding for each named recipient.
 
     If there are several, SES does not know who complained: it names all recipients at that provider.
     """
-    named = [
-        address
-        for recipient in _recipients(report, "Complaint")
-        if (address := _address(recipient))
-    ]
+    named = [address for recipient in _recipients(report, "Complaint") if (address := _address(recipient))]
     evidence = Evidence.REPORT if len(named) == 1 else Evidence.PROSE
     for address in named:
         yield Finding(RecipientReport(final_recipient=address), Provenance(NAME, "1", address), evidence)

@@ -53,16 +53,10 @@ _CARRIER = re.compile(
     re.IGNORECASE,
 )
 _AUTOMATIC = frozenset({"auto-replied", "auto-generated"})
-_MTA_MARKS = frozenset(
-    {
-        "x-failed-recipients",
-        "x-ms-exchange-message-is-ndr",
-        "x-ahmailid",
-        "x-mx-bounce",
-        "x-bounceio-id",
-        "x-mddsn-message",
-    }
-)
+_MTA_MARKS = frozenset({
+    "x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ahmailid", "x-mx-bounce", "x-bounceio-id",
+    "x-mddsn-message",
+})
 
 
 def is_reply_or_forward(message: ParsedMessage) -> bool:
@@ -82,10 +76,8 @@ def is_passed_on_by_mailman(message: ParsedMessage) -> bool:
 
 def has_daemon_sender(message: ParsedMessage) -> bool:
     """Checks whether From or the return path is one that only mail systems use."""
-    sender = (message.headers.get("from") or "")[:400]
-    if _DAEMON.search(sender):
-        return True
-    return "daemon" in (message.headers.get("return-path") or "").lower()
+    is_daemon = _DAEMON.search((message.headers.get("from") or "")[:400]) is not None
+    return is_daemon or "daemon" in (message.headers.get("return-path") or "").lower()
 
 
 def has_null_sender(message: ParsedMessage) -> bool:
@@ -132,8 +124,9 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
     if is_list or is_reply_or_forward(message) or _is_of_another_trade(message, is_daemon=is_daemon):
         return False
     of_system = is_daemon + (message.content_type == "multipart/report")
-    if of_system + has_failure_subject(message) != 1:
-        return of_system + has_failure_subject(message) > 1
+    signs = of_system + has_failure_subject(message)
+    if signs != 1:
+        return signs > 1
     return has_null_sender(message) or (of_system > 0 and auto_submitted(message.headers)[0] in _AUTOMATIC)
 
 
@@ -147,10 +140,8 @@ def may_be_failure_notice(message: ParsedMessage) -> bool:
     is_list = is_from_list(message) or is_passed_on_by_mailman(message)
     if not message.has_body or is_list or _is_of_another_trade(message, is_daemon=is_daemon):
         return False
-    if is_daemon:
-        return True
-    if is_reply_or_forward(message):
-        return False
+    if is_daemon or is_reply_or_forward(message):
+        return is_daemon
     if message.content_type == "multipart/report":
         return True
     is_machine = _MACHINE.search((message.headers.get("from") or "")[:400]) is not None

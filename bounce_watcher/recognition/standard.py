@@ -15,13 +15,7 @@ from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
-from bounce_watcher.parsing.returned import (
-    ORIGINAL_TYPES,
-    original_headers,
-    original_part,
-    sent_message,
-    split_text,
-)
+from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.parsing.transcript import RefusalLine, answer_on, answer_told, is_first_line, read_transcript
 from bounce_watcher.recognition.dialects import exim, opensmtpd
@@ -169,8 +163,7 @@ def _finding(report: _Report, recipient: RecipientReport) -> Finding:
         subject = report.message.headers.get("subject") or ""
         recipient = replace(recipient, action=Action.DELAYED if _DELAY_SUBJECT.search(subject) else Action.FAILED)
     if recipient.action in _UNDELIVERED:
-        recipient = _with_alias(recipient, report)
-        recipient = _with_stage(_with_words(recipient, report) if _is_wordless(recipient) else recipient, report)
+        recipient = _with_stage(_with_words(_with_alias(recipient, report), report), report)
     if recipient.diagnostic_code:
         recipient = replace(recipient, diagnostic_code=read_octal(recipient.diagnostic_code))
     quote = recipient.diagnostic_code or recipient.recipient or ""
@@ -186,18 +179,17 @@ def _with_alias(recipient: RecipientReport, report: _Report) -> RecipientReport:
     return replace(recipient, original_recipient=mailed, final_recipient=final) if final else recipient
 
 
-def _is_wordless(recipient: RecipientReport) -> bool:
-    """Checks whether the diagnostic is missing, or is only a code and a status."""
-    said = recipient.diagnostic_code
-    return said is None or (len(said) <= _LONGEST_NUMBERS and not any(char.isalpha() for char in said))
-
-
 def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
-    """Adds the reply that Exim, OpenSMTPD, old Sendmail and Google show only to people, not in the status part."""
+    """Adds the reply that Exim, OpenSMTPD, old Sendmail and Google show only to people, not in the status part.
+
+    There the diagnostic is missing, or is only a code and a status.
+    """
+    numbers = recipient.diagnostic_code or ""
+    if len(numbers) > _LONGEST_NUMBERS or any(char.isalpha() for char in numbers):
+        return recipient
     words = _in_transcript(recipient, report) or _beside(recipient, report)
     if not words:
         return recipient
-    numbers = recipient.diagnostic_code or ""
     said = words if words.startswith(numbers) else f"{numbers} {words}"
     return replace(
         recipient,

@@ -105,74 +105,46 @@ FAILURE = (
 """Says that a mail was not, or not yet, delivered."""
 
 UNDELIVERED = (
-    (
-        r"\b(?:nicht|unmoglich|gescheitert|fehlgeschlagen)\b",
-        r"\b(?:noch nicht|verzoger\w*|verspat\w*)\b",
-        ("zugestellt", "zustell", "ausgeliefert", "ubermitt"),
-    ),
+    (r"\b(?:nicht|unmoglich|gescheitert|fehlgeschlagen)\b", r"\b(?:noch nicht|verzoger\w*|verspat\w*)\b",
+     ("zugestellt", "zustell", "ausgeliefert", "ubermitt")),
     (r"\bnicht\b", r"\bnoch nicht\b", ("empfanger", "angenommen")),
-    (
-        r"\b(?:pas|impossible|impossibilite|echec|echoue)\b",
-        r"\b(?:pas encore|retarde\w*|retard|differe\w*)\b",
-        ("livre", "livrais", "remis", "remettre", "distribu", "achemin", "transmis"),
-    ),
-    (
-        r"\b(?:no|nao|non|imposible|impossivel|impossibile|fallo|falha|fallit[ao]|error|erro|errore)\b",
-        r"\b(?:(?:todavia|aun) no|ainda nao|non (?:e )?(?:stat\w )?ancora)\b"
-        r"|\b(?:retras\w*|demorad\w*|atras(?:o|ad\w*)|ritard\w*)\b",
-        ("entreg", "consegn", "recapit", "lliur", "hacer llegar", "chegou"),
-    ),
+    (r"\b(?:pas|impossible|impossibilite|echec|echoue)\b", r"\b(?:pas encore|retarde\w*|retard|differe\w*)\b",
+     ("livre", "livrais", "remis", "remettre", "distribu", "achemin", "transmis")),
+    (r"\b(?:no|nao|non|imposible|impossivel|impossibile|fallo|falha|fallit[ao]|error|erro|errore)\b",
+     r"\b(?:(?:todavia|aun) no|ainda nao|non (?:e )?(?:stat\w )?ancora)\b"
+     r"|\b(?:retras\w*|demorad\w*|atras(?:o|ad\w*)|ritard\w*)\b",
+     ("entreg", "consegn", "recapit", "lliur", "hacer llegar", "chegou")),
     (r"\b(?:niet|mislukt)\b", r"\b(?:nog niet|vertraa?g\w*|uitgesteld)\b", ("bezorg", "aflever", "afgelever")),
-    (
-        r"\b(?:inte|ikke|ej|mislykk?ed\w*|mislyktes|misslyckades)\b",
-        r"\b(?:annu inte|endnu ikke|enna ikke|forsen\w*|forsinke\w*)\b",
-        ("lever",),
-    ),
+    (r"\b(?:inte|ikke|ej|mislykk?ed\w*|mislyktes|misslyckades)\b",
+     r"\b(?:annu inte|endnu ikke|enna ikke|forsen\w*|forsinke\w*)\b", ("lever",)),
     (r"\b(?:ei|epaonnist\w*)\b", r"\b(?:viela|viivasty\w*|viivas\w*|veel)\b", ("toimit", "toimeta", "perille")),
     (r"\b(?:nie|blad|bledu)\b", r"\b(?:jeszcze nie|nie zostala jeszcze|opozni\w*)\b", ("dostarcz", "dorecz")),
-    (
-        r"\b(?:ne\w*|nie|chyba|selhal\w*|zlyhal\w*)\b",
-        r"\b(?:dosud ne\w*|zatim ne\w*|zatial ne\w*|zpozd\w*|opozd\w*|oneskor\w*)\b",
-        ("doruc",),
-    ),
+    (r"\b(?:ne\w*|nie|chyba|selhal\w*|zlyhal\w*)\b",
+     r"\b(?:dosud ne\w*|zatim ne\w*|zatial ne\w*|zpozd\w*|opozd\w*|oneskor\w*)\b", ("doruc",)),
     (r"\b(?:nem|sikertelen\w*)\b", r"\b(?:meg nem|kesleltet\w*|kesik|keses\w*|kesedel\w*)\b", ("kezbesit",)),
     (r"\b(?:nu|esuat|imposibil\w*)\b", r"\b(?:inca|intarzi\w*|amanat\w*)\b", ("livra",)),
-    (
-        r"\b(?:nije|nisu|ni|neuspes\w*)\b",
-        r"\b(?:jos nije|jos uvijek|se ni|kasni|kasnj\w*|odgod\w*|zakasn\w*|zamuj\w*)\b",
-        ("isporuc", "dostav", "uruce"),
-    ),
-    (
-        r"\b(?:не|невозможно|неможливо|ошибка|помилка)\b",
-        r"\b(?:(?:еще|ще|пока|все еще|все още) не|задерж\w*|отложен\w*|затрим\w*|забав\w*)\b",
-        ("доставлен", "доставит", "доставк", "доставен", "вручен"),
-    ),
+    (r"\b(?:nije|nisu|ni|neuspes\w*)\b",
+     r"\b(?:jos nije|jos uvijek|se ni|kasni|kasnj\w*|odgod\w*|zakasn\w*|zamuj\w*)\b",
+     ("isporuc", "dostav", "uruce")),
+    (r"\b(?:не|невозможно|неможливо|ошибка|помилка)\b",
+     r"\b(?:(?:еще|ще|пока|все еще|все още) не|задерж\w*|отложен\w*|затрим\w*|забав\w*)\b",
+     ("доставлен", "доставит", "доставк", "доставен", "вручен")),
     (r"\b(?:ne\w*|nav)\b", r"\b(?:dar ne\w*|vel nav|veluo\w*|velav\w*|aizkav\w*)\b", ("pristaty", "piegad")),
     (r"\b(?:δεν|αποτυχια|απετυχε|αδυνα\w*)\b", r"\b(?:ακομη|ακομα|καθυστερ\w*)\b", ("παραδο", "παραδω")),
-    (
-        "(?:emedi|amadi|emiyor|ememekte)",
-        r"\b(?:henuz|gecik\w*|ertelen\w*)\b",
-        ("teslim", "iletil", "gonderil"),
-    ),
+    ("(?:emedi|amadi|emiyor|ememekte)", r"\b(?:henuz|gecik\w*|ertelen\w*)\b", ("teslim", "iletil", "gonderil")),
     (r"(?:لم|تعذر|فشل|لا يمكن|يتعذر)\b", "(?:بعد|تأخر|تأخير|مؤجل)", ("تسليم", "توصيل")),
     (r"(?:نشد|ناموفق|امکان)", "(?:هنوز|تاخیر|تأخیر)", ("تحویل", "ارسال")),
     (r"\b(?:לא|נכשל\w*)\b", r"(?:עדיין|טרם|עיכוב|מתעכב)", ("נמסר", "למסור", "מסיר")),
     ("नहीं|विफल|असफल", "अभी तक|विलंब|देरी", ("वितरित", "डिलीवर", "वितरण")),
     ("ませ|不能|失敗|不可", "遅延|遅れ", ("配信", "配送", "送達", "届け")),
-    (
-        "无法|無法|未能|失败|失敗|不成功",
-        "尚未|还未|還未|暂未|暫未|延迟|延遲|延误|延誤",
-        ("投递", "投遞", "送达", "送達", "递送", "遞送", "传递", "傳遞"),
-    ),
+    ("无法|無法|未能|失败|失敗|不成功", "尚未|还未|還未|暂未|暫未|延迟|延遲|延误|延誤",
+     ("投递", "投遞", "送达", "送達", "递送", "遞送", "传递", "傳遞")),
     ("못|않|없|실패", "아직|지연", ("전송", "배달", "전달", "배송")),
     ("ไม่|ล้มเหลว", "ยังไม่|ล่าช้า", ("จัดส่ง", "ส่งอีเมล", "ส่งถึง", "ส่งข้อความ", "ส่งจดหมาย")),
     (r"\b(?:khong|that bai)\b", r"\b(?:chua|tri hoan)\b", ("chuyen thu", "gui thu", "gui toi", "gui den")),
-    (
-        r"\b(?:tidak|gagal)\b",
-        r"\b(?:belum|tertunda|ditunda)\b",
-        ("terkirim", "dikirim", "pengiriman", "dihantar", "disampaikan"),
-    ),
-)
+    (r"\b(?:tidak|gagal)\b", r"\b(?:belum|tertunda|ditunda)\b",
+     ("terkirim", "dikirim", "pengiriman", "dihantar", "disampaikan")),
+)  # fmt: skip
 """Words for "not", for "not yet", and for delivery. One of the first two in one sentence with delivery, in any order,
 says that a mail was not delivered, or that it will be tried again."""
 
@@ -298,16 +270,7 @@ _REASON = (
 """Labels before the words that say why."""
 
 REASON_ENDS = (
-    " reason",
-    " reasons",
-    " reason(s)",
-    " error",
-    " errors",
-    " failure",
-    " reply",
-    " response",
-    " because",
-    " details",
+    " reason", " reasons", " reason(s)", " error", " errors", " failure", " reply", " response", " because", " details",
 )
 """Ends of longer labels of that kind: "for the following reason", "technical details of permanent failure"."""
 
@@ -326,9 +289,7 @@ _HELP = (
 SENTENCE = 80
 """How many characters of a sentence before and after a word for delivery are searched for a denial."""
 
-MAX_STEMS = 50
-"""How many words for delivery are examined in one text."""
-
+MAX_STEMS = 50  # how many words for delivery are examined in one text
 _BLANKS = re.compile(r"\s+")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"})
 """Letters that Unicode does not decompose into a letter and an accent."""

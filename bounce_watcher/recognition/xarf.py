@@ -8,11 +8,12 @@ Source: the schemas of x-arf.org (0.2) and of xarf.org (3, 4).
 import re
 
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import ABUSE
 from bounce_watcher.parsing.address_fields import read_recipient
 from bounce_watcher.parsing.feedback_report import is_redacted
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, sent_message
-from bounce_watcher.recognition.arf import ABUSE, MAX_BEGINNING, addressees, findings
+from bounce_watcher.recognition.arf import MAX_BEGINNING, addressees, findings
 from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "xarf"

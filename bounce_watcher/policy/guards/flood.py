@@ -37,21 +37,13 @@ BASELINE = timedelta(days=90)
 RANK = 3
 """The rank of the usual day among the busiest: two busier days in a baseline do not make a third one usual."""
 
-MONTH = 30
-"""Days."""
-
+MONTH = 30  # days
 BOUNCES = 5 / 6
 """The share of the caps on the total that bounces may use: a dead address bounces again, a complaint comes once."""
 
-REACH = AGE + BASELINE
-"""The greatest age of a count that a decision uses."""
-
-QUIET = timedelta(hours=24)
-"""A flood is over when nothing was held for this long."""
-
-SUBJECT = Subject(SubjectKind.UNPROVEN)
-"""The subject of an alert on a flood."""
-
+REACH = AGE + BASELINE  # the greatest age of a count that a decision uses
+QUIET = timedelta(hours=24)  # a flood is over when nothing was held for this long
+SUBJECT = Subject(SubjectKind.UNPROVEN)  # the subject of an alert on a flood
 SLOTS_AN_HOUR = timedelta(hours=1) // SLOT
 _HOURS_A_DAY = 24
 _NETWORKS = {4: 24, 6: 48}

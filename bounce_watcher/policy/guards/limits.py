@@ -7,9 +7,7 @@ from typing import Annotated
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.keys import DAY, MINUTE, Between
 
-PROVEN = Evidence.SIGNATURE
-"""The lowest grade that nobody can forge without having received the mail."""
-
+PROVEN = Evidence.SIGNATURE  # the lowest grade that nobody can forge without having received the mail
 SLOT = timedelta(minutes=10)
 """Reports are counted in slots of this length; every window is a whole number of them."""
 

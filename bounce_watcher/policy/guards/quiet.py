@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-SPAN = timedelta(days=30)
-"""How far back it looks."""
+SPAN = timedelta(days=30)  # how far back it looks
 HISTORY, FEWEST = timedelta(days=14), 20
 """The time from the first to the last mail, and the hours with mail, that are needed to know what is usual."""
 TIMES, SHORTEST = 1.5, timedelta(hours=12)

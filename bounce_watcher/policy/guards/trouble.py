@@ -15,9 +15,7 @@ from bounce_watcher.policy.guards.limits import AlertSettings, in_hours
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.policy.guards.spells import Spell, SpellThreshold, Window
 
-FORGED = Subject(SubjectKind.FORGED)
-"""The subject for all reports in doubt."""
-
+FORGED = Subject(SubjectKind.FORGED)  # the subject for all reports in doubt
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(?![\w:])", re.IGNORECASE)
 

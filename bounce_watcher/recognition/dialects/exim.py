@@ -35,8 +35,7 @@ _LOCAL_DELIVERY = re.compile(r"^[ \t]{2}((?:pipe to \||save to /)[^\n]*)(?:\n {4
 _KINDS = {Action.FAILED: Kind.BOUNCE, Action.DELAYED: Kind.DELAY}
 _DELIVERIES = 50
 """How many programs and files of one notice are read."""
-_ABOVE = 500
-"""How many characters above "(generated from …)" are read: one line."""
+_ABOVE = 500  # how many characters above "(generated from …)" are read: one line
 _LISTS_ALL = "x-sending-zone"
 """ZoneMTA writes this field, and Exim's field with all recipients of the mail, failed or not."""
 

@@ -36,14 +36,9 @@ NAME = "notice"
 RESORT = "notice-weak"
 UNNAMED = "notice-unnamed"
 
-_WRAPPED = "application/ms-tnef"
-"""Exchange's own format of an original."""
-
-MAX_CANDIDATES = 1_000
-"""How many places of addresses are kept."""
-
-OPENING_LINES = 15
-"""The number of lines within which a notice says what it is about."""
+_WRAPPED = "application/ms-tnef"  # Exchange's own format of an original
+MAX_CANDIDATES = 1_000  # how many places of addresses are kept
+OPENING_LINES = 15  # the number of lines within which a notice says what it is about
 
 
 @lru_cache(maxsize=1)  # called twice: for the strong places and, when all else has failed, for the weak ones

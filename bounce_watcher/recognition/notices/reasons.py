@@ -31,15 +31,11 @@ from bounce_watcher.recognition.vocabulary import (
     states_retry,
 )
 
-REASON_LINES = 12
-"""How many lines below an address are read for its reason."""
-
+REASON_LINES = 12  # how many lines below an address are read for its reason
 REPLY = re.compile(
     r"(?<![\w.:/#-])#?[45]\d\d(?:[ -]#?[45]\.\d{1,3}\.\d{1,3})?[ -]\S|(?<![\w.])\(?#?[45]\.\d{1,3}\.\d{1,3}(?![\w.])"
 )
-DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"
-"""Characters around addresses and labels that are not part of them."""
-
+DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"  # characters around addresses and labels that are not part of them
 _RULE = re.compile(r"[\W_]{4,200}")
 BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
 _NEXT_HOST = "... while talking to "
@@ -174,7 +170,7 @@ class Reasons:
         for place in places:
             if below := self._below(place):
                 return Told(" ".join(filter(None, (said.words, below.words))), said.stage or below.stage)
-        further = self._reply_above or " ".join(self._around(places[0]) if places else ())
+        further = self._reply_above or (self._around(places[0]) if places else "")
         if places and not said.words and further.endswith(":"):
             further = f"{self._opening(places[0])} {further}".lstrip()
         return Told(" ".join(filter(None, (said.words, further))), said.stage)
@@ -182,7 +178,8 @@ class Reasons:
     def _below(self, place: AddressPlace) -> Told | None:
         """Returns the first reply further down, else what a label calls the reason, both above the next address."""
         start = self._blocks[place.line][1]
-        end = self._next_other(start, place.key)
+        below = self._taken[bisect_right(self._taken, start) :]
+        end = next((each for each in below if self._keys_at[each] != {place.key}), len(self.lines))
         at = bisect_right(self._reply_lines, start)
         if at < len(self._reply_lines) and (line := self._reply_lines[at]) < end:
             first, last = self._paragraph(line)
@@ -190,10 +187,6 @@ class Reasons:
         is_alone = len(self._by_key) == 1
         labelled = (text for line, text in self._labels if is_alone or start < line < end)
         return next((Told(text) for text in labelled), None)
-
-    def _next_other(self, line: int, key: str) -> int:
-        at = bisect_right(self._taken, line)
-        return next((each for each in self._taken[at:] if self._keys_at[each] != {key}), len(self.lines))
 
     def _paragraph(self, line: int) -> tuple[int, int]:
         return self.paragraphs[bisect_right(self.paragraphs, (line, len(self.lines) + 1)) - 1]
@@ -208,12 +201,12 @@ class Reasons:
         first, last = self._paragraph(line)
         return one_line(" ".join(self.lines[first : min(last, top)]))
 
-    def _around(self, place: AddressPlace) -> tuple[str, ...]:
+    def _around(self, place: AddressPlace) -> str:
         """Returns the words above an address, and, if no other is accused, the paragraph below it.
 
         "Your mail to / ada@example.org / could not be delivered, because the mailbox is full".
         """
-        return tuple(filter(None, (self._above(place), self._after(place) if len(self._by_key) == 1 else "")))
+        return " ".join(filter(None, (self._above(place), self._after(place) if len(self._by_key) == 1 else "")))
 
     def _after(self, place: AddressPlace) -> str:
         first, last = next((span for span in self.paragraphs if span[0] > place.line), (0, 0))

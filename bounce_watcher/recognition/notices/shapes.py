@@ -16,9 +16,7 @@ from bounce_watcher.recognition.vocabulary import (
     states_success,
 )
 
-MAX_LINE = 1_000
-"""How many characters of one line are read."""
-
+MAX_LINE = 1_000  # how many characters of one line are read
 _LABELLED = re.compile(r"[\W_]{0,8}([^:<>@]{1,60}?)\s{0,4}[:=]\s{0,8}(\S.*)", re.DOTALL)
 _BRACKETED = re.compile(rf"\W{{0,6}}<({ADDRESS})>\s{{0,3}}(?:\([^()]{{1,400}}\))?\s{{0,3}}(?:[:;,]|\.\.\.|\(|\[|$)")
 _NAMED = re.compile(rf"[^<>]{{0,160}}<({ADDRESS})>\s?:\s")

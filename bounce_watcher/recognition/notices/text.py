@@ -18,9 +18,7 @@ from bounce_watcher.recognition.prose import MAX_TEXT, action_said, bystanders, 
 from bounce_watcher.recognition.signs import has_failure_subject
 from bounce_watcher.recognition.vocabulary import folded, offers_help, plain_shapes, states_failure, states_success
 
-MAX_LINES = 1_000
-"""How many lines of a notice are read."""
-
+MAX_LINES = 1_000  # how many lines of a notice are read
 ADDRESS = r"[^\s<>@,;:()\[\]\"|]{1,128}@[^\s<>@,;()\[\]\"|:]{1,250}"
 """The rough form of an address; `first_address` decides."""
 
