@@ -1,9 +1,12 @@
-"""The machine part of a delivery status notification (RFC 3464; RFC 6533 for addresses beyond ASCII)."""
+"""The machine parts of delivery status notifications (RFC 3464; RFC 6533 for addresses beyond ASCII) and of receipts:
+message disposition notifications (RFC 8098 section 3)."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.parsing.address_fields import is_unreadable, read_recipient
 from bounce_watcher.parsing.dates import parse_date
@@ -13,6 +16,8 @@ STATUS_TYPES = frozenset({
     "message/delivery-status", "message/global-delivery-status",
     "message/xdelivery-status",  # XWall
 })
+
+DISPOSITION_TYPES = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
 
 MAX_DIAGNOSTIC = 2_000  # how many characters of a diagnostic are kept
 MAX_RECIPIENTS = 1_000  # how many recipients of one report are read
@@ -167,3 +172,31 @@ def _action(value: str | None, status: EnhancedStatus | None, diagnostic: str | 
         return _BY_CLASS[status.class_]
     match = _REPLY_CODE.search(diagnostic or "")
     return _BY_CLASS[int(match[1])] if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionReport:
+    """A receipt's fields. `disposition` is the type in lower case ("displayed", "deleted", …). None = absent."""
+
+    original_recipient: MailAddress | None = None
+    final_recipient: MailAddress | None = None
+    original_message_id: str | None = None
+    reporting_ua: str | None = None
+    disposition: str | None = None
+
+
+def parse_disposition(text: str) -> DispositionReport:
+    """Parses a disposition-notification body. Total."""
+    first: dict[str, str] = {}
+    for name, value in fields(text):
+        if value:
+            first.setdefault(name, value)
+    original, final = first.get("original-recipient"), first.get("final-recipient")
+    disposition = first.get("disposition", "").partition(";")[2].partition("/")[0].strip().lower()
+    return DispositionReport(
+        original_recipient=read_recipient(original) if original else None,
+        final_recipient=read_recipient(final) if final else None,
+        original_message_id=first.get("original-message-id", "").strip(" <>") or None,
+        reporting_ua=first.get("reporting-ua"),
+        disposition=disposition or None,
+    )

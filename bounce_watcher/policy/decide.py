@@ -6,15 +6,19 @@ decisions. Its arguments are about one recipient in one stream.
 An event that reaches a recipient who is already suppressed still counts (`Decision.exclusion` is None, the step is
 NOTE): so a second hard bounce confirms the first even while a mailbox-full suppression lasts. Nothing is counted twice
 that way: what came before a release, or before the end of a suppression, never counts after it.
+
+Bounces are compared with a threshold by whole days in UTC, not moments, so the order of two reports of one day never
+matters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import Again, AtOnce, Extended, Standing
+from bounce_watcher.model.grounds import Again, AtOnce, Counted, Extended, Standing
+from bounce_watcher.model.keys import DAY
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
     BounceEvent,
@@ -27,14 +31,14 @@ from bounce_watcher.model.ledger import (
     Step,
     Suppression,
 )
+from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CountRule, count_rule, counts_with
 from bounce_watcher.policy.deliveries import answered_until
 from bounce_watcher.policy.exclusion import JudgedEvent, counted_already, why_not
 from bounce_watcher.policy.guards.flood import is_unproven
-from bounce_watcher.policy.ladder import Ladder, lapse, until
-from bounce_watcher.policy.settings import PolicySettings, Threshold
-from bounce_watcher.policy.tally import tally
+from bounce_watcher.policy.settings import Ladder, PolicySettings, Threshold
+from bounce_watcher.policy.transitions import lapse
 
 _Ends = Callable[[datetime], datetime | None]  # when a suppression ends that begins at a time
 
@@ -93,7 +97,7 @@ def _weigh(
 ) -> Decision:
     """Decides on an event that counts, as if the recipient were not suppressed yet."""
     ladder, scope = _terms(event, settings)
-    ends = partial(until, ladder, standing.expiry_level)
+    ends = partial(_until, ladder, standing.expiry_level)
     if event.kind is Kind.COMPLAINT or event.reason is None:
         return _at_once(event, AtOnce(COMPLAINT_REASON, event.at, event.feedback_type), ends, scope)
     rule = count_rule(event.reason, settings.reasons)
@@ -104,7 +108,7 @@ def _weigh(
         return _at_once(event, again, ends, scope)
     bounce = CountedBounce(event.id, event.at, event.reason, event.sent_message_id)
     beside = [each for each in earlier if counts_with(each.reason, event.reason, settings.reasons)]
-    result = tally(bounce, beside, threshold)
+    result = _tally(bounce, beside, threshold)
     if not result.is_met:
         return Decision(Step.WATCH, result.grounds)
     events = tuple(each.event_id for each in result.bounces)
@@ -144,3 +148,70 @@ def _beside(current: Suppression, outcome: Decision) -> Decision:
         return _held(current)
     step = Step.PEND if current.state is State.PENDING else Step.SUPPRESS
     return replace(outcome, step=step, grounds=Extended(outcome.grounds, current.until))
+
+
+def _until(ladder: Ladder, expiry_level: int, since: datetime) -> datetime | None:
+    """Returns when a suppression at this level of the ladder ends; None = never, also for an end past the calendar."""
+    expiry = ladder[min(expiry_level, len(ladder) - 1)]
+    try:
+        return None if expiry is None else since + expiry
+    except OverflowError:
+        return None
+
+
+# ── how much counts ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """The bounces inside one window, oldest first, their days, and the threshold for them."""
+
+    bounces: tuple[CountedBounce, ...]
+    dates: tuple[date, ...]
+    threshold: Threshold
+
+    @property
+    def span(self) -> int:
+        """Days between the first and the last bounce."""
+        return (self.dates[-1] - self.dates[0]).days
+
+    @property
+    def is_met(self) -> bool:
+        needed = self.threshold
+        return (
+            len(self.bounces) >= needed.bounces
+            and len(self.dates) >= needed.distinct_days
+            and self.span * DAY >= needed.span
+        )
+
+    @property
+    def last_at(self) -> datetime:
+        return self.bounces[-1].at
+
+    @property
+    def grounds(self) -> Counted:
+        needed = self.threshold
+        return Counted(
+            len(self.bounces), needed.bounces, self.dates, needed.distinct_days, self.span, -(-needed.span // DAY),
+            needed.window // DAY, tuple(dict.fromkeys(bounce.reason or "" for bounce in self.bounces)),
+        )
+
+
+def _tally(bounce: CountedBounce, earlier: Sequence[CountedBounce], threshold: Threshold) -> _Tally:
+    """Returns the window around `bounce` that comes closest to the threshold.
+
+    Imports and slow mailboxes can bring reports out of order, so a window may also end with a bounce that is younger
+    than this one and was counted before it.
+    """
+    everything = sorted((*earlier, bounce), key=lambda each: (each.at, each.event_id))
+    windows = _windows(everything, utc_day(bounce.at), threshold)
+    return max(windows, key=lambda window: (window.is_met, len(window.bounces)))
+
+
+def _windows(bounces: Sequence[CountedBounce], today: date, threshold: Threshold) -> Iterator[_Tally]:
+    length = threshold.window
+    dated = [(utc_day(bounce.at), bounce) for bounce in bounces]
+    near = [(when, bounce) for when, bounce in dated if abs(when - today) <= length]
+    for end in sorted({when for when, _ in near if when >= today}):
+        inside = [(when, bounce) for when, bounce in near if when <= end and end - when <= length]
+        dates = sorted({when for when, _ in inside})
+        yield _Tally(tuple(bounce for _, bounce in inside), tuple(dates), threshold)

@@ -7,12 +7,15 @@ from enum import StrEnum
 from typing import Annotated
 
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.keys import DAY, Between, Choices, Key, ValueKind
+from bounce_watcher.model.keys import DAY, HOUR, Between, Choices, Key, KeyMark, ValueKind
 from bounce_watcher.model.ledger import Scope
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
 from bounce_watcher.policy.guards.limits import PROVEN, AlertSettings, FloodSettings, GuardSettings
-from bounce_watcher.policy.ladder import Ladder
+
+Ladder = Annotated[tuple[timedelta | None, ...], Between(HOUR), KeyMark.SINGLE, KeyMark.FILLED, KeyMark.RISING]
+"""How long a suppression lasts: the first of a recipient, the second and so on; the last duration applies to all
+further ones. None = for good."""
 
 
 class Mode(StrEnum):

@@ -1,12 +1,14 @@
 """What a decision, a delivery, a person or the clock changes: the next record, and the notices for targets.
 
-Pure. `decide` decides and the ledger writes; this module only computes the change.
+`MOVES` is the machine that README.md draws. Pure: `decide` decides and the ledger writes.
 """
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from bounce_watcher.model.fields import Action
@@ -30,8 +32,46 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.times import timestamp
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.deliveries import unanswered, with_bounce, with_delivery
-from bounce_watcher.policy.ladder import lapse
-from bounce_watcher.policy.machine import Move, after
+
+
+class Move(StrEnum):
+    """What may happen to a recipient."""
+
+    WATCH = "watch"        # a bounce counts, but is not enough
+    PEND = "pend"          # enough, but held
+    SUPPRESS = "suppress"  # enough, or a person asks for it
+    CONFIRM = "confirm"    # puts a held suppression in force
+    HOLD = "hold"          # holds a suppression that is in force
+    RELEASE = "release"    # by a person or after an outage: earlier events no longer count
+    EXPIRE = "expire"      # its time is over: earlier events no longer count
+    RESET = "reset"        # the platform delivered: earlier events no longer count
+
+
+MOVES: Mapping[tuple[State, Move], State] = MappingProxyType({
+    (State.ACTIVE, Move.WATCH): State.WATCHING,
+    (State.RELEASED, Move.WATCH): State.WATCHING,
+    (State.ACTIVE, Move.PEND): State.PENDING,
+    (State.WATCHING, Move.PEND): State.PENDING,
+    (State.RELEASED, Move.PEND): State.PENDING,
+    (State.ACTIVE, Move.SUPPRESS): State.SUPPRESSED,
+    (State.WATCHING, Move.SUPPRESS): State.SUPPRESSED,
+    (State.PENDING, Move.SUPPRESS): State.SUPPRESSED,
+    (State.RELEASED, Move.SUPPRESS): State.SUPPRESSED,
+    (State.PENDING, Move.CONFIRM): State.SUPPRESSED,
+    (State.SUPPRESSED, Move.HOLD): State.PENDING,
+    (State.PENDING, Move.RELEASE): State.ACTIVE,
+    (State.PENDING, Move.EXPIRE): State.ACTIVE,
+    (State.SUPPRESSED, Move.RELEASE): State.RELEASED,
+    (State.SUPPRESSED, Move.EXPIRE): State.RELEASED,
+    (State.WATCHING, Move.RELEASE): State.ACTIVE,
+    (State.WATCHING, Move.RESET): State.ACTIVE,
+})
+
+
+def after(state: State, move: Move) -> State:
+    """Returns the next state. A move that the table does not list for `state` changes nothing."""
+    return MOVES.get((state, move), state)
+
 
 _COUNT_OF_ACTION = {
     Action.DELAYED: "delay",
@@ -72,6 +112,18 @@ class _OccurrenceData(Mapping[str, object]):
 
     def items(self) -> ItemsView[str, object]:
         return self._tell().items()
+
+
+def lapse(record: RecipientRecord) -> tuple[int, str | None]:
+    """Returns `expiry_level` and `expired_reason` of a record whose suppression has expired.
+
+    Only a suppression that the policy put in force raises the level: a held one was never reported to a target, and an
+    end that a person set is no probation.
+    """
+    current = record.suppression
+    if current is None or current.state is State.PENDING or current.source is not SuppressionSource.POLICY:
+        return record.expiry_level, None
+    return record.expiry_level + 1, current.reason
 
 
 def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Transition:

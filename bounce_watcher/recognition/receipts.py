@@ -7,7 +7,7 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Finding, Kind, SentMessage
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.auto_reply import auto_submitted
-from bounce_watcher.parsing.disposition import DISPOSITION_TYPES, DispositionReport, parse_disposition
+from bounce_watcher.parsing.delivery_status import DISPOSITION_TYPES, DispositionReport, parse_disposition
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message
 from bounce_watcher.recognition.prose import finding, notice_of, reported, without_bystanders

@@ -9,8 +9,8 @@ from bounce_watcher.model.ledger import History, RecipientRecord, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
 from bounce_watcher.policy.decide import decide
-from bounce_watcher.policy.machine import MOVES, Move, after
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.policy.transitions import MOVES, Move, after
 from bounce_watcher.words.grounds import text
 from tests.docs.pages import ROOT, blocks, spans
 from tests.policy.samples import RECIPIENT, failure, history, march, replay

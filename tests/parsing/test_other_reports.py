@@ -6,7 +6,7 @@ import pytest
 
 from bounce_watcher.model.finding import SentMessage
 from bounce_watcher.parsing.auto_reply import auto_submitted, has_auto_reply_mark
-from bounce_watcher.parsing.disposition import parse_disposition
+from bounce_watcher.parsing.delivery_status import parse_disposition
 from bounce_watcher.parsing.feedback_report import MAX_RECIPIENTS, parse_feedback_report
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import parse

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from bounce_watcher.parsing.address import find_addresses, first_address
 from bounce_watcher.parsing.charset import decode, decode_transfer, decode_words
 from bounce_watcher.parsing.dates import parse_date
-from bounce_watcher.parsing.delivery_status import parse_delivery_status
-from bounce_watcher.parsing.disposition import parse_disposition
+from bounce_watcher.parsing.delivery_status import parse_delivery_status, parse_disposition
 from bounce_watcher.parsing.feedback_report import parse_feedback_report
 from bounce_watcher.parsing.headers import parse_content_type
 from bounce_watcher.parsing.message import parse

@@ -15,8 +15,7 @@ from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
-from bounce_watcher.policy.ladder import Ladder
-from bounce_watcher.policy.settings import PolicySettings, Threshold
+from bounce_watcher.policy.settings import Ladder, PolicySettings, Threshold
 from bounce_watcher.web.pages.shared.listing import Column, Download, exports
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
