@@ -49,14 +49,8 @@ def no_key(name: str) -> str | None:
 
 
 def attribute(
-    message: ParsedMessage,
-    finding: Finding,
-    settings: AttributionSettings,
-    *,
-    mail_from: str | None = None,
-    key_of: KeyOf = no_key,
-    at: datetime | None = None,
-    genuine: Authenticity = UNTOLD,
+    message: ParsedMessage, finding: Finding, settings: AttributionSettings, *,
+    mail_from: str | None = None, key_of: KeyOf = no_key, at: datetime | None = None, genuine: Authenticity = UNTOLD,
 ) -> Attribution:
     """Returns the attribution of one finding. Total: no header can make it raise.
 
@@ -76,13 +70,8 @@ def attribute(
 
 
 def attribute_opt_out(
-    message: ParsedMessage,
-    sender: MailAddress | None,
-    settings: AttributionSettings,
-    *,
-    key_of: KeyOf = no_key,
-    at: datetime | None = None,
-    genuine: Authenticity = UNTOLD,
+    message: ParsedMessage, sender: MailAddress | None, settings: AttributionSettings, *,
+    key_of: KeyOf = no_key, at: datetime | None = None, genuine: Authenticity = UNTOLD,
 ) -> Attribution:
     """Returns who was mailed; `recipient` is "" if nothing of ours names one. Total. Arguments as in `attribute`."""
     def named(address: MailAddress | None) -> Attribution:

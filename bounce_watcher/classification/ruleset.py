@@ -31,8 +31,6 @@ from bounce_watcher.model.errors import ConfigError
 REMEMBERED = 1_000
 """How many texts' wordings are cached. With masked addresses, the refusals of a day are a few hundred texts."""
 
-_NO_FILES: Mapping[str, str] = MappingProxyType({})
-
 OwnRules = tuple[tuple[str, str], ...]
 """An operator's rule files, name and content: read once, then passed to other processes that build rules."""
 
@@ -61,7 +59,7 @@ _place = attrgetter("place")
 
 
 class Ruleset:
-    """An immutable set of rules. Create it with `load_rules` or `Ruleset.from_toml`."""
+    """An immutable set of rules. Create it with `load_rules`."""
 
     __slots__ = ("_automaton", "_by_key", "_spoken", "_wordless", "rules")
 
@@ -76,21 +74,16 @@ class Ruleset:
         self._spoken = lru_cache(maxsize=REMEMBERED)(self._find_spoken)
         by_key: defaultdict[int, list[_Compiled]] = defaultdict(list)
         self._wordless: list[_Compiled] = []
-        for each in _compiled(ranked, {phrase: number for number, phrase in enumerate(phrases)}):
-            longest = max(each.needs, key=lambda number: len(phrases[number]), default=None)
-            (self._wordless if longest is None else by_key[longest]).append(each)
+        numbers = {phrase: number for number, phrase in enumerate(phrases)}
+        for place, wording in enumerate(ranked):
+            rule, needs = wording.rule, frozenset(numbers[phrase] for phrase in wording.phrases)
+            bars = frozenset(numbers[phrase] for phrase in rule.unless)
+            always = rule.pattern is None and not rule.conditions.count
+            longest = max(needs, key=lambda number: len(phrases[number]), default=None)
+            group = self._wordless if longest is None else by_key[longest]
+            group.append(_Compiled(place, wording, needs, bars, always))
         self._by_key = dict(by_key)
         """Each wording by its longest phrase, which the fewest replies contain."""
-
-    @classmethod
-    def from_toml(cls, files: Mapping[str, str], operator: Mapping[str, str] = _NO_FILES) -> "Ruleset":
-        """Builds a ruleset. `files`: name -> content, each with its own `scope`; `operator`: files that win over them.
-
-        Raises ConfigError with every fault of the first faulty file.
-        """
-        shipped = (read_rules(name, content) for name, content in sorted(files.items()))
-        own = (read_rules(name, content, Precedence.OPERATOR) for name, content in sorted(operator.items()))
-        return cls(chain.from_iterable((*shipped, *own)))
 
     def find(self, text: str, told: Circumstances) -> Match | None:
         """Returns the strongest rule that matches `text` (one line) in these circumstances, or None."""
@@ -154,13 +147,6 @@ def _quote(wording: Wording, words: str, text: str) -> str:
         return text[start : start + len(wording.phrases[0])]
     starts = sorted((words.find(phrase), len(phrase)) for phrase in wording.phrases)
     return " … ".join(text[start : start + length] for start, length in starts)
-
-
-def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator[_Compiled]:
-    for place, wording in enumerate(ranked):
-        needs = frozenset(numbers[phrase] for phrase in wording.phrases)
-        bars = frozenset(numbers[phrase] for phrase in wording.rule.unless)
-        yield _Compiled(place, wording, needs, bars, wording.rule.pattern is None and not wording.rule.conditions.count)
 
 
 def conflicts(rules: Sequence[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:

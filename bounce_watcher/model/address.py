@@ -77,7 +77,8 @@ def address_key(address: str) -> str:
     separate. A text that is not an address also has a key, which no mailbox has.
     """
     local, at, domain = address.strip(_BLANKS).rpartition("@")
-    return f"{_folded(_least_quoted(local))}{at}{_domain_key(domain)}"
+    bare = _least_quoted(local)
+    return f"{bare.lower() if bare.isascii() else bare.translate(_LOWER)}{at}{_domain_key(domain)}"
 
 
 def _is_local_part(local: str) -> bool:
@@ -103,10 +104,6 @@ def _least_quoted(local: str) -> str:
         return plain
     escaped = _NEEDS_PAIR.sub(r"\\\1", plain)
     return f'"{escaped}"'
-
-
-def _folded(text: str) -> str:
-    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 def _domain(text: str) -> str | None:

@@ -14,8 +14,10 @@ _USUAL = re.compile(
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d)[:-](\d\d)[:-](\d\d)")
 
 
-def parse_date(value: str) -> datetime | None:
+def parse_date(value: str | None) -> datetime | None:
     """Parses a date; without a zone it counts as UTC. Also reads "2012-12-31 23-59-59" (SendGrid) and ISO 8601."""
+    if not value:
+        return None
     try:
         if match := _USUAL.match(value):
             return _usual(match)

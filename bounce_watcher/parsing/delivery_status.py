@@ -44,11 +44,10 @@ _BY_CLASS = {2: Action.DELIVERED, 4: Action.DELAYED, 5: Action.FAILED}
 def parse_delivery_status(text: str) -> DeliveryReport:
     """Parses a delivery-status body. Total; skips lines that are no fields."""
     message, blocks = _blocks(text)
-    arrival = _first(message, "arrival-date")
     return DeliveryReport(
         reporting_mta=parse_host(_first(message, "reporting-mta")),
         original_envelope_id=_first(message, "original-envelope-id"),
-        arrival_date=parse_date(arrival) if arrival else None,
+        arrival_date=parse_date(_first(message, "arrival-date")),
         recipients=tuple(_recipient(block) for block in blocks),
     )
 
@@ -103,7 +102,6 @@ def _recipient(block: Block) -> RecipientReport:
     status = _status(status_text)
     if diagnostic is None and len(status_text) > 10:  # "Status: 5.1.1 (bad destination mailbox address)"
         diagnostic = status_text[:MAX_DIAGNOSTIC]
-    last_attempt, retry_until = _first(block, "last-attempt-date"), _first(block, "will-retry-until")
     return RecipientReport(
         original_recipient=next(filter(None, map(read_recipient, _values(block, _MAILED))), None),
         final_recipient=next(filter(None, map(read_recipient, _values(block, _REACHED))), None),
@@ -112,8 +110,8 @@ def _recipient(block: Block) -> RecipientReport:
         remote_mta=next((host for value in block.get("remote-mta", ()) if (host := parse_host(value))), None),
         diagnostic_type=kind,
         diagnostic_code=diagnostic,
-        last_attempt_date=parse_date(last_attempt) if last_attempt else None,
-        will_retry_until=parse_date(retry_until) if retry_until else None,
+        last_attempt_date=parse_date(_first(block, "last-attempt-date")),
+        will_retry_until=parse_date(_first(block, "will-retry-until")),
         unreadable=next(filter(is_unreadable, _values(block, (*_MAILED, *_REACHED))), None),
     )
 

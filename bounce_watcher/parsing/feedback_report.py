@@ -29,25 +29,20 @@ def parse_feedback_report(text: str) -> FeedbackReport:
         if value:
             found.setdefault(name, []).append(value)
     first = {name: values[0] for name, values in found.items()}
-    arrival = first.get("arrival-date") or first.get("received-date")
     named = [value for name in _RECIPIENT_FIELDS for value in found.get(name, ())]
     addresses = [read_recipient(value) for value in named[:MAX_RECIPIENTS]]
     sender = first.get("original-mail-from")
+    word = first.get("feedback-type", "other").split(maxsplit=1)[0].rstrip(";,.").replace("_", "-").lower()
     return FeedbackReport(
-        feedback_type=_feedback_type(first.get("feedback-type", "other")),
+        feedback_type=_TYPES.get(word, word) or "other",
         original_rcpt_to=tuple(dict.fromkeys(a for a in addresses if a and not is_redacted(a))),
         original_mail_from=read_recipient(sender) if sender else None,
         reported_domain=tuple(found.get("reported-domain", ())),
         source_ip=first.get("source-ip"),
         user_agent=first.get("user-agent"),
-        arrival_date=parse_date(arrival) if arrival else None,
+        arrival_date=parse_date(first.get("arrival-date") or first.get("received-date")),
         authentication_results=tuple(found.get("authentication-results", ())),
     )
-
-
-def _feedback_type(value: str) -> str:
-    word = value.split(maxsplit=1)[0].rstrip(";,.").replace("_", "-").lower()
-    return _TYPES.get(word, word) or "other"
 
 
 def is_redacted(address: str) -> bool:

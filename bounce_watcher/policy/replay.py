@@ -136,15 +136,8 @@ class Correction:
 
 
 def correct(
-    record: RecipientRecord,
-    events: Sequence[BounceEvent],
-    steps: Sequence[StateChange],
-    decide: Decide,
-    *,
-    touched: frozenset[str],
-    cause: Undone | Reread,
-    now: datetime,
-    may_suppress: bool,
+    record: RecipientRecord, events: Sequence[BounceEvent], steps: Sequence[StateChange], decide: Decide, *,
+    touched: frozenset[str], cause: Undone | Reread, now: datetime, may_suppress: bool,
 ) -> Correction:
     """Compares a record with a replay of its history, after the events named in `touched` have changed.
 

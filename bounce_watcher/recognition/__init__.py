@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bounce_watcher.model.finding import Finding, Kind
+from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_part
 from bounce_watcher.recognition import (
@@ -85,10 +85,8 @@ def _with_mark(recognition: Recognition, message: ParsedMessage) -> Recognition:
     name, _, refused = _MARK_OF_FILTER.partition(": ")
     if recognition.kind is not Kind.BOUNCE or (message.headers.get(name) or "").strip() != refused:
         return recognition
-    return replace(recognition, findings=tuple(map(_marked, recognition.findings)))
-
-
-def _marked(found: Finding) -> Finding:
-    mark = f" ({_MARK_OF_FILTER})"
-    words = ((found.report.diagnostic_code or "")[: MAX_WORDS - len(mark)] + mark).strip()
-    return replace(found, report=replace(found.report, diagnostic_code=words))
+    mark, findings = f" ({_MARK_OF_FILTER})", []
+    for found in recognition.findings:
+        words = ((found.report.diagnostic_code or "")[: MAX_WORDS - len(mark)] + mark).strip()
+        findings.append(replace(found, report=replace(found.report, diagnostic_code=words)))
+    return replace(recognition, findings=tuple(findings))

@@ -1,10 +1,14 @@
 """The engine: what wins when several rules match, and what a rule file must not say."""
 
 import re
+from collections.abc import Mapping
+from itertools import chain
+from types import MappingProxyType
 
 import pytest
 
 from bounce_watcher.classification.rule import Circumstances, Precedence
+from bounce_watcher.classification.rule_file import read_rules
 from bounce_watcher.classification.ruleset import Ruleset, load_builtin
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.fields import EnhancedStatus
@@ -17,9 +21,16 @@ def rule(id: str, reason: str, more: str) -> str:
     return f'[[rule]]\nid = "{id}"\nreason = "{reason}"\nsource = "a test"\nexamples = ["x"]\n{more}\n'
 
 
+def from_toml(files: Mapping[str, str], operator: Mapping[str, str] = MappingProxyType({})) -> Ruleset:
+    """The rules of shipped files, each with its own `scope`, and of an operator's, which win over them."""
+    shipped = (read_rules(name, content) for name, content in sorted(files.items()))
+    own = (read_rules(name, content, Precedence.OPERATOR) for name, content in sorted(operator.items()))
+    return Ruleset(chain.from_iterable((*shipped, *own)))
+
+
 def ruleset(*rules: str, scope: str = "common", operator: str = "") -> Ruleset:
     files = {"shipped.toml": f'scope = "{scope}"\n' + "".join(rules)}
-    return Ruleset.from_toml(files, {"own.toml": operator} if operator else {})
+    return from_toml(files, {"own.toml": operator} if operator else {})
 
 
 def winner(rules: Ruleset, text: str, told: Circumstances = NOTHING) -> str | None:
@@ -42,7 +53,7 @@ def test_one_of_any_and_none_of_unless() -> None:
 
 def test_an_unless_on_top_of_a_file_counts_for_all_its_rules() -> None:
     files = {"shipped.toml": 'scope = "common"\nunless = ["red"]\n' + rule("a.b", "spam", 'text = ["mail"]')}
-    rules = Ruleset.from_toml(files)
+    rules = from_toml(files)
     assert winner(rules, "mail") == "a.b"
     assert winner(rules, "mail in red letters") is None
 
@@ -91,9 +102,9 @@ def test_operator_over_receiver_over_common_over_weak() -> None:
     receiver = {"r.toml": 'scope = "receiver"\n' + rule("r.r", "virus", 'text = ["some long words"]')}
     operator = {"o.toml": rule("o.o", "mailbox_full", 'text = ["some"]')}
     text = "some long words of refusal here"
-    assert winner(Ruleset.from_toml(common), text) == "c.c"
-    assert winner(Ruleset.from_toml(common | receiver), text) == "r.r"
-    assert winner(Ruleset.from_toml(common | receiver, operator), text) == "o.o"
+    assert winner(from_toml(common), text) == "c.c"
+    assert winner(from_toml(common | receiver), text) == "r.r"
+    assert winner(from_toml(common | receiver, operator), text) == "o.o"
 
 
 def test_among_common_words_hard_yields_and_a_named_cause_beats_a_symptom() -> None:
@@ -163,7 +174,7 @@ def test_operators_rules_stand_on_top_of_the_shipped_ones() -> None:
     from bounce_watcher.classification.ruleset import builtin_files
 
     own = rule("own.unknown-is-fine", "policy", 'text = ["user unknown"]')
-    rules = Ruleset.from_toml(builtin_files(), {"own.toml": own})
+    rules = from_toml(builtin_files(), {"own.toml": own})
     match = rules.find("550 5.1.1 user unknown", NOTHING)
     assert match is not None
     assert (match.rule.id, match.rule.precedence) == ("own.unknown-is-fine", Precedence.OPERATOR)
@@ -208,14 +219,14 @@ def test_operators_rules_stand_on_top_of_the_shipped_ones() -> None:
 )
 def test_a_faulty_file_is_refused_with_its_mend(content: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(complaint)) as error:
-        Ruleset.from_toml({"faulty.toml": content})
+        from_toml({"faulty.toml": content})
     assert str(error.value).startswith("faulty.toml: ")
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:
     content = 'scope = "common"\n' + rule("a.b", "spam", "") + rule("a.c", "no", 'text = ["x"]')
     with pytest.raises(ConfigError) as error:
-        Ruleset.from_toml({"faulty.toml": content})
+        from_toml({"faulty.toml": content})
     assert len(error.value.problems) == 2
 
 

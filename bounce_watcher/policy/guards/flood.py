@@ -46,8 +46,7 @@ QUIET = timedelta(hours=24)  # a flood is over when nothing was held for this lo
 SUBJECT = Subject(SubjectKind.UNPROVEN)  # the subject of an alert on a flood
 SLOTS_AN_HOUR = timedelta(hours=1) // SLOT
 _HOURS_A_DAY = 24
-_NETWORKS = {4: 24, 6: 48}
-"""The prefix length of one holder's network, by IP version."""
+_NETWORKS = {4: 24, 6: 48}  # the prefix length of one holder's network, by IP version
 
 
 @dataclass(frozen=True, slots=True)

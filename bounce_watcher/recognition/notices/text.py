@@ -192,7 +192,10 @@ def _said_by_bar(line: str) -> Action | None:
 
 def open_notice(message: ParsedMessage) -> Notice:
     """Reads the text of a message above the original as a notice."""
-    text = plain_shapes(split_text(_whole_lines(message)[:MAX_TEXT])[0])
+    text = message.text
+    if len(message.parts) == 1 and message.content_type == "text/plain":
+        text = text[: text.rfind("\n") + 1]  # half a line may hold half an address
+    text = plain_shapes(split_text(text[:MAX_TEXT])[0])
     original = original_headers(message)
     lines = tuple(text.split("\n")[:MAX_LINES])
     within = frozenset(map(address_key, addresses_within(text)))
@@ -206,9 +209,3 @@ def _called_senders(lines: Iterable[str]) -> frozenset[str]:
     called += [line for above, line in pairwise(said) if "@" in line and _AUTHOR.search(folded(above))]
     called += [command[0] for line in said if (command := command_on(line)) and command[1].lower() == "mail from"]
     return frozenset(address_key(address) for line in called for address in find_addresses(line, 20))
-
-
-def _whole_lines(message: ParsedMessage) -> str:
-    """Returns the text, without an unfinished last line of a plain message: half a line may hold half an address."""
-    text = message.text
-    return text[: text.rfind("\n") + 1] if len(message.parts) == 1 and message.content_type == "text/plain" else text
