@@ -1,7 +1,6 @@
 """Complaints: feedback reports by RFC 5965, and those of feedback loops that write no such part."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
 from bounce_watcher.model.address import MailAddress
@@ -54,11 +53,9 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     if part is None:
         return _without_report(message)
     report = parse_feedback_report(part.text)
-    original = original_headers(message)
-    addresses = report.original_rcpt_to or addressees(original)
-    found = findings(NAME, part, addresses, f"Feedback-Type: {report.feedback_type}")
-    sent = replace(sent_message(original), mail_from=report.original_mail_from)
-    return Recognition(Kind.COMPLAINT, found, sent, report.feedback_type)
+    quote = f"Feedback-Type: {report.feedback_type}"
+    found = complaint(NAME, part, report.original_rcpt_to, quote, original_headers(message), report.feedback_type)
+    return replace(found, sent=replace(found.sent, mail_from=report.original_mail_from))
 
 
 def _feedback_part(message: ParsedMessage) -> Part | None:
@@ -82,13 +79,9 @@ def _without_report(message: ParsedMessage) -> Recognition | None:
     if _is_jmrp(message, part):
         told = message.headers.get(_JMRP_RECIPIENT) or ""
         named = read_recipient(told)
-        addresses = (named,) if named else addressees(part.inner_headers)
-        found = findings(JMRP, part, addresses, told)
-    elif words := _words_of_complaint(message):
-        found = findings(ABUSE_DESK, part, addressees(part.inner_headers), words)
-    else:
-        return None
-    return Recognition(Kind.COMPLAINT, found, sent_message(part.inner_headers), ABUSE)
+        return complaint(JMRP, part, (named,) if named else (), told, part.inner_headers)
+    words = _words_of_complaint(message)
+    return complaint(ABUSE_DESK, part, (), words, part.inner_headers) if words else None
 
 
 def _above_a_copy(message: ParsedMessage) -> Recognition | None:
@@ -97,8 +90,7 @@ def _above_a_copy(message: ParsedMessage) -> Recognition | None:
     words = _words_of_complaint(message) if original is not None else ""
     if not words or not split_text(message.text[:MAX_BEGINNING])[0].lower().lstrip().startswith(words):
         return None
-    found = findings(ABUSE_DESK, message.parts[0], addressees(original), words)
-    return Recognition(Kind.COMPLAINT, found, sent_message(original), ABUSE)
+    return complaint(ABUSE_DESK, message.parts[0], (), words, original)
 
 
 def _is_jmrp(message: ParsedMessage, original: Part) -> bool:
@@ -124,7 +116,7 @@ def _words_of_complaint(message: ParsedMessage) -> str:
     return match[0] if match else ""
 
 
-def addressees(original: Headers | None) -> tuple[MailAddress, ...]:
+def _addressees(original: Headers | None) -> tuple[MailAddress, ...]:
     """Returns the addressee of the original if it has only one: feedback loops are about mails to one person each."""
     if original is None:
         return ()
@@ -135,17 +127,20 @@ def addressees(original: Headers | None) -> tuple[MailAddress, ...]:
     return ()
 
 
-def findings(recognizer: str, part: Part, addresses: Iterable[MailAddress], quote: str) -> tuple[Finding, ...]:
-    """Returns a finding for each person who complains; one without a name if the address is redacted.
+def complaint(
+    recognizer: str, part: Part, addresses: tuple[MailAddress, ...], quote: str, original: Headers | None,
+    feedback_type: str = ABUSE,
+) -> Recognition:
+    """Returns a complaint by the people at `addresses`, else by the addressee of the original.
 
-    Attribution may identify that person by our return path, or by what we wrote into the mail.
+    If that is redacted, the finding has no name. Attribution may identify the person by our return path, or by what we
+    wrote into the mail.
     """
-    named = each_once(
+    findings = each_once(
         Finding(
-            RecipientReport(final_recipient=address),
-            Provenance(recognizer, part.path, quote or address),
+            RecipientReport(final_recipient=address), Provenance(recognizer, part.path, quote or address),
             Evidence.REPORT,
         )
-        for address in addresses
-    )
-    return named or (Finding(RecipientReport(), Provenance(recognizer, part.path, quote), Evidence.PROSE),)
+        for address in addresses or _addressees(original)
+    ) or (Finding(RecipientReport(), Provenance(recognizer, part.path, quote), Evidence.PROSE),)
+    return Recognition(Kind.COMPLAINT, findings, sent_message(original), feedback_type)

@@ -7,13 +7,11 @@ Source: the schemas of x-arf.org (0.2) and of xarf.org (3, 4).
 
 import re
 
-from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import ABUSE
 from bounce_watcher.parsing.address_fields import read_recipient
 from bounce_watcher.parsing.feedback_report import is_redacted
 from bounce_watcher.parsing.message import ParsedMessage, Part
-from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, sent_message
-from bounce_watcher.recognition.arf import MAX_BEGINNING, addressees, findings
+from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers
+from bounce_watcher.recognition.arf import MAX_BEGINNING, complaint
 from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "xarf"
@@ -31,11 +29,10 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     part = _report(message)
     if part is None or not _SPAM.search(part.text[:MAX_BEGINNING]):
         return None
-    original = original_headers(message)
     told = _RECIPIENT.search(part.text[:MAX_BEGINNING])
     address = read_recipient(told[1]) if told else None
-    addresses = (address,) if address and not is_redacted(address) else addressees(original)
-    return Recognition(Kind.COMPLAINT, findings(NAME, part, addresses, ""), sent_message(original), ABUSE)
+    addresses = (address,) if address and not is_redacted(address) else ()
+    return complaint(NAME, part, addresses, "", original_headers(message))
 
 
 def _report(message: ParsedMessage) -> Part | None:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.grounds import Grounds, Outage, Subject, SubjectKind, Waits
+from bounce_watcher.model.grounds import Outage, Subject, SubjectKind
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards.limits import GuardSettings, in_hours
@@ -86,17 +86,6 @@ def _masked(word: str, names: Set[str]) -> str:
 
 def limit(usual: float, settings: GuardSettings) -> SpellThreshold:
     return SpellThreshold(max(settings.min_bounces, math.ceil(settings.factor * usual)), usual)
-
-
-def waits(rank: int, limit: SpellThreshold, settings: GuardSettings) -> bool:
-    """Checks whether a suppression waits for an alarm. Its bounce is the `rank`-th of its window."""
-    return rank >= max(settings.wait_min, settings.wait_from * limit.usual)
-
-
-def waiting(
-    on: Grounds, subject: Subject, rank: int, limit: SpellThreshold, until: datetime, settings: GuardSettings
-) -> Waits:
-    return Waits(on, subject, rank, in_hours(settings.window), limit.usual, limit.count, until)
 
 
 def grounds(subject: Subject, spell: Spell, settings: GuardSettings) -> Outage:

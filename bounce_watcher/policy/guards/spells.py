@@ -84,7 +84,8 @@ def spells(
             others = (*found[:index], *found[index + 1 :])
             found[index] = _gone_on(found[index], window, others, quiet)
         elif (limit := limit_of(window)) and window.count >= limit.count:
-            found.append(_begun(window, limit, found, quiet))
+            end = start_of(window.last + 1)
+            found.append(Spell(_beginning(window, found), end, end + quiet, window.count, limit))
     return [spell for spell in found if spell not in known]
 
 
@@ -95,11 +96,6 @@ def _gone_on(spell: Spell, window: Window, others: Sequence[Spell], quiet: timed
     ends_at = max(spell.ends_at, start_of(window.last + 1) + quiet)
     begun_at = _beginning(window, others) if window.count >= spell.limit.count else spell.since
     return replace(spell, since=min(spell.since, begun_at), ends_at=ends_at, peak=max(spell.peak, window.count))
-
-
-def _begun(window: Window, limit: SpellThreshold, others: Sequence[Spell], quiet: timedelta) -> Spell:
-    end = start_of(window.last + 1)
-    return Spell(_beginning(window, others), end, end + quiet, window.count, limit)
 
 
 def _beginning(window: Window, others: Sequence[Spell]) -> datetime:

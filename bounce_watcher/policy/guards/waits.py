@@ -12,7 +12,7 @@ from datetime import timedelta
 from bounce_watcher.model.grounds import Grounds, Subject, Waits
 from bounce_watcher.model.ledger import BounceEvent, Decision, Step
 from bounce_watcher.policy.guards import outages
-from bounce_watcher.policy.guards.limits import SLOT, GuardSettings
+from bounce_watcher.policy.guards.limits import SLOT, GuardSettings, in_hours
 from bounce_watcher.policy.guards.spells import SpellThreshold, slot_of
 
 
@@ -56,16 +56,17 @@ class WaitingRoom:
         return decision if waits is None else replace(decision, step=Step.PEND, grounds=waits)
 
     def _waits(self, grounds: Grounds, event: BounceEvent) -> Iterator[Waits]:
-        if not self.settings.wait:
+        settings = self.settings
+        if not settings.wait:
             return
         for subject in outages.subjects(event):
             group = self.groups.get(subject)
             if group is None or event.id not in group.places:
                 continue
-            rank = group.rank(event, self.settings.window)
-            if rank < self.settings.wait_min:
+            rank = group.rank(event, settings.window)
+            if rank < settings.wait_min:
                 continue  # no need to ask what is usual
             limit = self.limit_at(subject, slot_of(event.at))
-            if limit and outages.waits(rank, limit, self.settings):
-                until = event.at + self.settings.wait
-                yield outages.waiting(grounds, subject, rank, limit, until, self.settings)
+            if limit and rank >= settings.wait_from * limit.usual:
+                hours, until = in_hours(settings.window), event.at + settings.wait
+                yield Waits(grounds, subject, rank, hours, limit.usual, limit.count, until)
