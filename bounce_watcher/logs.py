@@ -82,10 +82,15 @@ class _Formatter(logging.Formatter):
     def _formatter(self) -> logging.Formatter:
         import structlog  # noqa: PLC0415 - as above
 
+        renderer: Any = structlog.processors.LogfmtRenderer(key_order=_ORDER, drop_missing=True)
+        if self._format == "console":
+            renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        elif self._format == "json":
+            renderer = structlog.processors.JSONRenderer()
         return structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared(),
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        structlog.processors.format_exc_info, _masked, _renderer(self._format)],
+                        structlog.processors.format_exc_info, _masked, renderer],
         )
 
 
@@ -97,17 +102,6 @@ def _shared() -> list[Any]:
     if "JOURNAL_STREAM" not in os.environ:  # the journal records the time itself
         processors.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
     return processors
-
-
-def _renderer(format_: Format) -> Any:
-    """Returns the processor that turns an event dictionary into a line."""
-    import structlog  # noqa: PLC0415 - as above
-
-    if format_ == "console":
-        return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    if format_ == "json":
-        return structlog.processors.JSONRenderer()
-    return structlog.processors.LogfmtRenderer(key_order=_ORDER, drop_missing=True)
 
 
 _LINES = frozenset({"exception", "stack"})

@@ -82,8 +82,7 @@ class Ruleset:
             longest = max(needs, key=lambda number: len(phrases[number]), default=None)
             group = self._wordless if longest is None else by_key[longest]
             group.append(_Compiled(place, wording, needs, bars, always))
-        self._by_key = dict(by_key)
-        """Each wording by its longest phrase, which the fewest replies contain."""
+        self._by_key = dict(by_key)  # each wording by its longest phrase, which the fewest replies contain
 
     def find(self, text: str, told: Circumstances) -> Match | None:
         """Returns the strongest rule that matches `text` (one line) in these circumstances, or None."""

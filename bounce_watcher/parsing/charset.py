@@ -113,11 +113,8 @@ def _uuencoded(body: bytes) -> bytes:
 
 
 _DECODERS: dict[str, Callable[[bytes], bytes]] = {
-    "base64": _base64,
-    "quoted-printable": binascii.a2b_qp,
-    "x-uuencode": _uuencoded,
-    "uuencode": _uuencoded,
-    "x-uue": _uuencoded,
+    "base64": _base64, "quoted-printable": binascii.a2b_qp,
+    **dict.fromkeys(("x-uuencode", "uuencode", "x-uue"), _uuencoded),
 }
 
 

@@ -162,8 +162,7 @@ def without_bystanders(
 ) -> tuple[ProseAddress, ...]:
     """Returns `addresses`, each once, without those that merely take part in the exchange of mails."""
     barred = bystanders(message, original)
-    kept = {address_key(address): address for address in addresses if not is_bystander(address, barred)}
-    return tuple(kept.values())
+    return tuple({address_key(each): each for each in addresses if not is_bystander(each, barred)}.values())
 
 
 def is_on_the_sender(words: str, recipient: str, message: ParsedMessage, original: Headers | None) -> bool:
