@@ -73,9 +73,10 @@ def read_transcript(text: str) -> tuple[RefusalLine, ...]:
     conversation = _Conversation()
     for line in text.split("\n", MAX_LINES)[:MAX_LINES]:
         conversation.read(line[:MAX_LINE].strip())
-        if conversation.is_full:
+        if len(conversation.answers) > MAX_ANSWERS:
             break
-    return conversation.finished()
+    conversation.close()
+    return tuple(conversation.answers[:MAX_ANSWERS])
 
 
 def last_refusal(line: str) -> RefusalLine | None:
@@ -112,16 +113,16 @@ def _plain(reply: str) -> str:
 
 
 class _Conversation:
-    """A conversation, read line by line.
+    """A conversation, read line by line. Call `close` at its end.
 
     `_session`: the number of this server's first answer. `_open`: the last answer continues in the next line.
     `_fresh`: only Sendmail's summary has come since the last answer. `_recipients`: those of the command.
     """
 
-    __slots__ = ("_answers", "_fresh", "_open", "_recipients", "_session", "_stage")
+    __slots__ = ("_fresh", "_open", "_recipients", "_session", "_stage", "answers")
 
     def __init__(self) -> None:
-        self._answers: list[RefusalLine] = []
+        self.answers: list[RefusalLine] = []
         self._session = 0
         self._stage: str | None = None
         self._recipients: frozenset[str] = frozenset()
@@ -132,7 +133,7 @@ class _Conversation:
         if turn is None:
             self._read_remark(line)
         elif turn[1] in (">>>", "-->"):
-            self._close()
+            self.close()
             self._fresh = False
             self._stage = _COMMANDS.get(turn[2].partition(" ")[0].upper())
             self._recipients = _named(turn[2]) if self._stage == "RCPT" else frozenset()
@@ -141,44 +142,36 @@ class _Conversation:
         elif turn[2].startswith(_GO_AHEAD):
             self._stage = "DOT"
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._answers) > MAX_ANSWERS
-
-    def finished(self) -> tuple[RefusalLine, ...]:
-        self._close()
-        return tuple(self._answers[:MAX_ANSWERS])
-
     def _read_answer(self, said: str) -> None:
         if self._open:
-            last = self._answers[-1]
-            self._answers[-1] = replace(last, text=f"{last.text} {said}"[:MAX_LINE])
+            last = self.answers[-1]
+            self.answers[-1] = replace(last, text=f"{last.text} {said}"[:MAX_LINE])
         else:
-            self._answers.append(RefusalLine(said, self._stage, self._recipients or _named(said)))
+            self.answers.append(RefusalLine(said, self._stage, self._recipients or _named(said)))
         self._fresh = True
         self._open = is_first_line(said)
         if not self._open:
-            self._close()
+            self.close()
 
     def _read_remark(self, line: str) -> None:
-        self._close()
+        self.close()
         if "while talking to " in line.lower():
-            self._session, self._stage, self._recipients = len(self._answers), "CONNECT", frozenset()
-        if not self._fresh or not self._answers:
+            self._session, self._stage, self._recipients = len(self.answers), "CONNECT", frozenset()
+        if not self._fresh or not self.answers:
             return
-        last = self._answers[-1]
+        last = self.answers[-1]
         self._fresh = is_summary(line)
         if self._fresh:
             last = replace(last, recipients=last.recipients | _named(line))
-            self._answers[-1] = _to_rcpt(last) if line.lower().endswith(_OF_RECIPIENT) else last
+            self.answers[-1] = _to_rcpt(last) if line.lower().endswith(_OF_RECIPIENT) else last
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """Ends the last answer. If it only says that no recipient was left, the ones before it answered RCPT TO."""
         self._open = False
-        if len(self._answers) > self._session and _AFTERMATH.match(self._answers[-1].text):
-            self._answers.pop()
-            self._answers[self._session :] = map(_to_rcpt, self._answers[self._session :])
-            self._session = len(self._answers)
+        if len(self.answers) > self._session and _AFTERMATH.match(self.answers[-1].text):
+            self.answers.pop()
+            self.answers[self._session :] = map(_to_rcpt, self.answers[self._session :])
+            self._session = len(self.answers)
 
 
 def _named(text: str) -> frozenset[str]:
