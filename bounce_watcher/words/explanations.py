@@ -28,8 +28,7 @@ from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words.dates import days
-from bounce_watcher.words.formatting import harmless, moment, reason
+from bounce_watcher.words.formatting import days, harmless, moment, reason
 from bounce_watcher.words.formatting import provider as provider_name
 
 KINDS: Mapping[Kind, str] = {

@@ -1,11 +1,13 @@
-"""How values are written for a person, the same on every page. A stranger's text is made harmless here.
+"""How values are written for a person, the same everywhere. A stranger's text is made harmless here.
 
 Templates escape on top of it. This module handles text that is harmful even so (controls, direction marks, sheer size).
+All times are shown in UTC.
 """
 
 import shlex
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import zip_longest
 
 from bounce_watcher.model.ledger import AlertKind, ChangedBy, Disposition, EventType, OutboxState, State
 from bounce_watcher.model.neutral import for_page
@@ -216,6 +218,23 @@ def is_unusual(now: int, before: int) -> bool:
     return now + before >= 30 and abs(now - before) > 3 * (now + before) ** 0.5
 
 
+# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def plain(name: str) -> str:
+    """Returns a reason for scripts in words: `mailbox full`."""
+    return name.replace("_", " ")
+
+
+def listing(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def number_of_days(number: int) -> str:
+    """`1 day`, `14 days`."""
+    return f"{number} day" if number == 1 else f"{number} days"
+
+
 # ── times ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def iso(at: datetime) -> str:
@@ -241,6 +260,33 @@ def moment(at: datetime) -> str:
     """Returns a time such as "17 March 2026 at 14:02"."""
     at = at.astimezone(UTC)
     return f"{at.day} {at:%B %Y} at {at:%H:%M}"
+
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)
+"""In English under every locale."""
+
+
+def full_day(at: datetime) -> str:
+    """`2 March 2026`."""
+    return days([at.astimezone(UTC).date()])
+
+
+def minute(at: datetime) -> str:
+    """`2 March 2026 09:30 UTC`."""
+    return f"{full_day(at)} {at.astimezone(UTC):%H:%M} UTC"
+
+
+def days(dates: Iterable[date]) -> str:
+    """`2, 9 and 17 March 2026`: each distinct date once, in order, month and year where they change."""
+    ordered, told = sorted(set(dates)), list[str]()
+    for this, after in zip_longest(ordered, ordered[1:]):
+        is_last_of_year = after is None or after.year != this.year
+        month = f" {_MONTHS[this.month - 1]}" if is_last_of_year or after.month != this.month else ""
+        told.append(f"{this.day}{month}{f' {this.year}' if is_last_of_year else ''}")
+    return listing(told)
 
 
 def took(span: timedelta | None) -> str:

@@ -2,7 +2,7 @@ import locale
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from bounce_watcher.model.times import utc_day
-from bounce_watcher.words.dates import day, days, listing, number_of_days
+from bounce_watcher.words.formatting import days, full_day, listing, number_of_days
 from tests.families import for_each
 
 
@@ -24,14 +24,14 @@ def test_dates_name_month_and_year_where_they_change(dates: list[date], expected
 def test_a_day_is_that_of_utc() -> None:
     late_in_new_york = datetime(2026, 3, 2, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
     assert utc_day(late_in_new_york) == date(2026, 3, 3)
-    assert day(late_in_new_york) == "3 March 2026"
+    assert full_day(late_in_new_york) == "3 March 2026"
 
 
 def test_no_locale_changes_the_words() -> None:
     before = locale.setlocale(locale.LC_TIME)
     try:
         locale.setlocale(locale.LC_TIME, "")
-        assert day(datetime(2026, 5, 1, tzinfo=UTC)) == "1 May 2026"
+        assert full_day(datetime(2026, 5, 1, tzinfo=UTC)) == "1 May 2026"
     finally:
         locale.setlocale(locale.LC_TIME, before)
 

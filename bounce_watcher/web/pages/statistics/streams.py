@@ -24,8 +24,7 @@ from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, links, ranges, rates
 from bounce_watcher.web.view.ranges import WEEK, Range, Unit
 from bounce_watcher.words import formatting
-from bounce_watcher.words.dates import listing, number_of_days
-from bounce_watcher.words.formatting import TYPES, counted, number
+from bounce_watcher.words.formatting import TYPES, counted, listing, number, number_of_days
 
 MOST_STREAMS, CAMPAIGNS, PROVIDERS = 100, 30, 5
 FIRST_HOURS, _FEWEST_HOURS = timedelta(hours=48), timedelta(hours=12)
