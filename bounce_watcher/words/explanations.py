@@ -6,6 +6,7 @@ The sentences use what is stored with each verdict. A missing part is left out; 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import takewhile
 
 from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.finding import Evidence, Kind
@@ -28,7 +29,7 @@ from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words.formatting import days, harmless, moment, reason
+from bounce_watcher.words.formatting import days, full_day, harmless, moment, reason
 from bounce_watcher.words.formatting import provider as provider_name
 
 KINDS: Mapping[Kind, str] = {
@@ -120,22 +121,23 @@ def _suppressed(case: ExplanationContext) -> list[str]:
     if suppression is None:
         return ["Suppressed."]
     on = f"Suppressed on {moment(suppression.since)}"
+    extent = (
+        "It applies to all streams." if suppression.scope is Scope.GLOBAL
+        else f"It applies to stream {harmless(suppression.stream, 80)}; other streams are not affected.",
+        f"It ends on {moment(suppression.until)}." if suppression.until else "It is permanent.",
+    )
     if suppression.source is not SuppressionSource.POLICY:
-        return [_by_hand(on, case, suppression), _reach(suppression), _end(suppression)]
+        who = {
+            SuppressionSource.MANUAL: _actor(case, suppression.since) or "hand",
+            SuppressionSource.IMPORT: "an import", SuppressionSource.PLATFORM: "the platform",
+        }[suppression.source]
+        return [_closed(f"{on} by {who}: {harmless(words.because(suppression.grounds))}"), *extent]
     if suppression.reason == COMPLAINT_REASON:
-        return [
-            f"{on} because the recipient marked a mail{_of_sending(case)} as spam.",
-            _reported(case.rests_on), "One complaint is enough.", _reach(suppression), _end(suppression),
-        ]
-    return [f"{on}{_because(suppression.reason)}.", _said(case, suppression), _reach(suppression), _end(suppression)]
-
-
-def _by_hand(on: str, case: ExplanationContext, suppression: Suppression) -> str:
-    who = {
-        SuppressionSource.MANUAL: _actor(case, suppression.since) or "hand",
-        SuppressionSource.IMPORT: "an import", SuppressionSource.PLATFORM: "the platform",
-    }[suppression.source]
-    return _closed(f"{on} by {who}: {harmless(words.because(suppression.grounds))}")
+        sending = next((event.sending for event in reversed(case.rests_on) if event.sending), None)
+        of = f" of {harmless(sending, 80)}" if sending else ""
+        reported = f"{_who(case.rests_on)} reported it." if case.rests_on else ""
+        return [f"{on} because the recipient marked a mail{of} as spam.", reported, "One complaint is enough.", *extent]
+    return [f"{on}{_because(suppression.reason)}.", _said(case, suppression), *extent]
 
 
 def _because(name: str | None) -> str:
@@ -150,15 +152,6 @@ def clause_of(name: str | None) -> str:
     return CLAUSES.get(name) or f"of this: {reason(name).lower()}"
 
 
-def _of_sending(case: ExplanationContext) -> str:
-    sending = next((event.sending for event in reversed(case.rests_on) if event.sending), None)
-    return f" of {harmless(sending, 80)}" if sending else ""
-
-
-def _reported(events: Sequence[BounceEvent]) -> str:
-    return f"{_who(events)} reported it." if events else ""
-
-
 def _said(case: ExplanationContext, suppression: Suppression) -> str:
     found = counted(case)
     if found is None:
@@ -166,20 +159,14 @@ def _said(case: ExplanationContext, suppression: Suppression) -> str:
         said = f"{_who(case.rests_on)} reported this on {_dates(case.rests_on)}." if case.rests_on else ""
         return f"{said}{enough}".strip()
     said = f"{_who(case.rests_on)} reported this" if case.rests_on else "It was reported"
-    return f"{said} {_times(found.counted)}, {_on_days(found.days)}; the rule requires {_asked(found)}."
+    times = {1: "once", 2: "twice"}.get(found.counted) or f"{_number(found.counted)} times"
+    on = "on one day" if found.days == 1 else f"on {_number(found.days)} different days"
+    return f"{said} {times}, {on}; the rule requires {_asked(found)}."
 
 
 def _asked(it: Counted) -> str:
     asked = f"{it.days_needed} day{'s' if it.days_needed != 1 else ''} within {it.window_days}"
     return asked if it.needed <= it.days_needed else f"{it.needed} reports on {asked}"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count) or f"{_number(count)} times"
-
-
-def _on_days(count: int) -> str:
-    return "on one day" if count == 1 else f"on {_number(count)} different days"
 
 
 def _number(count: int) -> str:
@@ -200,16 +187,6 @@ def provider_of(event: BounceEvent) -> str:
 
 def _dates(events: Sequence[BounceEvent]) -> str:
     return days(utc_day(event.at) for event in events)
-
-
-def _reach(suppression: Suppression) -> str:
-    if suppression.scope is Scope.GLOBAL:
-        return "It applies to all streams."
-    return f"It applies to stream {harmless(suppression.stream, 80)}; other streams are not affected."
-
-
-def _end(suppression: Suppression) -> str:
-    return f"It ends on {moment(suppression.until)}." if suppression.until else "It is permanent."
 
 
 # ── the other states ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -246,8 +223,8 @@ def _held(case: ExplanationContext) -> list[str]:
 def _watching(case: ExplanationContext) -> list[str]:
     counting = [event for event in case.events if event.exclusion is None and event.reason]
     because = _because(counting[0].reason if counting else None)
-    since = _since(case.course, State.WATCHING)
-    told = f"Watching{f' since {_day(since)}' if since else ''}{because}."
+    steps = [step.at for step in takewhile(lambda step: step.state is State.WATCHING, reversed(case.course))]
+    told = f"Watching{f' since {full_day(steps[-1])}' if steps else ''}{because}."
     found = counted(case)
     if found is None:
         return [told, "Mail is still sent."]
@@ -302,7 +279,7 @@ def not_counted(event: BounceEvent) -> str:
         f"it may not be about this address ({MATCHED_BY[event.evidence]} only)" if weak
         else harmless(words.because(event.exclusion))
     )
-    return _closed(f"The report of {_day(event.at)} does not count: {why}")
+    return _closed(f"The report of {full_day(event.at)} does not count: {why}")
 
 
 _SENTENCES = {
@@ -311,23 +288,9 @@ _SENTENCES = {
 }
 
 
-def _since(course: Sequence[StateChange], state: State) -> datetime | None:
-    """Returns when the current state began."""
-    began = None
-    for step in reversed(course):
-        if step.state is not state:
-            break
-        began = step.at
-    return began
-
-
 def _actor(case: ExplanationContext, at: datetime) -> str | None:
     name = (case.actors or {}).get(at)
     return harmless(name, 80) if name else None
-
-
-def _day(at: datetime) -> str:
-    return days([utc_day(at)])
 
 
 def _closed(text: str) -> str:
@@ -390,8 +353,8 @@ def reply(case: ExplanationContext) -> str | None:
         return None
     name = harmless(case.record.recipient, 320)
     if suppression.reason == COMPLAINT_REASON:
-        return f"We stopped sending to {name} on {_day(suppression.since)}. {_WHAT_TO_DO[COMPLAINT_REASON]}"
-    told = f"on {_dates(case.rests_on)}" if case.rests_on else f"until {_day(suppression.since)}"
+        return f"We stopped sending to {name} on {full_day(suppression.since)}. {_WHAT_TO_DO[COMPLAINT_REASON]}"
+    told = f"on {_dates(case.rests_on)}" if case.rests_on else f"until {full_day(suppression.since)}"
     return (
         f"Mail from us to {name} came back {told}: the receiving server says that {clause_of(suppression.reason)}. "
         f"So we stopped sending to this address. {_WHAT_TO_DO.get(suppression.reason, _CHECK)} "

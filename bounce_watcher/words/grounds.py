@@ -7,6 +7,7 @@ from bounce_watcher.model import grounds as facts
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Doubt, DoubtKind, Evidence, Pass
 from bounce_watcher.model.grounds import Alarm, Cap, Excluded, ExclusionKind, Grounds, Scene, Subject, SubjectKind
+from bounce_watcher.model.list_comparison import Cause, DifferenceReason
 from bounce_watcher.words.formatting import days, full_day, minute, number_of_days, plain
 
 
@@ -271,3 +272,31 @@ def scene(it: Scene) -> str:
     places = ", ".join(filter(None, (provider, it.wording, it.domain)))
     at = f" at {places}" if places else ""
     return f"incident of {when}{at}" + (f" ({it.reason})" if it.reason else "")
+
+
+# ── why a target's list differs from ours ───────────────────────────────────────────────────────────────────────────
+
+_DIFFERENCES: Mapping[DifferenceReason, str] = {
+    DifferenceReason.ERASED: "its address was erased",
+    DifferenceReason.STOOD_THERE: "stood there once, which is why it is suppressed: see `suppressions remove`",
+    DifferenceReason.ON_ITS_WAY: "on its way there",
+    DifferenceReason.NEVER_TOLD: "was never told of it",
+    DifferenceReason.TOLD_AND_NOT_LISTED: "was told of it and does not list it",
+    DifferenceReason.NEVER_TAKEN: "never took it",
+    DifferenceReason.REFUSED: "did not take it",
+    DifferenceReason.HELD_BACK: "its suppression is held back here",
+    DifferenceReason.RELEASE_ON_ITS_WAY: "its release is on its way there",
+    DifferenceReason.NOT_OURS: "not from here",
+    DifferenceReason.LISTED_AFTER_RELEASE: "not from here: it was listed after our release",
+    DifferenceReason.RELEASE_TAKEN: "not from here: it took our release",
+    DifferenceReason.RELEASE_JUST_TAKEN: "it took our release just now",
+    DifferenceReason.OTHER_STREAM: "suppressed here in a stream that it is not told of",
+    DifferenceReason.NOT_RELEASED: "told from here and not released here",
+    DifferenceReason.LISTED_AT_ANOTHER_TIME: "not from here: it was listed at another time",
+    DifferenceReason.RELEASE_NOT_TAKEN: "released here, which it did not take",
+}
+
+
+def difference(it: Cause) -> str:
+    """Returns why a target's list differs from ours."""
+    return f"{_DIFFERENCES[it.why]}: {it.answer}" if it.answer else _DIFFERENCES[it.why]

@@ -1,7 +1,6 @@
 """What keeps settled mail from being filed, in English sentences."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from bounce_watcher.model.about import About
 from bounce_watcher.model.obstacles import NoRight, NoRoom, NotFiled, NotTaken, Obstacle, Quota, Refusal, Short
@@ -19,11 +18,6 @@ def rights(letters: Sequence[str]) -> str:
     return " and ".join(_RIGHTS.get(letter, letter) for letter in letters)
 
 
-def explained(it: Obstacle) -> tuple[str, str]:
-    """Returns the problem and its fix."""
-    return _WORDS[type(it)](it)
-
-
 def told(about: About, obstacles: Sequence[Obstacle]) -> str:
     """Describes the obstacles in one line of bounded length, which ends with the fix of the first."""
     problem, fix = explained(obstacles[0])
@@ -31,58 +25,33 @@ def told(about: About, obstacles: Sequence[Obstacle]) -> str:
     return f"{about}: {problem}{more}; {fix}"
 
 
-def _no_right(it: NoRight) -> tuple[str, str]:
-    if not it.missing:
-        return f"folder {it.folder} is read-only, so settled mail stays there", "give its user the right to change it"
-    lacks = f"folder {it.folder}: its user lacks the right {rights(it.missing)}"
-    return f"{lacks}, so settled mail stays there", TO_GRANT
-
-
-def _no_room(it: NoRoom) -> tuple[str, str]:
-    full = ", ".join(map(_used, it.quotas))
-    said = f"{full} used" if full else f"the server says: {it.said}"
-    return (
-        f"folder {it.destination} is full, so settled mail waits where it is ({said})",
-        "make room there or raise its quota, then it is filed automatically",
-    )
+def explained(it: Obstacle) -> tuple[str, str]:  # noqa: PLR0911 - one case per class
+    """Returns the problem and its fix."""
+    match it:
+        case NoRight(folder, ()):
+            return f"folder {folder} is read-only, so settled mail stays there", "give its user the right to change it"
+        case NoRight(folder, missing):
+            return (f"folder {folder}: its user lacks the right {rights(missing)}, so settled mail stays there",
+                    TO_GRANT)
+        case NoRoom(destination, quotas, said):
+            full = f"{', '.join(map(_used, quotas))} used" if quotas else f"the server says: {said}"
+            return (f"folder {destination} is full, so settled mail waits where it is ({full})",
+                    "make room there or raise its quota, then it is filed automatically")
+        case Refusal(folder, destination, said):
+            return (f"settled mail of folder {folder} can't be filed in {destination}, and waits where it is "
+                    f"(the server says: {said})", "give its user the rights that filing takes on both folders")
+        case NotTaken(folder):
+            return (f"folder {folder}: the server says OK to taking settled mail away, and leaves it there",
+                    "give its user the rights to delete messages, to expunge and to write flags there")
+        case NotFiled(folder, said):
+            return (f"settled mail of folder {folder} waits where it is, as trying again failed ({said})",
+                    "the next pass tries again: look at the server if it stays so")
+        case Short(folder, uid, got, size):
+            return (f"folder {folder}: the server gives {got:,} of the {size:,} bytes of message UID {uid}, which "
+                    "stays there unread", "look at it with a mail program")
 
 
 def _used(quota: Quota) -> str:
     unit = " KiB" if quota.resource == "STORAGE" else ""
     root = f" of quota root {quota.root}" if quota.root else ""
     return f"{quota.resource}{root}: {quota.used:,} of {quota.limit:,}{unit}"
-
-
-def _refusal(it: Refusal) -> tuple[str, str]:
-    return (
-        f"settled mail of folder {it.folder} can't be filed in {it.destination}, and waits where it is "
-        f"(the server says: {it.said})",
-        "give its user the rights that filing takes on both folders",
-    )
-
-
-def _not_taken(it: NotTaken) -> tuple[str, str]:
-    return (
-        f"folder {it.folder}: the server says OK to taking settled mail away, and leaves it there",
-        "give its user the rights to delete messages, to expunge and to write flags there",
-    )
-
-
-def _not_filed(it: NotFiled) -> tuple[str, str]:
-    return (
-        f"settled mail of folder {it.folder} waits where it is, as trying again failed ({it.said})",
-        "the next pass tries again: look at the server if it stays so",
-    )
-
-
-def _short(it: Short) -> tuple[str, str]:
-    return (
-        f"folder {it.folder}: the server gives {it.got:,} of the {it.size:,} bytes of message UID {it.uid}, which "
-        "stays there unread",
-        "look at it with a mail program",
-    )
-
-
-_WORDS: Mapping[type, Callable[[Any], tuple[str, str]]] = {
-    NoRight: _no_right, NoRoom: _no_room, Refusal: _refusal, NotTaken: _not_taken, NotFiled: _not_filed, Short: _short,
-}

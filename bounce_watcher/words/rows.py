@@ -27,8 +27,7 @@ def analysis_row(source: str, analysis: Analysis) -> Row:
         "kind": analysis.kind,
         "recipients": [verdict_row(each) for each in analysis.recipients],
         "sent": {
-            "message_id": sent.message_id, "from": sent.sender, "subject": sent.subject, "list_id": sent.list_id,
-            "feedback_id": sent.feedback_id,
+            "message_id": sent.message_id, "from": sent.sender, **_fields(sent, "subject", "list_id", "feedback_id"),
         },
         "feedback_type": analysis.feedback_type,
         "unreadable": list(analysis.unreadable),
@@ -73,34 +72,20 @@ def doubt_text(it: Doubt | None) -> str | None:
     return None if it is None else doubt(it)
 
 
+def _fields(value: object, *names: str) -> Row:
+    return {name: getattr(value, name) for name in names}
+
+
 def event_row(event: BounceEvent) -> Row:
     """Returns the row of an event; `counted` and `grounds` are those of `count_of`."""
     return {
-        "id": event.id,
-        "at": event.at,
-        "kind": event.kind,
-        "recipient": event.recipient,
-        "final_recipient": event.final_recipient,
-        "stream": event.stream,
-        "action": event.action,
-        "bounce_type": event.bounce_type,
-        "reason": event.reason,
-        "status": event.status,
-        "code": event.code,
-        "diagnostic": event.diagnostic,
-        "remote_mta": event.remote_mta,
-        "reporting_mta": event.reporting_mta,
-        "rule": event.rule,
-        "recognizer": event.recognizer,
-        "quote": event.quote,
-        "evidence": event.evidence,
+        **_fields(
+            event, "id", "at", "kind", "recipient", "final_recipient", "stream", "action", "bounce_type", "reason",
+            "status", "code", "diagnostic", "remote_mta", "reporting_mta", "rule", "recognizer", "quote", "evidence",
+        ),
         "doubt": doubt_text(event.doubt),
         **count_of(event.exclusion),
-        "feedback_type": event.feedback_type,
-        "sent_message_id": event.sent_message_id,
-        "sending": event.sending,
-        "mailbox": event.mailbox,
-        "source": event.source,
+        **_fields(event, "feedback_type", "sent_message_id", "sending", "mailbox", "source"),
         "formerly": formerly(event.formerly),
         "client_ip": event.client_ip,
     }
@@ -108,77 +93,41 @@ def event_row(event: BounceEvent) -> Row:
 
 def suppression_row(suppression: Suppression) -> Row:
     return {
-        "recipient": suppression.recipient,
-        "stream": suppression.stream,
-        "state": suppression.state,
-        "bounce_type": suppression.bounce_type,
-        "reason": suppression.reason,
-        "since": suppression.since,
-        "until": suppression.until,
+        **_fields(suppression, "recipient", "stream", "state", "bounce_type", "reason", "since", "until"),
         **explained(suppression.grounds),
-        "source": suppression.source,
-        "scope": suppression.scope,
-        "status": suppression.status,
-        "diagnostic": suppression.diagnostic,
+        **_fields(suppression, "source", "scope", "status", "diagnostic"),
         "events": list(suppression.events),
     }
 
 
 def outbox_row(item: OutboxItem) -> Row:
-    return {
-        "id": item.id,
-        "target": item.target,
-        "type": item.type,
-        "recipient": item.recipient,
-        "stream": item.stream,
-        "sequence": item.sequence,
-        "state": item.state,
-        "attempts": item.attempts,
-        "created_at": item.created_at,
-        "next_attempt_at": item.next_attempt_at,
-        "last_answer": item.last_answer,
-    }
+    return _fields(
+        item, "id", "target", "type", "recipient", "stream", "sequence", "state", "attempts", "created_at",
+        "next_attempt_at", "last_answer",
+    )
 
 
 def tried_row(tried: Tried) -> Row:
     return {
-        "number": tried.number,
-        "at": tried.at,
+        **_fields(tried, "number", "at"),
         "took_ms": None if tried.took is None else round(tried.took / timedelta(milliseconds=1)),
-        "disposition": tried.disposition,
-        "answer": tried.answer,
-        "next_at": tried.next_at,
+        **_fields(tried, "disposition", "answer", "next_at"),
     }
 
 
 def step_row(step: StateChange) -> Row:
-    return {
-        "at": step.at,
-        "state": step.state,
-        "by": step.by,
-        **explained(step.grounds),
-        "reason": step.reason,
-        "until": step.until,
-    }
+    return {**_fields(step, "at", "state", "by"), **explained(step.grounds), **_fields(step, "reason", "until")}
 
 
 def opt_out_row(kept: KeptOptOut) -> Row:
-    asked = kept.asked
     return {
-        "id": kept.id,
-        "at": kept.at,
-        "by": asked.by,
-        "recipient": asked.recipient,
-        "evidence": asked.evidence,
-        "doubt": doubt_text(asked.doubt),
-        "sender": asked.sender,
-        "stream": asked.stream,
-        "sending": asked.sending,
+        **_fields(kept, "id", "at"),
+        **_fields(kept.asked, "by", "recipient", "evidence"),
+        "doubt": doubt_text(kept.asked.doubt),
+        **_fields(kept.asked, "sender", "stream", "sending"),
         "mailbox": kept.mailbox,
         "message": kept.message_digest,
-        "done_at": kept.done_at,
-        "done_by": kept.done_by,
-        "because": kept.because,
+        **_fields(kept, "done_at", "done_by", "because"),
     }
 
 
@@ -202,17 +151,11 @@ def recipient_row(
     """
     suppression = record.suppression
     return {
-        "recipient": record.recipient,
-        "stream": record.stream,
-        "state": record.state,
-        "counts": record.counts,
+        **_fields(record, "recipient", "stream", "state", "counts"),
         **explained(record.grounds),
         "history": [event_row(event) for event in history],
         "course": [step_row(step) for step in course],
-        "first_event_at": record.first_event_at,
-        "last_event_at": record.last_event_at,
-        "released_at": record.released_at,
-        "delivered_at": record.delivered_at,
+        **_fields(record, "first_event_at", "last_event_at", "released_at", "delivered_at"),
         "suppression": suppression_row(suppression) if suppression else None,
         "protected": protected,
         "opt_outs": [opt_out_row(each) for each in opt_outs if each.asked.stream == record.stream],

@@ -15,7 +15,7 @@ from bounce_watcher.model.list_comparison import Cause, DifferenceKind
 from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words import obstacles
-from bounce_watcher.words.list_comparison import difference
+from bounce_watcher.words.grounds import difference
 from tests.any_value import any_of
 
 

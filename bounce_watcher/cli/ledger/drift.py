@@ -19,7 +19,7 @@ from bounce_watcher.cli.ledger.targets import platform_named
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.list_comparison import FIXED_AT, Difference, DifferenceKind, Side
 from bounce_watcher.policy.settings import Mode
-from bounce_watcher.words.list_comparison import difference
+from bounce_watcher.words.grounds import difference
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
