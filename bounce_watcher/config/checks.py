@@ -1,9 +1,10 @@
-"""How the keys of one table must fit together. Each check is a function whose parameters are named like the fields it
-compares; it runs if all of them are valid, and raises ValueError with what is wrong with the first and how to fix it.
+"""How the keys of one table must fit together. Each check is a function of the fields that it compares; it runs if all
+of them are valid, and raises ValueError with what is wrong with the first and how to fix it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from inspect import signature
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -45,9 +46,10 @@ F = TypeVar("F", bound=Callable[..., None])
 _CHECKS: Final[list[tuple[type, tuple[str, ...], Callable[..., None]]]] = []
 
 
-def _of(settings: type) -> Callable[[F], F]:
+def _of(settings: type, *names: str, **others: object) -> Callable[[F], F]:
+    """Registers a check of the fields with these names, by default those of its parameters; `others` are constants."""
     def add(check: F) -> F:
-        _CHECKS.append((settings, tuple(signature(check).parameters), check))
+        _CHECKS.append((settings, names or tuple(signature(check).parameters), partial(check, **others)))
         return check
 
     return add
@@ -65,16 +67,11 @@ def broken(settings: type, values: Mapping[str, Any]) -> Iterator[tuple[str, str
 
 # ── mailboxes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@_of(OAuth2Account)
-def _has_client_secret(client_secret: SecretStr | None, grant: Grant) -> None:
-    if client_secret is None and grant is Grant.CLIENT_CREDENTIALS:
-        raise ValueError('missing: grant = "client_credentials" needs it; add client_secret_file = "…"')
-
-
-@_of(OAuth2Account)
-def _has_refresh_token(refresh_token: SecretStr | None, grant: Grant) -> None:
-    if refresh_token is None and grant is Grant.REFRESH_TOKEN:
-        raise ValueError('missing: grant = "refresh_token" needs it; add refresh_token_file = "…"')
+@_of(OAuth2Account, "refresh_token", "grant", needing=Grant.REFRESH_TOKEN, key="refresh_token_file")
+@_of(OAuth2Account, "client_secret", "grant", needing=Grant.CLIENT_CREDENTIALS, key="client_secret_file")
+def _has_what_its_grant_needs(secret: SecretStr | None, grant: Grant, needing: Grant, key: str) -> None:
+    if secret is None and grant is needing:
+        raise ValueError(f'missing: grant = "{grant}" needs it; add {key} = "…"')
 
 
 @_of(ImapAccount)
@@ -94,39 +91,19 @@ def _logs_in_one_way(password: SecretStr | None, oauth2: OAuth2Account | None) -
         raise ValueError("is set together with [mailbox.oauth2]: keep only one way to log in")
 
 
-@_of(ImapAccount)
-def _processed_is_not_watched(processed_folder: str, folders: tuple[str, ...]) -> None:
-    _is_not_watched(processed_folder, folders)
-
-
-@_of(ImapAccount)
-def _review_is_not_watched(review_folder: str, folders: tuple[str, ...]) -> None:
-    _is_not_watched(review_folder, folders)
-
-
-@_of(ImapAccount)
-def _quarantine_is_not_watched(quarantine_folder: str, folders: tuple[str, ...]) -> None:
-    _is_not_watched(quarantine_folder, folders)
-
-
+@_of(ImapAccount, "quarantine_folder", "folders")
+@_of(ImapAccount, "review_folder", "folders")
+@_of(ImapAccount, "processed_folder", "folders")
 def _is_not_watched(folder: str, folders: tuple[str, ...]) -> None:
     if folder in folders:
         raise ValueError(f"{quoted(folder)} is also in `folder`, so settled mail would be read again: use another "
                          "folder")
 
 
-@_of(ImapAccount)
-def _review_is_apart(review_folder: str, processed_folder: str) -> None:
-    _is_apart(review_folder, processed_folder=processed_folder)
-
-
-@_of(ImapAccount)
-def _quarantine_is_apart(quarantine_folder: str, processed_folder: str, review_folder: str) -> None:
-    _is_apart(quarantine_folder, processed_folder=processed_folder, review_folder=review_folder)
-
-
-def _is_apart(folder: str, **taken: str) -> None:
-    for key, other in taken.items():
+@_of(ImapAccount, "quarantine_folder", "processed_folder", "review_folder")
+@_of(ImapAccount, "review_folder", "processed_folder")
+def _is_apart(folder: str, processed_folder: str, review_folder: str | None = None) -> None:
+    for key, other in (("processed_folder", processed_folder), ("review_folder", review_folder)):
         if folder == other:
             raise ValueError(f"{quoted(folder)} is already the {key}: use another folder")
 
@@ -185,32 +162,16 @@ def _window_holds_the_days(window: timedelta, distinct_days: int) -> None:
         raise ValueError(f"{spell(window)} is too short for distinct_days = {distinct_days}: make it longer")
 
 
-@_of(GuardSettings)
-def _outages_are_apart(quiet: timedelta, window: timedelta) -> None:
-    _outlasts_window(quiet, window, "outages")
-
-
-@_of(AlertSettings)
-def _alerts_are_apart(quiet: timedelta, window: timedelta) -> None:
-    _outlasts_window(quiet, window, "alerts")
-
-
+@_of(AlertSettings, "quiet", "window", two="alerts")
+@_of(GuardSettings, "quiet", "window", two="outages")
 def _outlasts_window(quiet: timedelta, window: timedelta, two: str) -> None:
     if quiet < window:
         raise ValueError(f"{spell(quiet)} is shorter than window ({spell(window)}): one window could count as two "
                          f"{two}; make it longer")
 
 
-@_of(FloodSettings)
-def _day_has_effect(day: int, hour: int) -> None:
-    _has_effect(day, hour, "hour")
-
-
-@_of(FloodSettings)
-def _month_has_effect(month: int, day: int) -> None:
-    _has_effect(month, day, "day")
-
-
+@_of(FloodSettings, "month", "day", name="day")
+@_of(FloodSettings, "day", "hour", name="hour")
 def _has_effect(most: int, shorter: int, name: str) -> None:
     if most < shorter:
         raise ValueError(f"{most} is less than {name} ({shorter}), which would then have no effect: lower {name} first")
@@ -218,18 +179,10 @@ def _has_effect(most: int, shorter: int, name: str) -> None:
 
 # ── targets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@_of(WebhookTarget)
-def _source_has_effect(cloudevents_source: str, format: Format) -> None:
-    _is_a_cloudevent(cloudevents_source != CLOUDEVENTS_SOURCE, format)
-
-
-@_of(WebhookTarget)
-def _prefix_has_effect(cloudevents_type_prefix: str | None, format: Format) -> None:
-    _is_a_cloudevent(cloudevents_type_prefix is not None, format)
-
-
-def _is_a_cloudevent(is_set: bool, format: Format) -> None:
-    if is_set and format is Format.STANDARD:
+@_of(WebhookTarget, "cloudevents_type_prefix", "format", unset=None)
+@_of(WebhookTarget, "cloudevents_source", "format", unset=CLOUDEVENTS_SOURCE)
+def _is_of_a_cloudevent(value: str | None, format: Format, unset: str | None) -> None:
+    if value != unset and format is Format.STANDARD:
         raise ValueError(f'has no effect with format = "{Format.STANDARD}": add format = "{Format.STRUCTURED}" or '
                          f'"{Format.BINARY}", or remove it')
 

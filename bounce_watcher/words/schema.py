@@ -7,14 +7,13 @@ Each field name is described once: a name means the same thing everywhere.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 from bounce_watcher.model.grounds_json import ANY, SUBJECT
 
 PLACE = "grounds.schema.json"
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 FIELDS: Mapping[str, str] = {
     "action": "what the report says that became of the mail (RFC 3464 section 2.3.3)",
@@ -78,20 +77,16 @@ def schema() -> dict[str, Any]:
     """Returns the schema of one `grounds` object, with the `about` of an alert among its definitions."""
     document = ANY.adapter.json_schema(mode="serialization", ref_template="#/$defs/{model}")
     document["$defs"].update(SUBJECT.adapter.json_schema(mode="serialization").get("$defs", {}))
-    for described in _objects(document):
-        for name, each in described["properties"].items():
+    for described in document["$defs"].values():
+        for name, each in described.get("properties", {}).items():
             each["description"] = FIELDS[name]
             each.pop("title", None)
             if "const" in each:  # the field that tells the kinds apart
                 described["required"] = [name, *described.get("required", ())]
     return {
-        "$schema": _DIALECT, "title": "Grounds",
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Grounds",
         "description": "Why something is as it is. Fields that are not set are left out; times are in UTC.", **document,
     }
-
-
-def _objects(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (each for each in document["$defs"].values() if "properties" in each)
 
 
 def text() -> str:
