@@ -7,24 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import SecretStr
 
-from bounce_watcher.config.values import (
-    ELSEWHERE,
-    duration,
-    kind_of,
-    known,
-    plain_text,
-    quoted,
-    rises,
-    size,
-    spell,
-    text_of,
-)
+from bounce_watcher.config.values import ELSEWHERE, duration, kind_of, known, plain_text, quoted, size, spell, text_of
 from bounce_watcher.model.keys import Between, KeyMark, ValueKind
 
 T = TypeVar("T")
@@ -53,17 +43,12 @@ def as_field(hint: Any, marks: Sequence[object], value: object, folder: Path) ->
     if outer in (tuple, frozenset):
         return outer(_elements(parts[0], marks, value, folder))
     read = _single(hint, marks, value, folder)
-    for bounds in marks:
-        if isinstance(bounds, Between):
-            _check(read, bounds)
+    for bounds in (mark for mark in marks if isinstance(mark, Between)):
+        if bounds.high is None and read < bounds.low:
+            raise ValueError(f"{spell(read)} is too short: at least {spell(bounds.low)}")
+        if bounds.high is not None and not bounds.low <= read <= bounds.high:
+            raise ValueError(f"{spell(read)} is out of range: from {spell(bounds.low)} to {spell(bounds.high)}")
     return read
-
-
-def _check(value: Any, bounds: Between[Any]) -> None:
-    if bounds.high is None and value < bounds.low:
-        raise ValueError(f"{spell(value)} is too short: at least {spell(bounds.low)}")
-    if bounds.high is not None and not bounds.low <= value <= bounds.high:
-        raise ValueError(f"{spell(value)} is out of range: from {spell(bounds.low)} to {spell(bounds.high)}")
 
 
 def _or_none(none: str, hint: Any, marks: Sequence[object], value: object, folder: Path) -> Any:
@@ -90,8 +75,16 @@ def _elements(hint: Any, marks: Sequence[object], value: object, folder: Path) -
         if each in read[:index]:
             raise ValueError(f"{quoted(each)} is in the list twice: remove one")
     if KeyMark.RISING in marks:
-        rises(read)
+        _check_rise(read)
     return [each for each in read if each is not ELSEWHERE]
+
+
+def _check_rise(steps: Sequence[timedelta | None]) -> None:
+    """Refuses durations that don't increase. None = for ever."""
+    for shorter, longer in pairwise(steps):
+        if shorter is None or (longer is not None and longer <= shorter):
+            here, there = (spell(each) if each else "never" for each in (shorter, longer))
+            raise ValueError(f'{there} comes after {here}: each must be longer than the one before, "never" the last')
 
 
 def _single(hint: Any, marks: Sequence[object], value: object, folder: Path) -> Any:

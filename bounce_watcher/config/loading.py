@@ -9,23 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bounce_watcher.config.building import build
 from bounce_watcher.config.keys import file
 from bounce_watcher.config.locate import Lines
-from bounce_watcher.config.problems import (
-    Notes,
-    named_warnings,
-    problem_lines,
-)
+from bounce_watcher.config.problems import Notes, named_warnings, problem_lines
 from bounce_watcher.config.reading import Reader
 from bounce_watcher.config.rules import own_rules
 from bounce_watcher.config.secrets import Sources
-from bounce_watcher.config.settings import ConfigWarning, Settings
+from bounce_watcher.config.settings import ConfigWarning, Settings, WebSettings
+from bounce_watcher.config.strength import GOOD_BITS, MAKE_ONE, bits
 from bounce_watcher.config.values import quoted, reason
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.model.errors import ConfigError
+from bounce_watcher.model.finding import Evidence
 
 MAX_BYTES = 4 * 1024 * 1024
+SHORTEST_KEY = 16
+"""In characters. RFC 2104 section 3 asks for a key as long as the digest; one shorter than this can be guessed."""
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -65,7 +64,7 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     rules = own_rules(data.get("rules_dir"), sources.folder, notes)
     if settings is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
-    settings = build(settings, data, notes)
+    settings = _completed(settings, data, notes)
     return replace(settings, rules=rules, warnings=named_warnings(notes, data))
 
 
@@ -171,3 +170,55 @@ def _refuse_rivals(mailboxes: Sequence[ImapAccount], notes: Notes) -> None:
                 notes.problem(("mailbox", index, "folder"), f"{quoted(folder)} of this account is already watched "
                                                             f"by mailbox[{watched[place]}]: use another folder")
             watched.setdefault(place, mailbox.name)
+
+
+# ── what concerns several tables ────────────────────────────────────────────────────────────────────────────────────
+
+def _completed(settings: Settings, data: Mapping[str, Any], notes: Notes) -> Settings:
+    """Completes the settings of a file without faults. Warnings go to `notes`.
+
+    With a token key, only reports proven by a token count unless the file says otherwise.
+    """
+    webhooks = tuple(
+        replace(webhook, url_is_secret=notes.is_elsewhere(("webhook", index, "url")))
+        for index, webhook in enumerate(settings.webhooks)
+    )
+    authserv_ids = tuple((each.name, each.trusted_servers) for each in settings.mailboxes if each.trusted_servers)
+    attribution, policy = replace(settings.attribution, authserv_ids=authserv_ids), settings.policy
+    if attribution.token_keys:
+        unsaid = {"hard", "soft", "complaint"} - set(data.get("policy", {}).get("evidence", {}))
+        grades: dict[str, Any] = {f"evidence_{name}": Evidence.TOKEN for name in unsaid}
+        policy = replace(policy, **grades)
+    settings = replace(settings, webhooks=webhooks, attribution=attribution, policy=policy)
+    _warn_of_silence(settings, notes)
+    if settings.web is not None:
+        _warn_of_access(settings.web, notes)
+    return settings
+
+
+def _warn_of_silence(settings: Settings, notes: Notes) -> None:
+    """Warns of settings that make less happen than people may expect."""
+    if not settings.mailboxes:
+        notes.warning(("mailbox",), "none is configured, so nothing is polled", "add a [[mailbox]]")
+    policy, keys = settings.policy, settings.attribution.token_keys
+    grades = {"hard": policy.evidence_hard, "soft": policy.evidence_soft, "complaint": policy.evidence_complaint}
+    for name, grade in grades.items():
+        if grade is Evidence.TOKEN and not keys:
+            notes.warning(("policy", "evidence", name), '"token" is required, but attribution.token_key is not set: '
+                                                        "nothing of this type will count until you set it")
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        notes.warning(("attribution", "token_key"), f"a key with fewer than {SHORTEST_KEY} characters can be guessed",
+                      "make one with: openssl rand -base64 32")
+
+
+def _warn_of_access(web: WebSettings, notes: Notes) -> None:
+    """Warns of unsafe or useless settings for access over HTTP."""
+    for name, token in (("token", web.token), ("read_token", web.read_token)):
+        if token is not None and bits(token.get_secret_value()) < GOOD_BITS:
+            notes.warning(("web", name), "does not look random, so it may be guessed", MAKE_ONE)
+    if web.user_header is not None and not web.acting_users:
+        notes.warning(("web", "acting_users"), "is empty, so users of the proxy can look but not act",
+                      'add acting_users = ["…"]')
+    elif web.token is None and web.user_header is None:
+        notes.warning(("web", "token"), "none is set, so HTTP is read-only (POST /api/v1/sent included) and open only "
+                                        "to programs of this user on this machine", 'add token_file = "…"')

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
-from bounce_watcher.config.database import DEFAULT_URL
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.model.keys import DAY, MIB, MINUTE, Between, Key, KeyMark, ValueKind
 from bounce_watcher.outbox.notifier import Notifier
@@ -19,6 +18,7 @@ from bounce_watcher.policy.settings import PolicySettings
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["logfmt", "json", "console"]
+DEFAULT_URL = SecretStr("sqlite:////var/lib/bounce-watcher/ledger.db")
 Alarm = Annotated[timedelta | None, Between(MINUTE, 30 * DAY)]
 
 

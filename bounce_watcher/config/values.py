@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from bounce_watcher.attribution.authenticity import server_key
-from bounce_watcher.config.database import database_url
 from bounce_watcher.config.strength import strong
 from bounce_watcher.extras import missing
 from bounce_watcher.model.address import address_key, parse_address
@@ -25,13 +23,12 @@ _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _SIZE = re.compile(r"(\d{1,9})\s?([KMG])iB", re.ASCII)
 _FACTORS = {"K": 1024, "M": 1024**2, "G": 1024**3}
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL = re.compile(r"(?!-)[^\W_](?:[\w-]{0,62})(?<!-)")
-_FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
 _AUTHSERV_ID = re.compile(r"[^\s@<>()\[\],;:\\\"=?]{1,253}")
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}")
 _URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,1000}")
-_TYPE_PREFIX = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,20}")
+_POSTGRESQL = "postgresql+psycopg"
+_DATABASES = "write sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@host/database"
 ELSEWHERE: Final = object()
 _LONGEST = timedelta(days=36_500)
 _KINDS = {
@@ -89,14 +86,6 @@ def spell(value: float | timedelta) -> str:
     return str(value)
 
 
-def rises(steps: Sequence[timedelta | None]) -> None:
-    """Refuses durations that don't increase. None = for ever."""
-    for shorter, longer in pairwise(steps):
-        if shorter is None or (longer is not None and longer <= shorter):
-            here, there = (spell(each) if each else "never" for each in (shorter, longer))
-            raise ValueError(f'{there} comes after {here}: each must be longer than the one before, "never" the last')
-
-
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def quoted(value: object) -> str:
@@ -121,13 +110,6 @@ def plain_text(value: str) -> str:
         raise ValueError("is empty")
     if not value.isprintable():
         raise ValueError("contains a line break or another control character: remove it")
-    return value
-
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError(f"{quoted(value)} is not a valid name: use 1 to 64 letters (a-z, A-Z), digits, dots, hyphens "
-                         "or _")
     return value
 
 
@@ -166,10 +148,14 @@ def _is_domain(text: str) -> bool:
     return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
 
 
+def _is_host(text: str) -> bool:
+    return _ip_address(text) is not None or _is_domain(text)
+
+
 def _host(value: str) -> str:
     if "://" in value or "/" in value:
         raise ValueError('must be the host alone, without "imaps://" or a path, such as "imap.example.com"')
-    if _ip_address(value) or _is_domain(value):
+    if _is_host(value):
         return value
     if ":" in value:
         raise ValueError('must be the host alone: the port goes into its own key, such as port = 993')
@@ -196,24 +182,20 @@ def web_address(value: str) -> str:
         raise ValueError("contains a user name or password: remove the part before the @")
     if url.fragment:
         raise ValueError("contains a #fragment, which is never sent: remove it")
-    _plainly_written(url.hostname)
+    if fault := host_fault(url.hostname):
+        raise ValueError(f"names an address in disguise, which programs read differently: {fault}")
+    if not _is_host(url.hostname):
+        raise ValueError('contains no valid host name: write it as "https://host.example.com/path"')
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ValueError("plain http is allowed only for this machine (127.0.0.1, ::1, localhost): use https://")
     return value
-
-
-def _plainly_written(host: str) -> None:
-    if fault := host_fault(host):
-        raise ValueError(f"names an address in disguise, which programs read differently: {fault}")
-    if not (_ip_address(host) or _is_domain(host)):
-        raise ValueError('contains no valid host name: write it as "https://host.example.com/path"')
 
 
 def _allowed_host(value: str) -> str:
     """Returns a name or an address in the form that is used for comparison."""
     if fault := host_fault(value):
         raise ValueError(f"{quoted(value)} is an address in disguise, which programs read differently: {fault}")
-    if not (_ip_address(value) or _is_domain(value)):
+    if not _is_host(value):
         raise ValueError(f"{quoted(value)} is neither a host name nor an address: write each host alone, without port, "
                          'path, * or /24, such as "hooks.internal.example" or "10.1.2.3"')
     return normal_host(value)
@@ -226,12 +208,6 @@ def _uri_reference(value: str) -> str:
         if _URI_REFERENCE.fullmatch(value):
             return value
     raise ValueError(f'{quoted(value)} is not a URI: write it as "https://bounces.example.com/" or "/bounce-watcher"')
-
-
-def _type_prefix(value: str) -> str:
-    if not _TYPE_PREFIX.fullmatch(value):
-        raise ValueError(f'{quoted(value)} is not a reversed domain: write it as "com.example.mail"')
-    return value
 
 
 def _split(value: str) -> SplitResult:
@@ -291,13 +267,6 @@ def _protected(value: str) -> str:
     return address_key(value)
 
 
-def _field_name(value: str) -> str:
-    """RFC 5322 section 2.2."""
-    if not _FIELD_NAME.fullmatch(value):
-        raise ValueError(f'{quoted(value)} is not a header field name: leave out the colon, as in "X-Campaign"')
-    return value
-
-
 def _key_name(value: str) -> str:
     """Returns the DNS name of a DKIM key (RFC 6376 section 3.6.2.1), in lower case."""
     selector, between_them, domain = value.partition("._domainkey.")
@@ -332,7 +301,7 @@ def _apprise_url(value: str) -> str:
     return value
 
 
-# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── files and databases ──────────────────────────────────────────────────────────────────────────────────────────────
 
 def _certificates(value: str, folder: Path) -> str:
     """Checks a file of CA certificates in PEM. A relative name starts from `folder`."""
@@ -347,6 +316,44 @@ def _certificates(value: str, folder: Path) -> str:
     return str(path)
 
 
+def database_url(text: str, folder: Path) -> str:
+    """Returns the URL in SQLAlchemy's form. A refusal never quotes the text: it may hold a password."""
+    scheme = text.partition("://")[0].casefold()
+    if scheme == "sqlite":
+        return _sqlite(text, folder)
+    if scheme in ("postgresql", "postgres", _POSTGRESQL):
+        return _postgresql(text)
+    if scheme.startswith(("postgresql+", "sqlite+")):
+        raise ValueError(f"names an unsupported driver: {_DATABASES}")
+    raise ValueError(f"is not a supported database: {_DATABASES}")
+
+
+def _sqlite(text: str, folder: Path) -> str:
+    """Makes the path absolute. A relative one starts from the folder of the configuration file."""
+    path, mark, query = text.partition("://")[2].partition("?")
+    if not path.startswith("/"):
+        raise ValueError("needs three slashes and a path, four for an absolute one: sqlite:////var/lib/…/ledger.db")
+    file = path.removeprefix("/")
+    if file in ("", ":memory:"):
+        raise ValueError("is an in-memory database, which loses all suppressions at every stop: name a file")
+    if file.startswith("file:"):
+        return text
+    return f"sqlite:///{(folder / file).absolute()}{mark}{query}"
+
+
+def _postgresql(text: str) -> str:
+    rest = text.partition("://")[2]
+    try:
+        url = urlsplit(f"//{rest}")
+        url.port  # noqa: B018  # the property is what checks it
+    except ValueError:
+        raise ValueError("is not a valid URL: check its host and port, and write @ : / # in a password as %40 %3A %2F "
+                         "%23") from None
+    if not url.path.strip("/"):
+        raise ValueError(f"has no database name after the host: {_DATABASES}")
+    return f"{_POSTGRESQL}://{rest}"
+
+
 def reason(error: OSError) -> str:
     """Says why a file could not be read, without its name."""
     return (error.strerror or type(error).__name__).casefold()
@@ -354,6 +361,17 @@ def reason(error: OSError) -> str:
 
 # ── by their kind ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+_PATTERNS: Mapping[ValueKind, tuple[re.Pattern[str], str]] = {
+    ValueKind.FIELD_NAME: (  # RFC 5322 section 2.2
+        re.compile(r"[!-9;-~]{1,76}"), 'is not a header field name: leave out the colon, as in "X-Campaign"'),
+    ValueKind.NAME: (
+        re.compile(r"[A-Za-z0-9_.-]{1,64}"),
+        "is not a valid name: use 1 to 64 letters (a-z, A-Z), digits, dots, hyphens or _"),
+    ValueKind.TYPE_PREFIX: (
+        re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,20}"),
+        'is not a reversed domain: write it as "com.example.mail"'),
+}
+"""How a text must look, and what is said of one that does not."""
 _TEXTS: Mapping[ValueKind, Callable[[str], object]] = {
     ValueKind.ADDRESS: _address,
     ValueKind.ALLOWED_HOST: _allowed_host,
@@ -362,19 +380,16 @@ _TEXTS: Mapping[ValueKind, Callable[[str], object]] = {
     ValueKind.DKIM_NAME: _key_name,
     ValueKind.DKIM_RECORD: _key_record,
     ValueKind.DOMAIN: _domain,
-    ValueKind.FIELD_NAME: _field_name,
     ValueKind.FOLDER: _folder,
     ValueKind.HOST: _host,
     ValueKind.IP_ADDRESS: _peer,
     ValueKind.LISTEN_HOST: lambda value: split_listen(value)[0],
     ValueKind.LISTEN_PORT: lambda value: split_listen(value)[1],
-    ValueKind.NAME: _name,
     ValueKind.PROTECTED: _protected,
     ValueKind.PROTECTED_ADDRESS: _protected_address,
     ValueKind.PROTECTED_DOMAIN: _protected_domain,
     ValueKind.SIGNING_SECRET: _signing_secret,
     ValueKind.STRONG: strong,
-    ValueKind.TYPE_PREFIX: _type_prefix,
     ValueKind.URI_REFERENCE: _uri_reference,
     ValueKind.URL: web_address,
 }
@@ -389,6 +404,13 @@ def text_of(kind: ValueKind | None, value: str, folder: Path = Path()) -> object
     """Returns a text as it is kept, ELSEWHERE if it is for another field. Relative file names start from `folder`."""
     if kind not in _AS_THEY_ARE:
         value = plain_text(value)
-    if kind and kind in _FILES:
+    if kind is None:
+        return value
+    if kind in _FILES:
         return _FILES[kind](value, folder)
-    return _TEXTS[kind](value) if kind else value
+    if kind in _PATTERNS:
+        pattern, refusal = _PATTERNS[kind]
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{quoted(value)} {refusal}")
+        return value
+    return _TEXTS[kind](value)
