@@ -3,7 +3,6 @@
 A handler is a plain function from a PageRequest to a Response. It runs in a thread, because it queries the ledger.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import ImmutableMultiDict
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -22,9 +21,9 @@ from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http.access import NOBODY, Viewer
+from bounce_watcher.web.http.body import whole_body
 from bounce_watcher.web.http.peers import is_secure, peer_of
 from bounce_watcher.web.http.session import BrowserSessions
-from bounce_watcher.web.view.navigation import Badges, badges
 from bounce_watcher.web.view.render import html
 
 MOST_FORM_BYTES = 1024 * 1024
@@ -39,6 +38,17 @@ LOOKERS = 4
 Fields = ImmutableMultiDict[str, str]
 
 _STALE = "this form has expired or is invalid: reload the page, nothing was changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """The numbers in the menu: current `problems` of the service, open `incidents`, deliveries that `gave_up`, and
+    groups of unrecognised messages that wait for `review`."""
+
+    problems: int
+    incidents: int
+    gave_up: int
+    review: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +73,10 @@ class PageRequest:
 
     def page(self, template: str, title: str, status: int = 200, **values: Any) -> Response:
         """Returns the page. `title` is the page's own; the number of problems and incidents is put in front of it."""
-        told = badges(self.context)
+        to_do = self.context.ledger.lists.to_do()
+        badges = Badges(len(self.context.state().troubles), to_do.alerts, to_do.dead, to_do.review)
         return html(template, {
-            "title": _with_trouble(title, told), "viewer": self.viewer, "now": self.now, "badges": told,
+            "title": _with_trouble(title, badges), "viewer": self.viewer, "now": self.now, "badges": badges,
             "csrf": self.sessions.form_token(self.viewer.asker), "here": self.url_path,
             "shadow": self.context.settings.policy.mode.value == "shadow",
             "can_sign_out": bool(self.viewer.session), **values,
@@ -119,16 +130,11 @@ def _endpoint(handler: Handler, *, changes: bool) -> Callable[[Request], Any]:
             raise HTTPException(403, _STALE)
         if changes and not page_request.viewer.may_act:
             raise HTTPException(403, page_request.viewer.limit.error)
-        return await to_thread.run_sync(handler, page_request, limiter=_lookers(request, page_request.viewer))
+        state = request.app.state  # unknown senders wait only for each other
+        limiter: CapacityLimiter = state.strangers if page_request.viewer is NOBODY else state.lookers
+        return await to_thread.run_sync(handler, page_request, limiter=limiter)
 
     return endpoint
-
-
-def _lookers(request: Request, viewer: Viewer) -> CapacityLimiter:
-    """Returns the limiter to wait on: unknown senders wait only for each other."""
-    state = request.app.state
-    limiter: CapacityLimiter = state.strangers if viewer is NOBODY else state.lookers
-    return limiter
 
 
 async def _page_request(request: Request) -> PageRequest:
@@ -148,17 +154,7 @@ async def _form(request: Request, most: int, within: float) -> Fields:
     """
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise HTTPException(415, "forms must be sent as application/x-www-form-urlencoded")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(within):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise HTTPException(413, "the form is too large")
-    except TimeoutError:
-        raise HTTPException(408, f"the form did not arrive within {within:g} seconds") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "the form is incomplete") from None
+    body = await whole_body(request, "the form", most, within, "the form is too large")
     try:
         return Fields(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=2000))
     except ValueError:

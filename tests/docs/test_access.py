@@ -10,7 +10,7 @@ import structlog
 
 from bounce_watcher import logs
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.http.throttle import BURST, PACE, Throttle
+from bounce_watcher.web.http.session import BURST, PACE, Throttle
 from tests.docs.pages import README
 
 HOST = r"(?:\[?(?:::f{4,6}:)?(?P<ip4>(?:\d{1,3}\.){3}\d{1,3})\]?|(?P<ip6>(?:[0-9a-fA-F]{1,4}::?|::){1,7}[0-9a-fA-F:]*))"

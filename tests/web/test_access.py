@@ -18,9 +18,8 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import request
-from bounce_watcher.web.http import access, peers, throttle
-from bounce_watcher.web.http.session import BrowserSessions
-from bounce_watcher.web.http.throttle import BURST, PACE, Throttle
+from bounce_watcher.web.http import access, peers, session
+from bounce_watcher.web.http.session import BURST, PACE, BrowserSessions, Throttle
 from tests.web.conftest import BEARER, TOKEN, Web
 from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
 
@@ -328,7 +327,7 @@ def test_nobody_else_is_believed_in_where_others_are(web: Make) -> None:
 
 
 def test_as_many_peers_are_remembered_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MOST_PEERS", 100)
+    monkeypatch.setattr(session, "MOST_PEERS", 100)
     it, now = Throttle(), utcnow()
     with capture_logs():
         for number in range(150):

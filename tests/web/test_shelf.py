@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.cache import KEPT_FOR, MOST, TtlCache
+from bounce_watcher.web.context import KEPT_FOR, MOST, TtlCache
 from tests.ledger.making import bounce
 from tests.web.conftest import NOON, Web
 from tests.web.looking import page, tile

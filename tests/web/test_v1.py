@@ -12,7 +12,7 @@ from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxState
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web.api.v1.json import json_answer
+from bounce_watcher.web.api.v1.answers import json_answer
 from bounce_watcher.words.grounds import text
 from bounce_watcher.words.rows import event_row, suppression_row
 from tests.ledger.making import START, Platform, bounce, day, mail, page, record

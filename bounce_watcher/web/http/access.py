@@ -24,8 +24,6 @@ from bounce_watcher.web.http.session import BrowserSessions, cookie_of
 OPEN = frozenset({"/healthz"})
 """Paths without access control: a supervisor has no secret to show."""
 
-API = ("/api/", "/metrics", "/readyz", "/healthz")
-"""Paths for programs, which get JSON answers."""
 SIGN_IN, STATIC = "/login", "/static/"
 
 _READERS_OF_SESSIONS = 4
@@ -113,7 +111,6 @@ class Access:
 
     async def _refusal(self, request: HTTPConnection) -> Response | None:
         """Returns the answer that replaces the requested one; None if the request may proceed."""
-        is_api = request.url.path.startswith(API)
         changes = request.scope["method"] not in {"GET", "HEAD", "OPTIONS"}
         if changes and _is_cross_site(request):
             return JSONResponse({"error": _CROSS_SITE}, 403)
@@ -122,12 +119,12 @@ class Access:
         except _AccessDenied as refused:
             return refused.response
         except BounceWatcherError as failure:
-            return failures.away_as_json(failure) if is_api else failures.away(failure)
+            return await failures.away(request, failure)
         request.scope["viewer"] = viewer
         if viewer is None:
-            return self._unknown(request, is_api)
+            return self._unknown(request)
         self._admit(request.scope)
-        if changes and not viewer.may_act and is_api:
+        if changes and not viewer.may_act and failures.is_api(request):
             return JSONResponse({"error": viewer.limit.error}, 403)
         return None  # a page shows by itself what its reader may not do
 
@@ -189,7 +186,7 @@ class Access:
     def _has_token(self) -> bool:
         return self._web is not None and self._web.token is not None
 
-    def _unknown(self, request: HTTPConnection, is_api: bool) -> Response | None:
+    def _unknown(self, request: HTTPConnection) -> Response | None:
         path = request.url.path
         if path.startswith(STATIC):
             return None
@@ -199,7 +196,7 @@ class Access:
             return JSONResponse({"error": error}, status)
         if path == SIGN_IN:
             return None
-        if is_api:
+        if failures.is_api(request):
             return JSONResponse({"error": _MISSING}, 401, _CHALLENGE)
         if request.scope["method"] != "GET":
             answer = failures.page(401, "Sign in again", _OVER)

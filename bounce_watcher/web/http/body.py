@@ -1,12 +1,33 @@
-"""The body of a request as rows: a JSON array, one JSON object, or one object per line (NDJSON)."""
+"""The body of a request, within limits; and as rows: a JSON array, one JSON object, or one per line (NDJSON)."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
 from bounce_watcher.service.operations.reported import Rows
 
 _NO_OBJECT = "is not a JSON object; write a row as {\"recipient\": \"user@example.org\", …}"
+
+
+async def whole_body(request: Request, name: str, most: int, within: float, too_large: str) -> bytes:
+    """Returns the body, which errors call `name`. Raises HTTPException if it exceeds `most` bytes, is not complete
+    within `within` seconds or breaks off."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise HTTPException(413, too_large)
+    except TimeoutError:
+        raise HTTPException(408, f"{name} did not arrive within {within:g} seconds") from None
+    except ClientDisconnect:
+        raise HTTPException(400, f"{name} is incomplete") from None
+    return bytes(body)
 
 
 class UnreadableError(Exception):

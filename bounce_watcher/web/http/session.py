@@ -1,4 +1,5 @@
-"""Sign-ins in a browser, and the token against forged forms. Nothing that a browser gets reveals an access token.
+"""Sign-ins in a browser, the throttling of failed ones, and the token against forged forms. Nothing that a browser
+gets reveals an access token.
 
 A session is a row of the ledger and a secret in a cookie (ledger.sessions). It ends with the token that opened it.
 """
@@ -6,8 +7,11 @@ A session is a row of the ledger and a secret in a cookie (ledger.sessions). It 
 import hashlib
 import hmac
 import re
+import threading
+from collections import OrderedDict
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection
@@ -17,11 +21,50 @@ from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.sessions import LASTS, Role, Sessions, WebSession
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import TemporaryFailure
-from bounce_watcher.web.http.throttle import Throttle
+from bounce_watcher.web.http.peers import network_of
 
 _PLAIN, _SECURE = "bounce-watcher", "__Host-bounce-watcher"
 _SHOWN = re.compile(r"[A-Za-z0-9_-]{43}")
 
+BURST = 10
+"""The failures of one peer that are answered at once."""
+PACE = timedelta(seconds=10)
+"""The time until the peer gets one more try."""
+MOST_PEERS = 10_000
+"""The most peers remembered. Those that failed longest ago are forgotten first."""
+
+
+class Throttle:
+    """Counts failures of each peer, IPv6 by /64. A peer without tries left is refused, whatever token it shows.
+
+    So it learns nothing about its guesses: checking the token first and then refusing would tell. Each failure is one
+    line in the log, made for fail2ban (README, Dashboard). Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._spent: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+
+    def wait(self, peer: str, now: datetime) -> int:
+        """Returns the seconds until the peer may try again; 0 if it may now."""
+        with self._lock:
+            too_many = self._now_spent(network_of(peer), now) - (BURST - 1)
+        return max(0, ceil(too_many * PACE.total_seconds()))
+
+    def failed(self, peer: str, now: datetime, *, way: str, wanted: str) -> None:
+        """Records a wrong token. `way` is how it was sent, `wanted` what for: both are fixed words of ours."""
+        network = network_of(peer)
+        with self._lock:
+            self._spent[network] = (self._now_spent(network, now) + 1, now)
+            self._spent.move_to_end(network)
+            if len(self._spent) > MOST_PEERS:
+                self._spent.popitem(last=False)
+        log.warning("authentication failed", action="auth_failed", peer=peer, way=way, wanted=wanted)
+
+    def _now_spent(self, network: str, now: datetime) -> float:
+        """Returns the used tries that have not come back yet. A clock that was set back forgives them all."""
+        spent, at = self._spent.get(network, (0.0, now))
+        return max(0.0, spent - (now - at) / PACE) if at <= now else 0.0
 
 
 class BrowserSessions:

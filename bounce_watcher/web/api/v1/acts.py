@@ -15,7 +15,7 @@ from bounce_watcher.service.operations.outbox import Discard, PauseTarget, Resum
 from bounce_watcher.service.operations.recipients import Release, Suppress
 from bounce_watcher.service.operations.reported import usual_stream
 from bounce_watcher.web.api.v1 import answers
-from bounce_watcher.web.api.v1.json import json_answer
+from bounce_watcher.web.api.v1.answers import json_answer
 from bounce_watcher.web.api.v1.lists import LONGEST, context_of
 from bounce_watcher.web.http.access import Viewer
 from bounce_watcher.words.rows import suppression_row

@@ -1,9 +1,11 @@
 """The answers of the API, as its description shows them. The rows are those of `--json` in the shell."""
 
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
@@ -12,6 +14,22 @@ from bounce_watcher.model.optout import AskedBy
 from bounce_watcher.model.verdict import BounceType, Reason
 
 Grounds = Annotated[dict[str, Any] | None, Field(description="why, as data: see grounds.schema.json of the package")]
+
+
+class _JsonAnswer(JSONResponse):
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, default=_value, separators=(",", ":")).encode()  # ASCII: lone surrogates stay so
+
+
+def json_answer(content: Any, status: int = 200) -> JSONResponse:
+    """Returns JSON as the shell writes it: times in UTC with Z, any other value that JSON lacks as its text."""
+    return _JsonAnswer(content, status)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 class ApiObject(BaseModel):

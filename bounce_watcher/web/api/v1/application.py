@@ -35,8 +35,8 @@ def api(context: WebContext) -> FastAPI:
         title="Bounce Watcher", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
         responses=dict(_PROBLEMS), redirect_slashes=False, dependencies=[Depends(_TOKEN)],
         exception_handlers={
-            RequestValidationError: _told_of_request, HTTPException: _told_of_http, ValueError: _told_of_value,
-            TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,
+            RequestValidationError: _invalid, HTTPException: failures.refused, ValueError: _wrong_value,
+            TemporaryFailure: failures.away, PermanentFailure: failures.away,
         },
     )
     app.state.context = context
@@ -46,25 +46,12 @@ def api(context: WebContext) -> FastAPI:
     return app
 
 
-async def _told_of_request(_: Request, error: Exception) -> Response:
+async def _invalid(_: Request, error: Exception) -> Response:
     """Answers with the problems on one line, as `since: …`. It does not repeat what was sent."""
     assert isinstance(error, RequestValidationError)
-    told = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()[:10])
-    return JSONResponse({"error": told}, 422)
+    places = ((".".join(map(str, each["loc"][1:])) or "body", each["msg"]) for each in error.errors()[:10])
+    return JSONResponse({"error": "; ".join(f"{place}: {problem}" for place, problem in places)}, 422)
 
 
-def _place(loc: tuple[str | int, ...]) -> str:
-    return ".".join(map(str, loc[1:])) or "body"
-
-
-async def _told_of_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _told_of_value(_: Request, error: Exception) -> Response:
+async def _wrong_value(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 422)
-
-
-async def _told_of_failure(_: Request, error: Exception) -> Response:
-    return failures.away_as_json(error)

@@ -24,7 +24,7 @@ from bounce_watcher.outbox.rehearsal import rehearse_among
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.operations.protecting import protector
 from bounce_watcher.web.api.v1 import answers, places
-from bounce_watcher.web.api.v1.json import json_answer
+from bounce_watcher.web.api.v1.answers import json_answer
 from bounce_watcher.web.context import WebContext
 from bounce_watcher.words.rows import (
     Row,
