@@ -4,8 +4,7 @@ Counters belong to the process: they start at zero with it, as Prometheus expect
 most once in `FRESH`, however often they are requested. Every name also appears in monitoring/.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
@@ -28,7 +27,7 @@ from bounce_watcher.model.neutral import for_label
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import What
+from bounce_watcher.service.counts import Counted, What
 from bounce_watcher.service.state import MailboxState, ServiceState
 
 FRESH = timedelta(seconds=15)
@@ -37,11 +36,10 @@ FRESH = timedelta(seconds=15)
 PREFIX = "bounce_watcher_"
 
 
-
 def route(settings: Settings, ledger: Ledger, state: Callable[[], ServiceState]) -> Route:
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
-    registry.register(_Service(settings, _Figures(ledger), state))
+    registry.register(_Service(settings, ledger, state))
     one_at_a_time = CapacityLimiter(1)
 
     def told(accept: str) -> Response:
@@ -54,21 +52,32 @@ def route(settings: Settings, ledger: Ledger, state: Callable[[], ServiceState])
     return Route("/metrics", metrics)
 
 
-class _Figures:
-    """The ledger's current figures; None if they can't be read. For one thread at a time."""
+class _Service(Collector):
+    """Collects all metrics but those of the process. For one thread at a time."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, state: Callable[[], ServiceState]) -> None:
+        self._settings = settings
         self._ledger = ledger
+        self._state = state
         self._asked_at: datetime | None = None
-        self._told: tuple[Stock, Mapping[str, ArrivalRate]] | None = None
+        self._figures: tuple[Stock, Mapping[str, ArrivalRate]] | None = None
 
-    def of(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, ArrivalRate]] | None:
-        """Returns the stock, and the arrival rates of these mailboxes."""
+    def collect(self) -> Iterator[Metric]:
+        now, state = utcnow(), self._state()
+        yield from _of_process(state)
+        yield from _of_mailboxes(state.mailboxes, now)
+        yield from _counters(state.counted)
         if self._asked_at is None or not timedelta(0) <= now - self._asked_at < FRESH:
-            self._told, self._asked_at = self._read(mailboxes, now), now
-        return self._told
+            self._figures, self._asked_at = self._read([mailbox.name for mailbox in state.mailboxes], now), now
+        yield _one("ledger_up", "Whether the database answered (1) or not (0).", self._figures is not None)
+        if self._figures is not None:
+            stock, paces = self._figures
+            yield from _of_ledger(stock, self._settings, now)
+            yield from _of_queues(stock, self._settings, now)
+            yield from _of_paces(paces, {each.name: each.last_read_at or now for each in state.mailboxes})
 
     def _read(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, ArrivalRate]] | None:
+        """Returns the ledger's stock and the arrival rates of these mailboxes; None if they can't be read."""
         try:
             return self._ledger.figures.stock(), self._ledger.recording.paces(mailboxes, now)
         except BounceWatcherError as failure:
@@ -76,91 +85,66 @@ class _Figures:
             return None
 
 
-class _Service(Collector):
-    def __init__(self, settings: Settings, figures: _Figures, state: Callable[[], ServiceState]) -> None:
-        self._settings = settings
-        self._figures = figures
-        self._state = state
-
-    def collect(self) -> Iterator[Metric]:
-        now, state = utcnow(), self._state()
-        yield from _of_process(state)
-        for figure in _MAILBOX:
-            yield _gauge(figure.name, figure.means, ["mailbox"], [
-                ([mailbox.name], value)
-                for mailbox in state.mailboxes
-                if (value := figure.of(mailbox, now)) is not None
-            ])
-        for counter in _COUNTERS:
-            yield _counter(counter, state)
-        yield _pass_durations(state)
-        told = self._figures.of([mailbox.name for mailbox in state.mailboxes], now)
-        yield _gauge("ledger_up", "Whether the database answered (1) or not (0).", [], [([], told is not None)])
-        if told is not None:
-            stock, paces = told
-            yield from _of_ledger(stock, self._settings, now)
-            yield from _of_raw_mail(stock, self._settings)
-            yield from _of_paces(paces, {each.name: each.last_read_at or now for each in state.mailboxes})
+def _one(name: str, means: str, value: float | None) -> Metric:
+    """Returns a gauge without labels; None = absent."""
+    family = GaugeMetricFamily(PREFIX + name, means, labels=[])
+    if value is not None:
+        family.add_metric([], float(value))
+    return family
 
 
-def _of_paces(paces: Mapping[str, ArrivalRate], read_at: Mapping[str, datetime]) -> Iterator[Metric]:
-    """Yields the metrics of mailboxes about which enough is known, each as of its last read."""
-    yield _gauge(
-        "mailbox_quiet", "Whether no mail has come for longer than is usual (1); absent while too little is known.",
-        ["mailbox"], [([name], pace.is_quiet(read_at[name])) for name, pace in paces.items()],
-    )
-    yield _gauge(
-        "mailbox_longest_pause_seconds", "The longest usual pause between mails of late, in whole hours of the clock.",
-        ["mailbox"], [([name], pace.longest.total_seconds()) for name, pace in paces.items()],
-    )
-
-
-Samples = Iterable[tuple[list[str], float]]
-
-
-def _gauge(name: str, means: str, labels: list[str], samples: Samples) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(PREFIX + name, means, labels=labels)
-    for values, number in samples:
-        family.add_metric([for_label(value) for value in values], float(number))
+def _each(name: str, means: str, label: str, values: Mapping[str, float | None]) -> Metric:
+    """Returns a gauge with one label; a sample that is None is absent."""
+    family = GaugeMetricFamily(PREFIX + name, means, labels=[label])
+    for labelled, value in values.items():
+        if value is not None:
+            family.add_metric([for_label(labelled)], float(value))
     return family
 
 
 # ── the process and its mailboxes ───────────────────────────────────────────────────────────────────────────────────
 
 def _of_process(state: ServiceState) -> Iterator[Metric]:
-    yield _gauge("build_info", "The version that runs; always 1.", ["version"], [([_version()], 1)])
-    yield _gauge("start_time_seconds", "When the service began, or last read its configuration, in Unix time.", [],
-                 [([], state.started_at.timestamp())])
-    yield _gauge("enforcing", "Whether targets are told of decisions (1) or the mode is shadow (0).", [],
-                 [([], state.mode is Mode.ENFORCE)])
-    yield _gauge("watchdog_starving", "Whether a mailbox is stuck, so that the watchdog is not fed (1).", [],
-                 [([], any(mailbox.stopped for mailbox in state.mailboxes))])
-    yield _gauge("trouble_start_time_seconds", "Since when something is wrong, in Unix time; gone when it is over.",
-                 ["about"],
-                 [([str(about)], trouble.since.timestamp()) for about, trouble in sorted(state.troubles.items())])
-
-
-def _version() -> str:
     try:
-        return version("bounce-watcher")
+        running = version("bounce-watcher")
     except PackageNotFoundError:  # run from a source tree that is not installed
-        return "unknown"
+        running = "unknown"
+    yield _each("build_info", "The version that runs; always 1.", "version", {running: 1})
+    yield _one("start_time_seconds", "When the service began, or last read its configuration, in Unix time.",
+               state.started_at.timestamp())
+    yield _one("enforcing", "Whether targets are told of decisions (1) or the mode is shadow (0).",
+               state.mode is Mode.ENFORCE)
+    yield _one("watchdog_starving", "Whether a mailbox is stuck, so that the watchdog is not fed (1).",
+               any(mailbox.stopped for mailbox in state.mailboxes))
+    yield _each("trouble_start_time_seconds", "Since when something is wrong, in Unix time; gone when it is over.",
+                "about", {str(about): trouble.since.timestamp() for about, trouble in sorted(state.troubles.items())})
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """A gauge of a mailbox. `of` returns None if there is no value yet."""
+def _of_mailboxes(mailboxes: Sequence[MailboxState], now: datetime) -> Iterator[Metric]:
+    def of(name: str, means: str, value: Callable[[MailboxState], float | None]) -> Metric:
+        return _each(name, means, "mailbox", {each.name: value(each) for each in mailboxes})
 
-    name: str
-    means: str
-    of: Callable[[MailboxState, datetime], float | None]
+    def moment(at: datetime | None) -> float | None:
+        return at.timestamp() if at else None
+
+    yield of("mailbox_up", "Whether the mailbox is read without a failure (1).", _is_up)
+    yield of("mailbox_stuck", "Whether the mailbox has made no progress for longer than it may (1).",
+             lambda it: it.stopped)
+    yield of("mailbox_last_read_timestamp_seconds", "End of the last pass that met no failure, in Unix time.",
+             lambda it: moment(it.last_read_at))
+    yield of("mailbox_last_progress_timestamp_seconds", "Last sign of life of the mailbox's reader, in Unix time.",
+             lambda it: moment(it.moved_at))
+    yield of("mailbox_last_pass_duration_seconds", "How long the last pass took that met no failure.",
+             lambda it: it.pass_seconds)
+    yield of("mailbox_waiting_messages", "Messages in the watched folders that are not filed yet.",
+             lambda it: it.waiting)
+    yield of("mailbox_lag_seconds", "For how long the oldest message has waited that is not filed yet; 0 = none waits.",
+             lambda it: _since(it.oldest_waiting_at, now))
+    yield of("mailbox_newest_message_timestamp_seconds", "When the newest message seen came in, in Unix time.",
+             lambda it: moment(it.newest_at))
 
 
-def _moment(at: datetime | None) -> float | None:
-    return at.timestamp() if at else None
-
-
-def _up(mailbox: MailboxState) -> bool:
+def _is_up(mailbox: MailboxState) -> bool:
     """Checks whether the mailbox is read without failure.
 
     The first pass over a large backlog takes long, so messages read in it count as proof, too.
@@ -169,110 +153,78 @@ def _up(mailbox: MailboxState) -> bool:
     return was_read and mailbox.trouble is None and not mailbox.stopped
 
 
-def _lag(mailbox: MailboxState, now: datetime) -> float:
-    oldest = mailbox.oldest_waiting_at
-    return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
-
-
-_MAILBOX = (
-    _Figure("mailbox_up", "Whether the mailbox is read without a failure (1).", lambda it, _: _up(it)),
-    _Figure("mailbox_stuck", "Whether the mailbox has made no progress for longer than it may (1).",
-            lambda it, _: it.stopped),
-    _Figure("mailbox_last_read_timestamp_seconds", "End of the last pass that met no failure, in Unix time.",
-            lambda it, _: _moment(it.last_read_at)),
-    _Figure("mailbox_last_progress_timestamp_seconds", "Last sign of life of the mailbox's reader, in Unix time.",
-            lambda it, _: _moment(it.moved_at)),
-    _Figure("mailbox_last_pass_duration_seconds", "How long the last pass took that met no failure.",
-            lambda it, _: it.pass_seconds),
-    _Figure("mailbox_waiting_messages", "Messages in the watched folders that are not filed yet.",
-            lambda it, _: it.waiting),
-    _Figure("mailbox_lag_seconds", "For how long the oldest message has waited that is not filed yet; 0 = none waits.",
-            _lag),
-    _Figure("mailbox_newest_message_timestamp_seconds", "When the newest message seen came in, in Unix time.",
-            lambda it, _: _moment(it.newest_at)),
-)
+def _since(at: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - at).total_seconds()) if at else 0.0
 
 
 # ── what was done ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class _Counter:
-    name: str
-    means: str
-    what: What
-    labels: tuple[str, ...]
-
-
 _COUNTERS = (
-    _Counter("messages", "Messages read that were not known before, by what they are.", What.MESSAGES,
-             ("mailbox", "kind")),
-    _Counter("messages_filed", "Messages settled, by folder: processed, review (not understood), quarantine (broken).",
-             What.FILED, ("mailbox", "place")),
-    _Counter("verdicts", "What reports said of recipients: a bounce by type and reason, else what it is.",
-             What.VERDICTS, ("type", "reason")),
-    _Counter("passes", "Passes over the mailbox: read, or failed.", What.PASSES, ("mailbox", "outcome")),
-    _Counter("deliveries", "Tries to tell a target, by what they came to.", What.TRIES, ("target", "outcome")),
+    ("messages", "Messages read that were not known before, by what they are.", What.MESSAGES, ("mailbox", "kind")),
+    ("messages_filed", "Messages settled, by folder: processed, review (not understood), quarantine (broken).",
+     What.FILED, ("mailbox", "place")),
+    ("verdicts", "What reports said of recipients: a bounce by type and reason, else what it is.", What.VERDICTS,
+     ("type", "reason")),
+    ("passes", "Passes over the mailbox: read, or failed.", What.PASSES, ("mailbox", "outcome")),
+    ("deliveries", "Tries to tell a target, by what they came to.", What.TRIES, ("target", "outcome")),
 )
+"""Name, meaning, what is counted, and labels."""
 
 
-def _counter(counter: _Counter, state: ServiceState) -> Metric:
-    family = CounterMetricFamily(PREFIX + counter.name, counter.means, labels=counter.labels)
-    for labels, number in sorted(state.counted.get(counter.what, {}).items()):
-        family.add_metric([for_label(label) for label in labels], number)
-    return family
-
-
-def _pass_durations(state: ServiceState) -> Metric:
-    """Returns the duration of passes without a failure."""
-    family = SummaryMetricFamily(
+def _counters(counted: Counted) -> Iterator[Metric]:
+    for name, means, what, labels in _COUNTERS:
+        family = CounterMetricFamily(PREFIX + name, means, labels=labels)
+        for values, number in sorted(counted.get(what, {}).items()):
+            family.add_metric([for_label(value) for value in values], number)
+        yield family
+    durations = SummaryMetricFamily(
         f"{PREFIX}pass_duration_seconds", "How long passes took that met no failure.", labels=["mailbox"]
     )
-    passes = state.counted.get(What.PASSES, {})
-    for (mailbox,), seconds in sorted(state.counted.get(What.PASS_SECONDS, {}).items()):
-        family.add_metric([mailbox], count_value=int(passes.get((mailbox, "read"), 0)), sum_value=seconds)
-    return family
+    passes = counted.get(What.PASSES, {})
+    for (mailbox,), seconds in sorted(counted.get(What.PASS_SECONDS, {}).items()):
+        durations.add_metric([mailbox], count_value=int(passes.get((mailbox, "read"), 0)), sum_value=seconds)
+    yield durations
 
 
 # ── figures of the ledger ───────────────────────────────────────────────────────────────────────────────────────────
 
 def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metric]:
-    yield _gauge("suppressions", "Recipients that are suppressed, or pending: held back in an outage or a flood.",
-                 ["state"], [([state], number) for state, number in stock.suppressions.items()])
-    yield _gauge("alerts", "Alerts under way, by what they are about.", ["kind"],
-                 [([kind], stock.alerts.get(kind, 0)) for kind in AlertKind])
-    yield _gauge("opt_outs_waiting", "Requests for no more mail that no person has dealt with.", [],
-                 [([], stock.opt_outs.number)])
-    yield _gauge("opt_outs_oldest_seconds", "Age of the oldest of them, from when it was received; 0 = none waits.", [],
-                 [([], _since(stock.opt_outs.oldest_at, now))])
-    here = _guard_state(stock, settings)
-    yield _gauge("guard_state", "The outage guard: off, watching, or holding suppressions back; 1 for what it is.",
-                 ["state"], [([state], state == here) for state in ("off", "watching", "holding")])
-    names = sorted({*(receiver.name for receiver in settings.receivers), *stock.queues})
-    queues = {name: stock.queues.get(name, Queue()) for name in names}
-    yield _gauge("outbox_due", "Notices that the target is still to be told.", ["target"],
-                 [([name], queue.due) for name, queue in queues.items()])
-    yield _gauge("outbox_oldest_due_seconds", "Age of the oldest notice that is due, from what it tells; 0 = none.",
-                 ["target"], [([name], _since(queue.oldest_at, now)) for name, queue in queues.items()])
-    yield _gauge("outbox_dead", "Notices given up: they wait for outbox retry or outbox discard.", ["target"],
-                 [([name], queue.dead) for name, queue in queues.items()])
-    yield _gauge("outbox_disabled", "Whether the target's receiver said that it wants no more (1).", ["target"],
-                 [([name], queue.disabled) for name, queue in queues.items()])
-    yield _gauge("outbox_paused", "Whether a person paused the target (1): what it is to be told waits.", ["target"],
-                 [([name], queue.paused) for name, queue in queues.items()])
+    yield _each("suppressions", "Recipients that are suppressed, or pending: held back in an outage or a flood.",
+                "state", {str(state): number for state, number in stock.suppressions.items()})
+    yield _each("alerts", "Alerts under way, by what they are about.", "kind",
+                {kind: stock.alerts.get(kind, 0) for kind in AlertKind})
+    yield _one("opt_outs_waiting", "Requests for no more mail that no person has dealt with.", stock.opt_outs.number)
+    yield _one("opt_outs_oldest_seconds", "Age of the oldest of them, from when it was received; 0 = none waits.",
+               _since(stock.opt_outs.oldest_at, now))
+    guarding = "watching" if settings.policy.guard.enabled else "off"
+    here = "holding" if stock.alerts.get(AlertKind.OUTAGE) else guarding
+    yield _each("guard_state", "The outage guard: off, watching, or holding suppressions back; 1 for what it is.",
+                "state", {state: state == here for state in ("off", "watching", "holding")})
+    yield _one("raw_bytes", "What the raw mail takes up that is kept, compressed, in bytes.", stock.raw_bytes)
+    yield _one("raw_quota_bytes", "How much raw mail is kept at most, in bytes; absent where there is no quota.",
+               settings.raw_quota)
 
 
-def _of_raw_mail(stock: Stock, settings: Settings) -> Iterator[Metric]:
-    yield _gauge("raw_bytes", "What the raw mail takes up that is kept, compressed, in bytes.", [],
-                 [([], stock.raw_bytes)])
-    yield _gauge("raw_quota_bytes", "How much raw mail is kept at most, in bytes; absent where there is no quota.", [],
-                 [] if settings.raw_quota is None else [([], settings.raw_quota)])
+def _of_queues(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metric]:
+    def of(name: str, means: str, value: Callable[[Queue], float]) -> Metric:
+        return _each(name, means, "target", {target: value(stock.queues.get(target, Queue())) for target in targets})
+
+    targets = sorted({*(receiver.name for receiver in settings.receivers), *stock.queues})
+    yield of("outbox_due", "Notices that the target is still to be told.", lambda it: it.due)
+    yield of("outbox_oldest_due_seconds", "Age of the oldest notice that is due, from what it tells; 0 = none.",
+             lambda it: _since(it.oldest_at, now))
+    yield of("outbox_dead", "Notices given up: they wait for outbox retry or outbox discard.", lambda it: it.dead)
+    yield of("outbox_disabled", "Whether the target's receiver said that it wants no more (1).",
+             lambda it: it.disabled)
+    yield of("outbox_paused", "Whether a person paused the target (1): what it is to be told waits.",
+             lambda it: it.paused)
 
 
-def _guard_state(stock: Stock, settings: Settings) -> str:
-    if stock.alerts.get(AlertKind.OUTAGE):
-        return "holding"
-    return "watching" if settings.policy.guard.enabled else "off"
-
-
-def _since(at: datetime | None, now: datetime) -> float:
-    return max(0.0, (now - at).total_seconds()) if at else 0.0
+def _of_paces(paces: Mapping[str, ArrivalRate], read_at: Mapping[str, datetime]) -> Iterator[Metric]:
+    """Yields the metrics of mailboxes about which enough is known, each as of its last read."""
+    yield _each("mailbox_quiet",
+                "Whether no mail has come for longer than is usual (1); absent while too little is known.", "mailbox",
+                {name: pace.is_quiet(read_at[name]) for name, pace in paces.items()})
+    yield _each("mailbox_longest_pause_seconds",
+                "The longest usual pause between mails of late, in whole hours of the clock.", "mailbox",
+                {name: pace.longest.total_seconds() for name, pace in paces.items()})
