@@ -31,7 +31,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.api.v1 import places
+from bounce_watcher.web.api.v1.lists import place_text
 from bounce_watcher.web.pages.shared.listing import told_key
 from bounce_watcher.web.server import serving
 from tests.browser.seeded import BEARER, TOKEN
@@ -268,7 +268,7 @@ def _values(engine: Engine, ledger: Ledger, port: int) -> dict[str, str]:
         "csrf": unescape(token[1]) if token else "",
         "event": newest.id, "address": newest.recipient, "rid": ledger.names.name(newest.recipient),
         "stranger": ledger.names.name("stranger@nowhere.example"), "campaign": campaign or "",
-        "delivery": delivery or "", "api_event": places.told((latest - timedelta(days=60)).isoformat(), "x"),
+        "delivery": delivery or "", "api_event": place_text((latest - timedelta(days=60)).isoformat(), "x"),
         "alert": alerts[0], "over": alerts[-1], "group": group or "", "week": _told(now - timedelta(days=7)),
         "month": _told(now - timedelta(days=30)), "season": _told(now - timedelta(days=90)),
     }

@@ -33,8 +33,6 @@ UNKNOWN_WITHIN = 60
 STOP_WITHIN = 20
 """Seconds that running requests have when the service stops."""
 
-
-
 @contextmanager
 def serving(
     settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]], state: Callable[[], ServiceState]
@@ -51,7 +49,8 @@ def serving(
     listener = _listener(settings.web)
     context = WebContext(settings, ledger, stuck, state)
     server = uvicorn.Server(_config(context))
-    _end_stale_sessions(settings.web, ledger)
+    with suppress(TemporaryFailure):  # this opens no way in: each request checks the token again
+        BrowserSessions(settings.web, ledger.sessions).end_stale()
     thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
     thread.start()
     log.info("listening", action="web_started", host=settings.web.host, port=settings.web.port)
@@ -62,11 +61,6 @@ def serving(
         context.jobs.stop()
         thread.join(STOP_WITHIN + 5)
         listener.close()
-
-
-def _end_stale_sessions(web: WebSettings, ledger: Ledger) -> None:
-    with suppress(TemporaryFailure):  # this opens no way in: each request checks the token again
-        BrowserSessions(web, ledger.sessions).end_stale()
 
 
 def _config(context: WebContext) -> uvicorn.Config:

@@ -6,15 +6,12 @@ Only a proxy named in `trusted_proxies` is believed about others (X-Forwarded-Fo
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
 from bounce_watcher.config.settings import WebSettings
-
-NOBODY = "unknown"
 
 _PROXY_FIELDS = frozenset({
     "forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-original-forwarded-for",
@@ -44,7 +41,7 @@ def peer_of(request: HTTPConnection, web: WebSettings | None) -> str:
 def _sender(request: HTTPConnection) -> str:
     """Returns the address of the other end of the connection."""
     host = request.client.host if request.client else ""
-    return _address(host) or host or NOBODY
+    return _address(host) or host or "unknown"
 
 
 def network_of(peer: str) -> str:
@@ -81,19 +78,15 @@ def is_of_our_user(request: HTTPConnection) -> bool:
 
 def _owner(here: str, there: str) -> int | None:
     """Returns the user id of the end `here` of an established connection; None if it is not found."""
-    for fields in _connections():
-        if fields[1:4] == [here, there, _ESTABLISHED]:
-            return int(fields[7])
-    return None
-
-
-def _connections() -> Iterator[list[str]]:
     for name in ("tcp", "tcp6"):
         try:
             lines = Path("/proc/net", name).read_text("ascii").splitlines()[1:]
         except OSError:
             continue
-        yield from map(str.split, lines)
+        for fields in map(str.split, lines):
+            if fields[1:4] == [here, there, _ESTABLISHED]:
+                return int(fields[7])
+    return None
 
 
 def _as_in_proc(host: str, port: int) -> str:

@@ -26,11 +26,11 @@ def events(span: Span, of: Of) -> str:
 
 
 def provider(name: str, query: Mapping[str, str] | None = None) -> str:
-    return _with(f"/providers/{_segment(name)}", query)
+    return with_query(f"/providers/{_segment(name)}", **query or {})
 
 
 def stream(name: str, query: Mapping[str, str] | None = None) -> str:
-    return _with(f"/streams/{_segment(name)}", query)
+    return with_query(f"/streams/{_segment(name)}", **query or {})
 
 
 def campaign(of_stream: str, name: str) -> str:
@@ -53,10 +53,6 @@ def _segment(name: str) -> str:
     return quote("%2D" if name == NO_NAME else told, safe="")
 
 
-def _with(path: str, query: Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
-
-
 def with_query(link: str, **more: str) -> str:
     """Returns the link with more parameters after its own."""
-    return f"{link}{'&' if '?' in link else '?'}{urlencode(more)}"
+    return f"{link}{'&' if '?' in link else '?'}{urlencode(more)}" if more else link

@@ -47,16 +47,18 @@ class ShownMail:
 def shown_mail(raw: bytes) -> ShownMail:
     """Returns the mail to show. Total, whatever the bytes are."""
     message = parse(raw)
-    names = message.headers.names()
     fields = [
         (harmless(name, 100), harmless(value, LONGEST_FIELD))
-        for name in names for value in message.headers.get_all(name)
+        for name in message.headers.names() for value in message.headers.get_all(name)
     ]
     readable = [part for part in message.parts if part.content_type.startswith(_TEXTS)]
     others = [part for part in message.parts if part not in readable]
     return ShownMail(
         tuple(fields[:MOST_FIELDS]), tuple(map(_text, readable[:MOST_TEXTS])),
-        tuple(OtherPart(harmless(part.path, 40), harmless(part.content_type, 100), _bytes(part)) for part in others),
+        tuple(
+            OtherPart(harmless(part.path, 40), harmless(part.content_type, 100), size_in_bytes(part.end - part.start))
+            for part in others
+        ),
         harmless(message.content[: MOST_SHOWN * 2].decode("utf-8", "replace"), MOST_SHOWN), size_in_bytes(len(raw)),
         "This message is incomplete: it was truncated in transit or at a size limit." if message.is_cut else None,
     )
@@ -69,10 +71,6 @@ def _text(part: Part) -> TextPart:
     return TextPart(
         harmless(part.path, 40), harmless(part.content_type, 100), harmless(text.strip("\n"), LONGEST_PART), note
     )
-
-
-def _bytes(part: Part) -> str:
-    return size_in_bytes(part.end - part.start)
 
 
 def as_file(raw: bytes, digest: str) -> Response:

@@ -51,36 +51,39 @@ def _since(at: datetime, now: datetime) -> str:
     return f"since {when(at, now)} ({age(now - at)})"
 
 
+_MAILBOXES, _OUTBOX = ("/#mailboxes", "View mailboxes"), ("/outbox", "Open outbox")
+
+
 def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[StatusNotice]:
     for each in state.mailboxes:
+        mailbox = f"Mailbox {name(each.name)}"
         if each.trouble is not None and each.trouble_since is not None:
-            yield StatusNotice(
-                "is-bad", f"Mailbox {name(each.name)} can't be read",
-                f"{_since(each.trouble_since, now)}: {_ended(each.trouble)} New mail stays in the mailbox, "
-                f"not counted yet.", "/#mailboxes", "View mailboxes",
-            )
+            told = f"{_since(each.trouble_since, now)}: {_ended(each.trouble)}"
+            yield StatusNotice("is-bad", f"{mailbox} can't be read",
+                               f"{told} New mail stays in the mailbox, not counted yet.", *_MAILBOXES)
         elif each.stopped:
-            yield StatusNotice("is-bad", f"Mailbox {name(each.name)} makes no progress",
-                               f"{_since(each.moved_at, now) if each.moved_at else ''}. New mail stays in the mailbox.",
-                               "/#mailboxes", "View mailboxes")
+            told = f"{_since(each.moved_at, now) if each.moved_at else ''}. New mail stays in the mailbox."
+            yield StatusNotice("is-bad", f"{mailbox} makes no progress", told, *_MAILBOXES)
         elif each.oldest_waiting_at is not None and now - each.oldest_waiting_at > LATE:
             waiting = counted(each.waiting, "unfiled message", "unfiled messages")
-            yield StatusNotice("is-warn", f"Mailbox {name(each.name)} is behind:",
-                               f"{waiting}, the oldest {_since(each.oldest_waiting_at, now)}.", "/#mailboxes",
-                               "View mailboxes")
+            yield StatusNotice("is-warn", f"{mailbox} is behind:",
+                               f"{waiting}, the oldest {_since(each.oldest_waiting_at, now)}.", *_MAILBOXES)
 
 
 def _of_quiet(
     state: ServiceState, paces: Mapping[str, ArrivalRate], alerts: Sequence[Alert], now: datetime
 ) -> Iterator[StatusNotice]:
-    incidents = {alert.subject.name: alert.id for alert in alerts if alert.kind is AlertKind.QUIET}
+    incidents = {alert.subject.name: _incident(alert) for alert in alerts if alert.kind is AlertKind.QUIET}
     for each in state.mailboxes:
-        pace, incident = paces.get(each.name), incidents.get(each.name)
+        pace = paces.get(each.name)
         if pace is not None and each.is_quiet(pace):
-            where = (f"/incidents/{incident}", "Open incident") if incident else ("/#mailboxes", "View mailboxes")
             yield StatusNotice("is-warn", f"No incoming mail in {name(each.name)}",
                                f"{_since(pace.last_at, now)}; the longest usual pause was {age(pace.longest)}. Is its "
-                               f"return path still in use?", *where)
+                               f"return path still in use?", *incidents.get(each.name, _MAILBOXES))
+
+
+def _incident(alert: Alert) -> tuple[str, str]:
+    return f"/incidents/{alert.id}", "Open incident"
 
 
 def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[StatusNotice]:
@@ -91,66 +94,58 @@ def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) 
         told = f"{_since(trouble.since, now)}: {_ended(trouble.text)}"
         if about.kind is AboutKind.WEBHOOK:
             yield StatusNotice("is-bad", f"{name(about.name)} is not accepting webhooks", f"{told} Nothing is lost.",
-                               "/outbox", "Open outbox")
+                               *_OUTBOX)
         elif about.kind is AboutKind.FILING:
             yield StatusNotice("is-warn", f"Can't file mail of mailbox {name(about.name)}",
                                f"{told} It is read and counted. Messages stay in place until they can be filed.",
-                               "/#mailboxes", "View mailboxes")
+                               *_MAILBOXES)
         else:
             yield StatusNotice("is-bad", f"Problem with {name(str(about))}", told)
 
 
 def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[StatusNotice]:
+    """Yields alerts; the other functions report mailboxes and targets."""
     for alert in alerts:
-        link = f"/incidents/{alert.id}"
-        since = _since(alert.since, now)
-        provider = alert.subject.provider
-        where = formatting.provider(provider) if provider else f"the text “{name(alert.subject.name)}”"
+        subject, since = alert.subject, _since(alert.since, now)
+        where = formatting.provider(subject.provider) if subject.provider else f"the text “{name(subject.name)}”"
+        held = counted(alert.still_held, "suppression is", "suppressions are")
         if alert.kind is AlertKind.OUTAGE:
-            held = counted(alert.still_held, "suppression is", "suppressions are")
-            yield StatusNotice("is-hold", f"The outage guard is on for {where}", f"{since}. {held} held; "
-                               "targets not notified.", link, "Open incident")
+            yield StatusNotice("is-hold", f"The outage guard is on for {where}",
+                               f"{since}. {held} held; targets not notified.", *_incident(alert))
         elif alert.kind is AlertKind.BLOCKS:
-            of = f" of {alert.subject.ip}" if alert.subject.ip else ""
-            yield StatusNotice("is-bad", f"{where} refuses our mail{of}",
-                               f"{since}: {formatting.reason(alert.subject.reason).lower()}, "
-                               f"{counted(alert.count, 'time', 'times')} so far. No address is affected.", link,
-                               "Open incident")
+            why = formatting.reason(subject.reason).lower()
+            yield StatusNotice("is-bad", f"{where} refuses our mail{f' of {subject.ip}' if subject.ip else ''}",
+                               f"{since}: {why}, {counted(alert.count, 'time')} so far. No address is affected.",
+                               *_incident(alert))
         elif alert.kind is AlertKind.FORGED:
             yield StatusNotice("is-warn", "Suspicious reports: forged or misattributed",
-                               f"{since}: {number(alert.count)} so far. No address is affected.", link,
-                               "Open incident")
+                               f"{since}: {number(alert.count)} so far. No address is affected.", *_incident(alert))
         elif alert.kind is AlertKind.FLOOD:
-            held = counted(alert.still_held, "suppression is", "suppressions are")
             yield StatusNotice("is-hold", "Unusual number of unproven reports",
-                               f"{since}. {held} held until you decide; targets not notified.", link, "Open incident")
-        elif alert.kind is AlertKind.ENDPOINT:  # the other functions report mailboxes and targets
-            yield StatusNotice("is-bad", f"{name(alert.subject.name)} no longer accepts webhooks",
-                               f"{since}: it answered 410 Gone. Deliveries stay in the outbox.", "/outbox",
-                               "Open outbox")
+                               f"{since}. {held} held until you decide; targets not notified.", *_incident(alert))
+        elif alert.kind is AlertKind.ENDPOINT:
+            yield StatusNotice("is-bad", f"{name(subject.name)} no longer accepts webhooks",
+                               f"{since}: it answered 410 Gone. Deliveries stay in the outbox.", *_OUTBOX)
 
 
 def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[StatusNotice]:
     for target, queue in sorted(queues.items()):
+        waiting = counted(queue.due, "waiting delivery", "waiting deliveries")
         if queue.paused:
-            waiting = counted(queue.due, "waiting delivery", "waiting deliveries")
-            yield StatusNotice("is-info", f"{name(target)} is paused:", f"{waiting}. Nothing is lost.",
-                               "/outbox", "Open outbox")
+            yield StatusNotice("is-info", f"{name(target)} is paused:", f"{waiting}. Nothing is lost.", *_OUTBOX)
         if queue.dead:
-            told = counted(queue.dead, "dead letter", "dead letters")
-            yield StatusNotice("is-bad", f"{told} for {name(target)}:", "not retried automatically.",
-                               "/outbox?state=dead", "View dead letters")
+            yield StatusNotice("is-bad", f"{counted(queue.dead, 'dead letter')} for {name(target)}:",
+                               "not retried automatically.", "/outbox?state=dead", "View dead letters")
         if queue.oldest_at is not None and now - queue.oldest_at > LATE and not (queue.disabled or queue.paused):
-            told = counted(queue.due, "waiting delivery", "waiting deliveries")
-            yield StatusNotice("is-warn", f"{told} for {name(target)},", f"the oldest {_since(queue.oldest_at, now)}.",
-                               "/outbox", "Open outbox")
+            yield StatusNotice("is-warn", f"{waiting} for {name(target)},",
+                               f"the oldest {_since(queue.oldest_at, now)}.", *_OUTBOX)
 
 
 def _of_opt_outs(opt_outs: WaitingOptOuts, now: datetime) -> Iterator[StatusNotice]:
     if opt_outs.oldest_at is not None:
-        told = counted(opt_outs.number, "open opt-out", "open opt-outs")
-        yield StatusNotice("is-warn", f"{told},", f"the oldest {_since(opt_outs.oldest_at, now)}. Opt-outs "
-                           "suppress nobody.", "/review/opt-outs", "View opt-outs")
+        told = f"the oldest {_since(opt_outs.oldest_at, now)}. Opt-outs suppress nobody."
+        yield StatusNotice("is-warn", f"{counted(opt_outs.number, 'open opt-out')},", told, "/review/opt-outs",
+                           "View opt-outs")
 
 
 def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[StatusNotice]:
@@ -166,14 +161,11 @@ def _ended(text: str) -> str:
     return told if told.endswith((".", "!", "?")) else f"{told}."
 
 
-def all_is_well(
-    state: ServiceState, queues: Mapping[str, Queue], last: datetime | None, now: datetime
-) -> str:
+def all_is_well(state: ServiceState, queues: Mapping[str, Queue], last: datetime | None, now: datetime) -> str:
     """Returns what works, in a sentence; each part only if it is true."""
     parts = [_reading(state.mailboxes, now)]
     if last is not None:
-        parts.append(f"the last report came at {when(last, now)}" if last.date() == now.date()
-                     else f"the last report came on {when(last, now)}")
+        parts.append(f"the last report came {'at' if last.date() == now.date() else 'on'} {when(last, now)}")
     if queues and not any(queue.due for queue in queues.values()):
         parts.append("all deliveries done")
     told = ", ".join(filter(None, parts))
@@ -211,11 +203,8 @@ class MailboxStatus:
 
 def mailboxes(states: Iterable[MailboxState], now: datetime) -> list[MailboxStatus]:
     """Returns the state of each mailbox, those in trouble first."""
-    lines = [_mailbox(each, now) for each in states]
-    return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
-
-
-_ORDER = ("is-bad", "is-warn", "", "is-ok")
+    order = ("is-bad", "is-warn", "", "is-ok")
+    return sorted((_mailbox(each, now) for each in states), key=lambda it: (order.index(it.state[1]), it.name))
 
 
 def _mailbox(each: MailboxState, now: datetime) -> MailboxStatus:
@@ -248,7 +237,5 @@ def waiting(queues: Mapping[str, Queue], now: datetime) -> tuple[int, str]:
     oldest = min((queue.oldest_at for queue in queues.values() if queue.oldest_at is not None), default=None)
     dead = sum(queue.dead for queue in queues.values())
     told = [f"oldest {age(now - oldest)}"] if oldest is not None else []
-    told += [f"{counted(dead, 'dead letter')}"] if dead else []
+    told += [counted(dead, "dead letter")] if dead else []
     return sum(queue.due for queue in queues.values()), "; ".join(told) or "none waiting"
-
-

@@ -1,8 +1,10 @@
 """The content of the ledger, a page at a time, by the same queries as the lists in the shell."""
 
-from collections.abc import Sequence
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -23,7 +25,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.rehearsal import rehearse_among
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.operations.protecting import protector
-from bounce_watcher.web.api.v1 import answers, places
+from bounce_watcher.web.api.v1 import answers
 from bounce_watcher.web.api.v1.answers import json_answer
 from bounce_watcher.web.context import WebContext
 from bounce_watcher.words.rows import (
@@ -44,10 +46,12 @@ MOST_EVENTS_OF_ONE = 1000
 """The most events of one recipient and stream that are listed: the latest."""
 
 LONGEST = 500
+_LONGEST_PLACE = 4096
+_NO_PLACE = "after: must be a `next` value of an earlier answer, or omitted"
 
 Text = Annotated[str | None, Field(max_length=LONGEST)]
 Limit = Annotated[int, Field(ge=1, le=MOST, description="Rows of one answer")]
-After = Annotated[str | None, Field(max_length=4096, description="`next` of the answer before")]
+After = Annotated[str | None, Field(max_length=_LONGEST_PLACE, description="`next` of the answer before")]
 
 
 def _written(value: object) -> object:
@@ -82,7 +86,7 @@ class EventQuery(BaseModel):
     def filter(self) -> EventFilter:
         place = None
         if self.after is not None:
-            at, event_id = places.read(self.after, 2)
+            at, event_id = _place_values(self.after, 2)
             place = EventPlace(_moment(at), event_id)
         return EventFilter(
             self.recipient, self.stream, self.kind, self.bounce_type, self.reason, _aware("since", self.since),
@@ -95,7 +99,7 @@ def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
     """Every recipient of every report, in the order of time."""
     found = context_of(request).ledger.lists.some_events(asked.filter())
     place = found.following
-    return _page("events", map(event_row, found.rows), places.told(place.at.isoformat(), place.id) if place else None)
+    return _page("events", map(event_row, found.rows), place_text(place.at.isoformat(), place.id) if place else None)
 
 
 @router.get("/suppressions", response_model=answers.Suppressions, tags=["suppressions"])
@@ -104,12 +108,12 @@ def suppressions(
     limit: Limit = USUAL, after: After = None,
 ) -> Response:
     """Whom not to mail, in the order of addresses."""
-    place = SuppressionPlace(*places.read(after, 2)) if after is not None else None
+    place = SuppressionPlace(*_place_values(after, 2)) if after is not None else None
     wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
     found = context_of(request).ledger.lists.some_suppressions(wanted)
     behind = found.following
     return _page(
-        "suppressions", map(suppression_row, found.rows), places.told(behind.key, behind.stream) if behind else None
+        "suppressions", map(suppression_row, found.rows), place_text(behind.key, behind.stream) if behind else None
     )
 
 
@@ -142,10 +146,10 @@ def outbox(
     since: Moment = None, limit: Limit = USUAL, after: After = None,
 ) -> Response:
     """What targets are told, in the order in which it was written."""
-    behind = places.read(after, 1)[0] if after is not None else None
+    behind = _place_values(after, 1)[0] if after is not None else None
     wanted = OutboxFilter(state, target, recipient, limit, _aware("since", since), after=behind)
     found = list(context_of(request).ledger.lists.outbox(wanted))
-    following = places.told(found[-1].id) if len(found) == limit else None
+    following = place_text(found[-1].id) if len(found) == limit else None
     return _page("outbox", map(outbox_row, found), following)
 
 
@@ -181,9 +185,8 @@ def told_stats(
     })
 
 
-def _page(name: str, rows: Any, following: str | None) -> JSONResponse:
-    told: Sequence[Row] = list(rows)
-    return json_answer({name: told, "next": following})
+def _page(name: str, rows: Iterable[Row], following: str | None) -> JSONResponse:
+    return json_answer({name: list(rows), "next": following})
 
 
 def _aware(name: str, at: datetime | None) -> datetime | None:
@@ -192,11 +195,27 @@ def _aware(name: str, at: datetime | None) -> datetime | None:
     return at
 
 
+def place_text(*values: str) -> str:
+    """Returns the position of the next page, as a text that means nothing to clients."""
+    return urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _place_values(place: str, size: int) -> Sequence[str]:
+    """Returns the values in a position. Raises HTTPException 422 if it is not one of ours."""
+    try:
+        values = json.loads(urlsafe_b64decode(place[:_LONGEST_PLACE] + "=" * (-len(place) % 4)))
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or len(values) != size or not all(isinstance(each, str) for each in values):
+        raise HTTPException(422, _NO_PLACE)
+    return values
+
+
 def _moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise HTTPException(422, "after: must be a `next` value of an earlier answer, or omitted")
+        raise HTTPException(422, _NO_PLACE)
     return at
