@@ -71,7 +71,7 @@ def _filled(section: _Section, values: Mapping[str, Value] | None) -> str:
     for line in section.lines:
         key = _KEY.match(line)
         if _HEADING.match(line):
-            written.append(_uncommented(line) if stays else _commented(line))
+            written.append(line.removeprefix("#") if stays else _commented(line))
         elif key and key[1] in left:
             written.append(f"{key[1]} = {_toml(left.pop(key[1]))}")
         else:
@@ -83,10 +83,6 @@ def _filled(section: _Section, values: Mapping[str, Value] | None) -> str:
 
 def _commented(line: str) -> str:
     return line if line.startswith("#") else f"#{line}"
-
-
-def _uncommented(line: str) -> str:
-    return line.removeprefix("#")
 
 
 def _toml(value: Value) -> str:

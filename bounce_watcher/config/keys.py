@@ -62,10 +62,6 @@ class Table:
     places: dict[str, Names] = field(default_factory=dict)
 
     @property
-    def is_heading(self) -> bool:
-        return not self.fills
-
-    @property
     def kind(self) -> str | None:
         """The kind of a [[platform]] that has the keys of its kind, else None."""
         return getattr(self.settings, "kind", None)
@@ -86,14 +82,12 @@ def table_of(settings: type) -> Table:
         hints |= {name: hint for name, hint in common.items() if name in hints}
         table.keys["kind"] = ConfigKey(())
     for each in fields(settings):
-        hint, marks = _unwrapped(hints[each.name])
+        hint, marks = hints[each.name], ()
+        if get_origin(hint) is Annotated:
+            hint, marks = hint.__origin__, hint.__metadata__
         if KeyMark.UNWRITTEN not in marks:
             _add(table, each, hint, marks)
     return table
-
-
-def _unwrapped(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    return (hint.__origin__, hint.__metadata__) if get_origin(hint) is Annotated else (hint, ())
 
 
 def _add(table: Table, each: "Field[Any]", hint: Any, marks: tuple[Any, ...]) -> None:
@@ -150,11 +144,6 @@ def own_keys(kind: type[Platform]) -> dict[str, ConfigKey]:
 
 # ── what there is ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def file() -> Table:
-    """Returns the table for the whole file."""
-    return table_of(Settings)
-
-
 def known_keys(table: Table) -> list[str]:
     """Lists every key of a table in every way to write it."""
     return [
@@ -166,10 +155,8 @@ def known_keys(table: Table) -> list[str]:
 
 def table_at(path: Path) -> Table | None:
     """Returns the table at `path`, None if there is none."""
-    table = file()
-    for part in path:
-        if isinstance(part, int):
-            continue
+    table = table_of(Settings)
+    for part in (part for part in path if isinstance(part, str)):
         below = table.keys.get(part)
         if not isinstance(below, Table):
             return None
@@ -179,7 +166,7 @@ def table_at(path: Path) -> Table | None:
 
 def all_tables(table: Table | None = None, path: Names = ()) -> Iterator[tuple[Names, Table]]:
     """Yields every table with its path, the whole file first as ()."""
-    table = table or file()
+    table = table or table_of(Settings)
     yield path, table
     for name, below in table.keys.items():
         if isinstance(below, Table):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bounce_watcher.config.keys import file
+from bounce_watcher.config.keys import table_of
 from bounce_watcher.config.locate import Lines
 from bounce_watcher.config.problems import Notes, named_warnings, problem_lines
 from bounce_watcher.config.reading import Reader
@@ -38,14 +38,13 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     has_secrets = notes.inline_secrets or any(
         "?" in each.url and not each.url_is_secret for each in settings.webhooks
     )
-    warnings = []
     if mode & stat.S_IWOTH:
-        warnings.append(ConfigWarning(f"{path} can be changed by every user of this machine", "chmod 640 it"))
+        problem = f"{path} can be changed by every user of this machine"
     elif mode & stat.S_IROTH and has_secrets:
-        warnings.append(ConfigWarning(
-            f"{path} holds secrets and can be read by every user of this machine", "chmod 640 it"
-        ))
-    return replace(settings, warnings=(*warnings, *settings.warnings)) if warnings else settings
+        problem = f"{path} holds secrets and can be read by every user of this machine"
+    else:
+        return settings
+    return replace(settings, warnings=(ConfigWarning(problem, "chmod 640 it"), *settings.warnings))
 
 
 def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folder: Path = Path()) -> Settings:
@@ -58,7 +57,7 @@ def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folde
 
 def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     data = _toml(text, source)
-    settings = Reader(sources, notes).settings(file(), data, ())
+    settings = Reader(sources, notes).settings(table_of(Settings), data, ())
     _refuse_twins(data, notes)
     _refuse_rivals(settings.mailboxes if settings else (), notes)
     rules = own_rules(data.get("rules_dir"), sources.folder, notes)

@@ -1,5 +1,6 @@
 """What is wrong with a file, in words for the person who wrote it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,11 +15,20 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
 
-NEVER_COUNTS = (
-    "no key can make blocks or undetermined bounces count, as they say nothing about the address: remove it"
-)
+_NEVER_COUNT: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("block", "undetermined", *(reason for reason in Reason if reason not in DEFAULTS)),
+        "no key can make blocks or undetermined bounces count, as they say nothing about the address: remove it",
+    ),
+    **dict.fromkeys(
+        (reason for reason, rule in DEFAULTS.items() if rule is CountRule.NEVER),
+        "can never count, as it is about the sender's pace and passes by itself: remove it",
+    ),
+}
+"""What is said of a key that would make such bounces count."""
 
-_NEVER_COUNT = frozenset({"block", "undetermined", *(reason.value for reason in Reason if reason not in DEFAULTS)})
+
+_BARE = re.compile("[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(slots=True)
@@ -50,16 +60,9 @@ class Notes:
 
 def problem_lines(notes: Notes, data: Mapping[str, Any], lines: Lines) -> tuple[str, ...]:
     """Returns one line per problem, in the order of the file: "line 12: mailbox[returns].port: …"."""
-
-    def place(problem: tuple[Path, str]) -> int:
-        return lines.of(problem[0]) or 0
-
-    def line(path: Path, text: str) -> str:
-        number = lines.of(path)
-        where = f"line {number}: " if number else ""
-        return f"{where}{key(path, data)}: {text}"
-
-    return tuple(dict.fromkeys(line(path, text) for path, text in sorted(notes.problems, key=place)))
+    placed = sorted(((lines.of(path) or 0, f"{key(path, data)}: {text}") for path, text in notes.problems),
+                    key=lambda each: each[0])
+    return tuple(dict.fromkeys(f"line {number}: {text}" if number else text for number, text in placed))
 
 
 def named_warnings(notes: Notes, data: Mapping[str, Any]) -> tuple[ConfigWarning, ...]:
@@ -80,12 +83,8 @@ def key(path: Path, data: Mapping[str, Any]) -> str:
 
 
 def _dotted(path: Path) -> str:
-    return ".".join(_quoted_key(part) for part in path if isinstance(part, str))
-
-
-def _quoted_key(part: str) -> str:
-    """Writes a key as TOML does: bare if possible."""
-    return part if part.isascii() and part.replace("-", "").replace("_", "").isalnum() else quoted(part)
+    """Writes each key as TOML does: bare if possible."""
+    return ".".join(part if _BARE.fullmatch(part) else quoted(part) for part in path if isinstance(part, str))
 
 
 def _name(data: Mapping[str, Any], table: str, index: int) -> str | None:
@@ -118,26 +117,20 @@ def no_table(value: object, path: Path) -> str:
 
 def unknown(name: str, path: Path, table: Table) -> str:
     """Suggests the table where such a key belongs, else the nearest known key, else lists the known keys."""
-    if path[:1] == ("policy",) and (why := _never_counts(name)):
-        return why
+    if path[:1] == ("policy",) and name in _NEVER_COUNT:
+        return _NEVER_COUNT[name]
     if table.kind:
         return _unknown_to_kind(name, table)
     if places := places_of(name):
         return f"unknown here: it belongs in {' or '.join(places)}"
     here = known_keys(table)
     if near := nearest(name, here):
-        return f"unknown: did you mean {_written(near, path)}?"
+        meant = heading((*path, near)) if table_at((*path, near)) else near
+        return f"unknown: did you mean {meant}?"
     elsewhere = nearest(name, [key for _, other in all_tables() for key in known_keys(other)])
     if elsewhere and (places := places_of(elsewhere)):
         return f"unknown: did you mean {elsewhere} in {' or '.join(places)}?"
     return "unknown: remove it. Known here: " + ", ".join(here)
-
-
-def _never_counts(name: str) -> str | None:
-    if name in _NEVER_COUNT:
-        return NEVER_COUNTS
-    is_pace = any(rule is CountRule.NEVER and name == reason for reason, rule in DEFAULTS.items())
-    return "can never count, as it is about the sender's pace and passes by itself: remove it" if is_pace else None
 
 
 def _unknown_to_kind(name: str, table: Table) -> str:
@@ -155,8 +148,3 @@ def meant_by(name: str, table: Table) -> str | None:
     near = nearest(name, known_keys(table))
     plain = near.rpartition("_")[0] if near else ""
     return plain if plain in table.keys else near
-
-
-def _written(name: str, path: Path) -> str:
-    """Writes a table as its heading, and a key as it is."""
-    return heading((*path, name)) if table_at((*path, name)) else name

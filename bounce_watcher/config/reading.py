@@ -44,10 +44,13 @@ class Reader:
             current, older = values.pop(rotating.current), values.pop(rotating.older)
             values[field] = older if current is None else (current, *older)
         try:
-            return _made(settings, values, base)
+            made = settings(**values) if base is None else replace(base, **values)
+            if isinstance(made, HttpPlatform) and "?" in made.url:
+                raise Misfit("url", "holds a query, after which no API path can follow: remove it")
         except Misfit as misfit:
             self.notes.problem((*path, misfit.key), str(misfit))
             return None
+        return made
 
     def _of_its_kind(self, table: Table, data: Data, path: Path) -> Table:
         """Returns the table of a platform's kind, or `table` itself if the kind isn't known."""
@@ -113,7 +116,7 @@ class Reader:
     def _below(self, table: Table, data: Data, path: Path, base: Any) -> Values:
         """Reads a table below this one: more fields of the same settings, other settings, or an array of those."""
         name = str(path[-1])
-        if table.is_heading:
+        if not table.fills:
             below = self._table(data.get(name, {}), path)
             return {} if below is None else self._values(table, below, path, base)
         usual = table.default if base is None else getattr(base, table.fills)
@@ -146,10 +149,3 @@ class Reader:
         assert table.choices is not None
         given = {name: rule for name, rule in self._values(table, data, path, None).items() if name in data}
         return {name: rule for name, rule in {**usual, **given}.items() if rule is not table.choices.usual[name]}
-
-
-def _made(settings: type, values: Values, base: Any) -> Any:
-    made = settings(**values) if base is None else replace(base, **values)
-    if isinstance(made, HttpPlatform) and "?" in made.url:
-        raise Misfit("url", "holds a query, after which no API path can follow: remove it")
-    return made

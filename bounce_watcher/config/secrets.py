@@ -16,7 +16,10 @@ _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 MAX_BYTES = 64 * 1024
 CREDENTIALS_FOLDER = "secrets"
-"""Beside the configuration; systemd's unit loads its credentials from there."""
+"""Beside the configuration; systemd's unit loads its credentials from there.
+
+Commands at a shell find there those that they may read.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
     name = _plain_text(value, "the name of a credential")
     if "/" in name or name in (".", ".."):
         raise ValueError("must be the name that LoadCredential= gives it, without a path: for a path use the _file key")
-    folder = sources.environ.get("CREDENTIALS_DIRECTORY") or _kept_beside(sources.folder)
+    beside = sources.folder / CREDENTIALS_FOLDER
+    folder = sources.environ.get("CREDENTIALS_DIRECTORY") or (beside if beside.is_dir() else None)
     if not folder:
         raise ValueError(f"there is no $CREDENTIALS_DIRECTORY: systemd sets it for a unit with "
                          f"LoadCredential={name}:…; outside systemd use the _file key")
@@ -87,17 +91,8 @@ def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
     return _parts(_content(path), many, "the credential")
 
 
-def _kept_beside(folder: Path) -> Path | None:
-    """Returns the folder of the unit's credentials, or None. Commands at a shell find those that they may read."""
-    beside = folder / CREDENTIALS_FOLDER
-    return beside if beside.is_dir() else None
-
-
 _READERS: dict[str, Callable[[object, bool, Sources], list[str]]] = {
-    "": _by_value,
-    "_file": _from_file,
-    "_env": _from_environment,
-    "_credential": _from_credential,
+    "": _by_value, "_file": _from_file, "_env": _from_environment, "_credential": _from_credential,
 }
 
 
