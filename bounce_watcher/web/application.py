@@ -39,7 +39,7 @@ HEADERS: Mapping[str, str] = {
 """The security headers of every answer, page or API: with them browsers treat an answer only as what it is."""
 
 
-def application(context: WebContext, admit: Callable[[Scope], None] | None = None) -> Starlette:
+def application(context: WebContext, admit: Callable[[Scope], None] = lambda _: None) -> Starlette:
     """Returns the web application. `admit` is called for each request whose sender is known."""
     sessions = BrowserSessions(context.settings.web, context.ledger.sessions)
     routes: list[BaseRoute] = [

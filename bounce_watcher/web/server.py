@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, cast
 
 import uvicorn
-from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bounce_watcher.config import Settings
@@ -66,12 +65,9 @@ def serving(
 def _config(context: WebContext) -> uvicorn.Config:
     """Configures uvicorn. An Admission limits unknown senders; uvicorn's own limit would refuse everybody alike."""
     admission = Admission()
-
-    def admit(scope: Scope) -> None:
-        admission.leave(scope.get("client"))
-
     return uvicorn.Config(
-        application(context, admit), http=cast(Any, partial(_Bounded, admission)), ws="none", loop="asyncio",
+        application(context, lambda scope: admission.leave(scope.get("client"))),
+        http=cast(Any, partial(_Bounded, admission)), ws="none", loop="asyncio",
         lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False, backlog=BACKLOG,
         h11_max_incomplete_event_size=HEADER_BYTES, timeout_graceful_shutdown=STOP_WITHIN,
         headers=[("Connection", "close")],  # one request per connection, so that one deadline is enough

@@ -29,15 +29,11 @@ SIGN_IN, STATIC = "/login", "/static/"
 _READERS_OF_SESSIONS = 4
 
 _MISSING = "token required: send Authorization: Bearer … with a token from [web] in the configuration"
-_OVER = "No valid session. Nothing was changed."
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
-_TOO_MANY = "too many wrong tokens from this address: try again later"
-_TWICE = "{} was sent twice: send it once"
 _FOREIGN = (
     "without a token only programs of this user on this machine may look, and nobody behind a proxy: set token_file "
     "under [web]"
 )
-_CROSS_SITE = "request from another site refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +44,8 @@ class ReadOnlyReason:
     error: str
 
 
-_BY_TOKEN = ReadOnlyReason(
-    "read-only token", "this token is read-only: use the one set as `token` under [web]"
-)
-_BY_NAME = ReadOnlyReason(
-    "not one of acting_users", "this user is read-only: add it to acting_users under [web]"
-)
+_BY_TOKEN = ReadOnlyReason("read-only token", "this token is read-only: use the one set as `token` under [web]")
+_BY_NAME = ReadOnlyReason("not one of acting_users", "this user is read-only: add it to acting_users under [web]")
 _WITHOUT_TOKEN = ReadOnlyReason(
     "no token is set", "without a token, HTTP access is read-only: set token_file under [web], "
     "made by `openssl rand -base64 32`, and send Authorization: Bearer …",
@@ -94,13 +86,13 @@ class Access:
     """
 
     def __init__(
-        self, app: ASGIApp, web: WebSettings | None, sessions: BrowserSessions,
-        admit: Callable[[Scope], None] | None = None
+        self, app: ASGIApp, web: WebSettings | None, sessions: BrowserSessions, admit: Callable[[Scope], None]
     ) -> None:
         self._app = app
         self._web = web
+        self._has_token = web is not None and web.token is not None
         self._sessions = sessions
-        self._admit = admit or (lambda _: None)
+        self._admit = admit
         self._readers = CapacityLimiter(_READERS_OF_SESSIONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +105,7 @@ class Access:
         """Returns the answer that replaces the requested one; None if the request may proceed."""
         changes = request.scope["method"] not in {"GET", "HEAD", "OPTIONS"}
         if changes and _is_cross_site(request):
-            return JSONResponse({"error": _CROSS_SITE}, 403)
+            return JSONResponse({"error": "request from another site refused"}, 403)
         try:
             viewer = await self._viewer(request, wanted=Role.OPERATOR if changes else Role.READER)
         except _AccessDenied as refused:
@@ -150,7 +142,8 @@ class Access:
             return None
         peer, throttle = peers.peer_of(request, self._web), self._sessions.throttle
         if wait := throttle.wait(peer, utcnow()):
-            raise _AccessDenied(429, _TOO_MANY, {"Retry-After": str(wait)})
+            told = "too many wrong tokens from this address: try again later"
+            raise _AccessDenied(429, told, {"Retry-After": str(wait)})
         found = self._of_token(shown)
         if found is None:
             throttle.failed(peer, utcnow(), way="bearer", wanted=wanted.value)
@@ -182,10 +175,6 @@ class Access:
             return None
         return Viewer("local", Role.READER, "local", limit=_WITHOUT_TOKEN)
 
-    @property
-    def _has_token(self) -> bool:
-        return self._web is not None and self._web.token is not None
-
     def _unknown(self, request: HTTPConnection) -> Response | None:
         path = request.url.path
         if path.startswith(STATIC):
@@ -199,7 +188,7 @@ class Access:
         if failures.is_api(request):
             return JSONResponse({"error": _MISSING}, 401, _CHALLENGE)
         if request.scope["method"] != "GET":
-            answer = failures.page(401, "Sign in again", _OVER)
+            answer = failures.page(401, "Sign in again", "No valid session. Nothing was changed.")
             answer.headers.update(_CHALLENGE)
             return answer
         wanted = path + (f"?{request.url.query}" if request.url.query else "")
@@ -213,7 +202,7 @@ def _only(request: HTTPConnection, name: str) -> str:
     """
     values = request.headers.getlist(name)
     if len(values) > 1:
-        raise _AccessDenied(400, _TWICE.format(name))
+        raise _AccessDenied(400, f"{name} was sent twice: send it once")
     return values[0] if values else ""
 
 

@@ -19,8 +19,6 @@ UNKNOWN = 256
 SAY_EVERY = timedelta(minutes=1)
 """The minimum time between two log lines about this."""
 
-
-
 class Closable(Protocol):
     """A connection; `client` is the address and port of its other end."""
 
@@ -30,9 +28,7 @@ class Closable(Protocol):
 
 
 class Admission:
-    def __init__(self, of_one_peer: int = OF_ONE_PEER, unknown: int = UNKNOWN) -> None:
-        self._of_one_peer = of_one_peer
-        self._most = unknown
+    def __init__(self) -> None:
         self._number = 0
         self._waiting: dict[str, dict[Hashable, Closable]] = {}  # in order of arrival
         self._cut, self._told_at = 0, datetime.min.replace(tzinfo=UTC)
@@ -44,9 +40,9 @@ class Admission:
         mine = self._waiting.setdefault(network, {})
         mine[connection.client] = connection
         self._number += 1
-        if len(mine) > self._of_one_peer:
+        if len(mine) > OF_ONE_PEER:
             self._make_room(network)
-        elif self._number > self._most:
+        elif self._number > UNKNOWN:
             self._make_room(max(self._waiting, key=lambda each: len(self._waiting[each])))
 
     def leave(self, client: tuple[str, int] | None) -> None:

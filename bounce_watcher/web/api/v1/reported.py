@@ -50,7 +50,6 @@ class RowsTaken(BaseModel):
     errors: list[RefusedRow]
 
 
-
 def add_to(app: FastAPI, context: WebContext) -> None:
     """Adds POST /sent and /delivered. They read their bodies themselves: rows by the thousand, good and bad ones."""
     settings, ledger, writers = context.settings, context.ledger, CapacityLimiter(WRITERS)
