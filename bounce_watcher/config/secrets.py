@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bounce_watcher.config.fields import of_type
 from bounce_watcher.config.keys import SUFFIXES
 from bounce_watcher.config.locate import Path as KeyPath
 from bounce_watcher.config.problems import Notes
@@ -50,16 +51,11 @@ def secret(
 
 
 def _by_value(value: object, many: bool, _sources: Sources) -> list[str]:
-    if many and not isinstance(value, list):
-        raise ValueError(f'must be a list in brackets, such as ["…", "…"], not {kind_of(value)}')
-    values: list[object] = value if many and isinstance(value, list) else [value]
     texts = []
-    for each in values:
-        if not isinstance(each, str):
-            raise ValueError(f"must be text in quotes, not {kind_of(each)}")
-        if not each.strip():
+    for each in of_type(list, value) if many else [value]:
+        texts.append(of_type(str, each))
+        if not texts[-1].strip():
             raise ValueError("is empty: write the secret, or remove the key")
-        texts.append(each)
     return texts
 
 

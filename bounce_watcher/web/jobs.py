@@ -21,8 +21,6 @@ STOPS_WITHIN = 5.0
 """Seconds that running steps have when the service stops. Each is a transaction: if cut off, it has done nothing."""
 _KEPT = 100
 """The most finished tasks that are remembered."""
-_STOPPED = "the service was stopped"
-_FAULT = "internal error; see the service log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,9 @@ class JobRunner:
         with self._changed:
             if page := self._page_of(name, work.again):
                 return page
-            self._forget_oldest()
-            self._by_name.pop(name, None)
+            over = [each for each, work in self._by_name.items() if work.is_over]
+            for each in (name, *over[: max(0, len(over) - _KEPT + 1)]):
+                self._by_name.pop(each, None)
             self._by_name[name] = work
             # A daemon thread, because a task must never keep the process alive: it is cut off between or amid
             # transactions.
@@ -120,24 +119,23 @@ class JobRunner:
     def _is_under_way(self, name: str) -> bool:
         return name in self._by_name and not self._by_name[name].is_over
 
-    def _forget_oldest(self) -> None:
-        over = [name for name, each in self._by_name.items() if each.is_over]
-        for name in over[: max(0, len(over) - _KEPT + 1)]:
-            del self._by_name[name]
-
     def _do(self, name: str, run: Run) -> None:
-        trouble: str | None = _FAULT
+        trouble: str | None = "internal error; see the service log"
         try:
             run(JobProgress(lambda more: self._advance(name, more), self._step))
             trouble = None
         except Stopped:
-            trouble = _STOPPED
+            trouble = "the service was stopped"
         except (TemporaryFailure, PermanentFailure) as failure:
             trouble = for_page(str(failure)[:300])
         except Exception as error:
             log.error("work crashed", action="work_crashed", exc_info=error)
         finally:
-            self._end(name, trouble)
+            with self._changed:
+                ended = self._by_name[name] = replace(self._by_name[name], is_over=True, trouble=trouble)
+                self._changed.notify_all()
+            if trouble is not None:
+                log.warning("work broke off", action="work_failed", work=ended.title, done=ended.done, trouble=trouble)
 
     def _advance(self, name: str, more: int) -> None:
         with self._changed:
@@ -147,13 +145,6 @@ class JobRunner:
     def _step(self) -> None:
         if self._is_stopping:
             raise Stopped
-
-    def _end(self, name: str, trouble: str | None) -> None:
-        with self._changed:
-            ended = self._by_name[name] = replace(self._by_name[name], is_over=True, trouble=trouble)
-            self._changed.notify_all()
-        if trouble is not None:
-            log.warning("work broke off", action="work_failed", work=ended.title, done=ended.done, trouble=trouble)
 
 
 def _name(subject: str) -> str:

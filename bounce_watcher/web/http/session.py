@@ -73,7 +73,8 @@ class BrowserSessions:
     def __init__(self, web: WebSettings | None, stored: Sessions) -> None:
         self.throttle = Throttle()
         self.stored = stored
-        self._tokens = _tokens(web)
+        named = ((web.token, Role.OPERATOR), (web.read_token, Role.READER)) if web else ()
+        self._tokens = [(token, role) for token, role in named if token is not None]
 
     def read(self, shown: str, now: datetime) -> WebSession | None:
         """Returns the session of a cookie, if the token that opened it is still set for the same role; else None."""
@@ -89,7 +90,10 @@ class BrowserSessions:
 
     def role_of(self, shown: str) -> Role | None:
         """Returns the role of a token; None if it is not one of ours."""
-        return next((role for token, role in self._tokens if _is(token, shown)), None)
+        asked = shown.encode("utf-8", "surrogatepass")
+        return next((
+            role for token, role in self._tokens if hmac.compare_digest(asked, token.get_secret_value().encode())
+        ), None)
 
     def open(self, response: Response, token: str, now: datetime, *, peer: str, agent: str, secure: bool) -> None:
         """Signs in with a token, which must be one of ours."""
@@ -137,12 +141,3 @@ def cookie_of(request: HTTPConnection) -> str | None:
     """Returns the browser's session cookie, if it has the form of one; else None."""
     shown = (request.cookies.get(name, "") for name in (_SECURE, _PLAIN))
     return next(filter(_SHOWN.fullmatch, shown), None)
-
-
-def _tokens(web: WebSettings | None) -> list[tuple[SecretStr, Role]]:
-    named = ((web.token, Role.OPERATOR), (web.read_token, Role.READER)) if web else ()
-    return [(token, role) for token, role in named if token is not None]
-
-
-def _is(token: SecretStr, shown: str) -> bool:
-    return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), token.get_secret_value().encode())
