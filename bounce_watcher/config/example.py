@@ -6,7 +6,6 @@ So a configuration that the program writes explains every key exactly as config.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 
 from bounce_watcher.config.locate import Path
@@ -28,7 +27,7 @@ def example() -> str:
 def example_of(path: Path) -> str | None:
     """Returns the example's value of the key at `path`, as TOML; None if the example does not show it."""
     *above, name = (part for part in path if isinstance(part, str))
-    lines = (line for section in _sections(example()) if section.name == ".".join(above) for line in section.lines)
+    lines = (line for table, section in _sections(example()) if table == ".".join(above) for line in section)
     return next((line.partition(" = ")[2] for line in lines if re.match(f"#?{re.escape(name)} = ", line)), None)
 
 
@@ -39,36 +38,27 @@ def filled_in(text: str, tables: Tables, heading: str) -> str:
     key that the example does not show is put below the last one of its table.
     """
     sections = _sections(text[text.index(_EXPLAINED_FROM):])
-    known = {section.name for section in sections}
-    missing = tables.keys() - known
+    missing = tables.keys() - dict(sections).keys()
     assert not missing, f"the example has no table {missing}"
     comment = "".join(f"# {line}".rstrip() + "\n" for line in heading.splitlines())
-    return f"{comment}#\n" + "".join(_filled(section, tables.get(section.name)) for section in sections)
+    return f"{comment}#\n" + "".join(_filled(lines, tables.get(name)) for name, lines in sections)
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """The lines from the heading of a table to the next one. The section above the first heading is named ""."""
-
-    name: str
-    lines: tuple[str, ...]
-
-
-def _sections(text: str) -> list[_Section]:
-    name, lines, found = "", list[str](), list[_Section]()
+def _sections(text: str) -> list[tuple[str, list[str]]]:
+    """Returns the name of each table, "" above the first heading, and its lines from its heading to the next one."""
+    found = [("", list[str]())]
     for line in text.splitlines():
         if heading := _HEADING.match(line):
-            found.append(_Section(name, tuple(lines)))
-            name, lines = heading[1], []
-        lines.append(line)
-    return [*found, _Section(name, tuple(lines))]
+            found.append((heading[1], []))
+        found[-1][1].append(line)
+    return found
 
 
-def _filled(section: _Section, values: Mapping[str, Value] | None) -> str:
+def _filled(lines: Sequence[str], values: Mapping[str, Value] | None) -> str:
     written, left = list[str](), dict(values or {})
-    stays = values is not None or not (section.lines and section.lines[0].startswith(("#", "[[")))
+    stays = values is not None or not (lines and lines[0].startswith(("#", "[[")))
     last = 0
-    for line in section.lines:
+    for line in lines:
         key = _KEY.match(line)
         if _HEADING.match(line):
             written.append(line.removeprefix("#") if stays else _commented(line))

@@ -30,20 +30,16 @@ async def whole_body(request: Request, name: str, most: int, within: float, too_
     return bytes(body)
 
 
-class UnreadableError(Exception):
-    """A body without rows. The message is one line for the sender."""
-
-
 def rows_of(body: bytes) -> Rows:
-    """Returns each row with its index, from 0; bad rows as ValueErrors. Raises UnreadableError if there are no rows."""
+    """Returns each row with its index, from 0; bad rows as ValueErrors. Raises HTTPException if there are no rows."""
     text = body.decode("utf-8-sig", "replace").strip()
     if not text:
-        raise UnreadableError("the body is empty: send a JSON array of rows, or one JSON object a line")
+        raise HTTPException(400, "the body is empty: send a JSON array of rows, or one JSON object a line")
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError) as error:
         if not text.startswith("{"):
-            raise UnreadableError(f"the body is not JSON: {_told(error)}") from None
+            raise HTTPException(400, f"the body is not JSON: {_told(error)}") from None
         return _lines(text)
     return enumerate(map(_row, whole if isinstance(whole, list) else [whole]))
 

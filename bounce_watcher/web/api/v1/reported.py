@@ -1,5 +1,6 @@
 """What the platform reports about its own mail: sent and delivered. Nothing that the sender wrote goes into a log."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from anyio import CapacityLimiter, to_thread
@@ -11,10 +12,11 @@ from starlette.responses import JSONResponse, Response
 
 from bounce_watcher.logs import log
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.operations.reported import RowOptions, Rows, take_deliveries, take_sent, usual_stream
+from bounce_watcher.service.operations import reported
+from bounce_watcher.service.operations.reported import Refuse, Rows
 from bounce_watcher.web.api.v1.answers import Problem
 from bounce_watcher.web.context import WebContext
-from bounce_watcher.web.http.body import UnreadableError, rows_of, whole_body
+from bounce_watcher.web.http.body import rows_of, whole_body
 
 MOST_BYTES = 16 * 1024 * 1024
 BODY_WITHIN = 60
@@ -54,15 +56,15 @@ def add_to(app: FastAPI, context: WebContext) -> None:
     """Adds POST /sent and /delivered. They read their bodies themselves: rows by the thousand, good and bad ones."""
     settings, ledger, writers = context.settings, context.ledger, CapacityLimiter(WRITERS)
 
-    def options() -> RowOptions:
-        return RowOptions(usual_stream(settings), utcnow())
+    def options() -> reported.RowOptions:
+        return reported.RowOptions(reported.usual_stream(settings), utcnow())
 
-    def take_sent_rows(rows: Rows, refused: _RefusedRows) -> Told:
-        outcome = take_sent(settings, ledger, rows, options(), refused)
+    def take_sent_rows(rows: Rows, refuse: Refuse) -> Told:
+        outcome = reported.take_sent(settings, ledger, rows, options(), refuse)
         return {"new": outcome.new, "known": outcome.known, "counts": outcome.counts, "proven": outcome.proven}
 
-    def take_delivered_rows(rows: Rows, refused: _RefusedRows) -> Told:
-        taken, outcome = take_deliveries(settings, ledger, rows, options(), refused)
+    def take_delivered_rows(rows: Rows, refuse: Refuse) -> Told:
+        taken, outcome = reported.take_deliveries(settings, ledger, rows, options(), refuse)
         return {"taken": taken, "reset": outcome.reset, "released": outcome.released}
 
     async def sent(request: Request) -> Response:
@@ -79,38 +81,25 @@ def add_to(app: FastAPI, context: WebContext) -> None:
         )
 
 
-class _RefusedRows:
-    """The first bad rows, and how many there were."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.told: list[Told] = []
-
-    def __call__(self, index: int, problem: str) -> None:
-        self.number += 1
-        if self.number <= MOST_TOLD:
-            self.told.append({"index": index, "error": problem})
-
-
-def _answer(body: bytes, take: Callable[[Rows, _RefusedRows], Told]) -> Response:
+def _answer(body: bytes, take: Callable[[Rows, Refuse], Told]) -> Response:
     """Answers 200 if at least one row was good, 422 if none was, because sending it again is useless."""
-    refused = _RefusedRows()
-    number = 0
+    count, errors = Counter[str](), list[Told]()
 
     def counted(rows: Rows) -> Rows:
-        nonlocal number
         for row in rows:
-            number += 1
+            count["rows"] += 1
             yield row
 
-    try:
-        rows = rows_of(body)
-    except UnreadableError as error:
-        return JSONResponse({"error": str(error)}, 400)
-    outcome = take(counted(rows), refused)
-    log.info("rows taken", action="rows_taken", rows=number, refused=refused.number)
-    told = {"rows": number, **outcome, "refused": refused.number, "errors": refused.told}
-    return JSONResponse(told, 422 if refused.number and refused.number == number else 200)
+    def refuse(index: int, problem: str) -> None:
+        count["refused"] += 1
+        if count["refused"] <= MOST_TOLD:
+            errors.append({"index": index, "error": problem})
+
+    outcome = take(counted(rows_of(body)), refuse)
+    rows, refused = count["rows"], count["refused"]
+    log.info("rows taken", action="rows_taken", rows=rows, refused=refused)
+    told = {"rows": rows, **outcome, "refused": refused, "errors": errors}
+    return JSONResponse(told, 422 if refused and refused == rows else 200)
 
 
 async def _body(request: Request) -> bytes:
