@@ -112,7 +112,12 @@ def _contents(files: Iterable[Path], notes: Notes) -> Iterator[tuple[str, str]]:
     left = MAX_BYTES
     for file in files:
         try:
-            content = _bytes(file, left)
+            if file.exists() and not file.is_file():  # opening a pipe would wait for its writer
+                raise ValueError("is not a regular file: rename or remove it")
+            with file.open("rb") as opened:
+                content = opened.read(left + 1)
+            if len(content) > left:
+                raise ValueError("the rule files are larger than 1 MiB in total: remove some")
             left -= len(content)
             yield str(file), content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -122,13 +127,3 @@ def _contents(files: Iterable[Path], notes: Notes) -> Iterator[tuple[str, str]]:
             notes.problem(_KEY, f"{quoted(file)}: cannot be read: {reason(error)}")
         except ValueError as error:
             notes.problem(_KEY, f"{quoted(file)}: {error}")
-
-
-def _bytes(file: Path, limit: int) -> bytes:
-    if file.exists() and not file.is_file():  # opening a pipe would wait for its writer
-        raise ValueError("is not a regular file: rename or remove it")
-    with file.open("rb") as opened:
-        content = opened.read(limit + 1)
-    if len(content) > limit:
-        raise ValueError("the rule files are larger than 1 MiB in total: remove some")
-    return content

@@ -11,14 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from bounce_watcher.ledger.lists.filters import (
-    EventFilter,
-    EventPlace,
-    GroupBy,
-    OutboxFilter,
-    SuppressionFilter,
-    SuppressionPlace,
-)
+from bounce_watcher.ledger.lists import filters
+from bounce_watcher.ledger.lists.filters import GroupBy, OutboxFilter
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -28,15 +22,7 @@ from bounce_watcher.service.operations.protecting import protector
 from bounce_watcher.web.api.v1 import answers
 from bounce_watcher.web.api.v1.answers import json_answer
 from bounce_watcher.web.context import WebContext
-from bounce_watcher.words.rows import (
-    Row,
-    event_row,
-    outbox_row,
-    recipient_row,
-    suppression_row,
-    tried_row,
-    with_streams_of,
-)
+from bounce_watcher.words import rows
 
 router = APIRouter()
 
@@ -83,12 +69,12 @@ class EventQuery(BaseModel):
     limit: Limit = USUAL
     after: After = None
 
-    def filter(self) -> EventFilter:
+    def filter(self) -> filters.EventFilter:
         place = None
         if self.after is not None:
             at, event_id = _place_values(self.after, 2)
-            place = EventPlace(_moment(at), event_id)
-        return EventFilter(
+            place = filters.EventPlace(_moment(at), event_id)
+        return filters.EventFilter(
             self.recipient, self.stream, self.kind, self.bounce_type, self.reason, _aware("since", self.since),
             _aware("until", self.until), self.limit, self.newest_first, place,
         )
@@ -98,8 +84,8 @@ class EventQuery(BaseModel):
 def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
     """Every recipient of every report, in the order of time."""
     found = context_of(request).ledger.lists.some_events(asked.filter())
-    place = found.following
-    return _page("events", map(event_row, found.rows), place_text(place.at.isoformat(), place.id) if place else None)
+    behind = found.following
+    return _page("events", map(rows.event_row, found.rows), (behind.at.isoformat(), behind.id) if behind else None)
 
 
 @router.get("/suppressions", response_model=answers.Suppressions, tags=["suppressions"])
@@ -108,13 +94,12 @@ def suppressions(
     limit: Limit = USUAL, after: After = None,
 ) -> Response:
     """Whom not to mail, in the order of addresses."""
-    place = SuppressionPlace(*_place_values(after, 2)) if after is not None else None
-    wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
+    place = filters.SuppressionPlace(*_place_values(after, 2)) if after is not None else None
+    wanted = filters.SuppressionFilter(recipient, stream, state, reason, limit, place)
     found = context_of(request).ledger.lists.some_suppressions(wanted)
     behind = found.following
-    return _page(
-        "suppressions", map(suppression_row, found.rows), place_text(behind.key, behind.stream) if behind else None
-    )
+    following = (behind.key, behind.stream) if behind else None
+    return _page("suppressions", map(rows.suppression_row, found.rows), following)
 
 
 @router.get("/recipients", response_model=answers.Recipients, tags=["recipients"])
@@ -125,11 +110,11 @@ def recipients(
     context = context_of(request)
     ledger = context.ledger
     it, opt_outs = protector(context.settings, ledger, recipient), ledger.review.opt_outs_of(recipient)
-    known = with_streams_of(ledger.lists.recipients(recipient), opt_outs, ledger.lists.known_as(recipient))
-    rows = [
-        recipient_row(
+    known = rows.with_streams_of(ledger.lists.recipients(recipient), opt_outs, ledger.lists.known_as(recipient))
+    told = [
+        rows.recipient_row(
             record,
-            reversed(list(ledger.lists.events(EventFilter(
+            reversed(list(ledger.lists.events(filters.EventFilter(
                 recipient, record.stream, newest_first=True, limit=MOST_EVENTS_OF_ONE
             )))),
             ledger.history.course(recipient, record.stream),
@@ -137,7 +122,7 @@ def recipients(
         )
         for record in known if stream in (None, record.stream)
     ]
-    return json_answer({"recipients": rows})
+    return json_answer({"recipients": told})
 
 
 @router.get("/outbox", response_model=answers.OutboxItems, tags=["outbox"])
@@ -149,8 +134,7 @@ def outbox(
     behind = _place_values(after, 1)[0] if after is not None else None
     wanted = OutboxFilter(state, target, recipient, limit, _aware("since", since), after=behind)
     found = list(context_of(request).ledger.lists.outbox(wanted))
-    following = place_text(found[-1].id) if len(found) == limit else None
-    return _page("outbox", map(outbox_row, found), following)
+    return _page("outbox", map(rows.outbox_row, found), (found[-1].id,) if len(found) == limit else None)
 
 
 @router.get(
@@ -164,8 +148,8 @@ def delivery(request: Request, item_id: Annotated[str, Path(max_length=LONGEST)]
     if item is None:
         raise HTTPException(404, "no item has this id")
     sent, _ = rehearse_among(context.settings.receivers, item, utcnow())
-    tries = [tried_row(tried) for tried in context.ledger.outbox.deliveries.tries(item.id)]
-    return json_answer({**outbox_row(item), "request": sent, "tries": tries})
+    tries = [rows.tried_row(tried) for tried in context.ledger.outbox.deliveries.tries(item.id)]
+    return json_answer({**rows.outbox_row(item), "request": sent, "tries": tries})
 
 
 @router.get("/stats", response_model=answers.Stats, tags=["stats"])
@@ -185,8 +169,8 @@ def told_stats(
     })
 
 
-def _page(name: str, rows: Iterable[Row], following: str | None) -> JSONResponse:
-    return json_answer({name: list(rows), "next": following})
+def _page(name: str, found: Iterable[rows.Row], following: tuple[str, ...] | None) -> JSONResponse:
+    return json_answer({name: list(found), "next": place_text(*following) if following else None})
 
 
 def _aware(name: str, at: datetime | None) -> datetime | None:
