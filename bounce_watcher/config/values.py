@@ -247,16 +247,6 @@ def _authserv_id(value: str) -> str:
     return server_key(value)
 
 
-def _protected_address(value: str) -> object:
-    name = _protected(value)
-    return ELSEWHERE if name.startswith("@") else name
-
-
-def _protected_domain(value: str) -> object:
-    name = _protected(value)
-    return name[1:] if name.startswith("@") else ELSEWHERE
-
-
 def _protected(value: str) -> str:
     """Reads an address, or "@example.org" for every address of a domain. Returns it as `address_key` writes it."""
     if value.startswith("@"):
@@ -386,8 +376,8 @@ _TEXTS: Mapping[ValueKind, Callable[[str], object]] = {
     ValueKind.LISTEN_HOST: lambda value: split_listen(value)[0],
     ValueKind.LISTEN_PORT: lambda value: split_listen(value)[1],
     ValueKind.PROTECTED: _protected,
-    ValueKind.PROTECTED_ADDRESS: _protected_address,
-    ValueKind.PROTECTED_DOMAIN: _protected_domain,
+    ValueKind.PROTECTED_ADDRESS: lambda value: ELSEWHERE if value.startswith("@") else _protected(value),
+    ValueKind.PROTECTED_DOMAIN: lambda value: _domain(value[1:]) if value.startswith("@") else ELSEWHERE,
     ValueKind.SIGNING_SECRET: _signing_secret,
     ValueKind.STRONG: strong,
     ValueKind.URI_REFERENCE: _uri_reference,

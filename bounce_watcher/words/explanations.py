@@ -29,7 +29,7 @@ from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words.formatting import days, full_day, harmless, moment, reason
+from bounce_watcher.words.formatting import days, full_day, harmless, moment, number_of_days, reason
 from bounce_watcher.words.formatting import provider as provider_name
 
 KINDS: Mapping[Kind, str] = {
@@ -165,7 +165,7 @@ def _said(case: ExplanationContext, suppression: Suppression) -> str:
 
 
 def _asked(it: Counted) -> str:
-    asked = f"{it.days_needed} day{'s' if it.days_needed != 1 else ''} within {it.window_days}"
+    asked = f"{number_of_days(it.days_needed)} within {it.window_days}"
     return asked if it.needed <= it.days_needed else f"{it.needed} reports on {asked}"
 
 
@@ -215,8 +215,7 @@ def _held(case: ExplanationContext) -> list[str]:
     told = f"It was reported that {clause}; " if clause else ""
     return [
         f"Not suppressed yet. {told}held briefly to see whether many others are reported too.",
-        "Targets were not notified.",
-        "Mail may still be sent.",
+        "Targets were not notified.", "Mail may still be sent.",
     ]
 
 
@@ -229,8 +228,7 @@ def _watching(case: ExplanationContext) -> list[str]:
     if found is None:
         return [told, "Mail is still sent."]
     reports = f"{found.counted} report{'s' if found.counted != 1 else ''}"
-    on = f"{found.days} day{'s' if found.days != 1 else ''}"
-    return [told, f"{reports} on {on}; suppressed at {_asked(found)}.", "Mail is still sent."]
+    return [told, f"{reports} on {number_of_days(found.days)}; suppressed at {_asked(found)}.", "Mail is still sent."]
 
 
 def _released(case: ExplanationContext) -> list[str]:
@@ -240,17 +238,15 @@ def _released(case: ExplanationContext) -> list[str]:
     if step is None:
         return [f"Released{on}.", "The counter is reset."]
     if step.by is ChangedBy.CLOCK:
-        return [f"Allowed again{on}: the suppression expired.",
-                "The next bounce of the same kind suppresses again."]
+        return [f"Allowed again{on}: the suppression expired.", "The next bounce of the same kind suppresses again."]
     who = _actor(case, step.at) or _RELEASED_BY[step.by]
     return [_closed(f"Released{on} by {who}: {harmless(words.text(step.grounds))}"), "The counter is reset."]
 
 
 _RELEASED_BY: Mapping[ChangedBy, str] = {
     ChangedBy.CLOCK: "expiry", ChangedBy.PERSON: "hand", ChangedBy.PLATFORM: "the platform",
-    ChangedBy.GUARD: "the outage guard",
-    ChangedBy.UNDO: "an undo",
-    ChangedBy.RULES: "current rules", ChangedBy.REPORT: "a report",
+    ChangedBy.GUARD: "the outage guard", ChangedBy.UNDO: "an undo", ChangedBy.RULES: "current rules",
+    ChangedBy.REPORT: "a report",
 }
 
 
