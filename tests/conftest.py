@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from bounce_watcher.classification import rule_check
-from bounce_watcher.cli.framework.lazy import LazyGroup
+from bounce_watcher.cli.commands import LazyGroup
 from bounce_watcher.config import rules
 from bounce_watcher.service.operations import drafting
 
@@ -35,13 +35,12 @@ LONGEST = (
 @pytest.fixture(scope="session", autouse=True)
 def commands_are_built_once() -> Iterator[None]:
     """The program builds the one command that it is called with. Here a process calls hundreds of them."""
-    built = dict[tuple[str, str], Any]()
+    built = dict[str, Any]()
 
     def load(group: LazyGroup, name: str) -> Any:
-        key = group._modules[name], name
-        if key not in built:
-            built[key] = real(group, name)
-        return built[key]
+        if name not in built:
+            built[name] = real(group, name)
+        return built[name]
 
     real = LazyGroup.load
     with pytest.MonkeyPatch.context() as patch:

@@ -1,16 +1,18 @@
-"""All commands, put together."""
+"""All commands, put together. The module of a command is imported when the command is called, not when it is listed.
+
+What one command needs (SQLAlchemy, an IMAP server, HTTP) takes longer to import than all the work of another one.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from bounce_watcher import logs
-from bounce_watcher.cli.framework.lazy import CommandEntry, LazyGroup, lazy_group
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Invocation
 from bounce_watcher.cli.framework.output import say
-
-__all__ = ["Invocation", "commands", "run"]
 
 PROGRAM = "bounce-watcher"
 
@@ -18,35 +20,33 @@ _PANELS: Mapping[str, str] = {
     "start": "Start here", "running": "Running it", "mail": "Looking at mail", "ledger": "The ledger",
     "history": "History", "admin": "Administration",
 }
-"""The heading of each package in the list of commands."""
+"""The heading of each package or module below `cli/` in the list of commands."""
 
 # In the order of the list. A test holds each summary against the help of its command.
-_ENTRIES = tuple(CommandEntry(
-    name, f"bounce_watcher.cli.{module}", _PANELS[module.partition(".")[0]], summary
-) for name, module, summary in (
+_COMMANDS = {name: (module, summary) for name, module, summary in (
     ("demo", "start.demo",
      "Runs a local demo of the whole way from a bounce to a signed webhook, in a few seconds."),
     ("init", "start.init",
      "Writes a first configuration: asks for a mailbox, tries the log-in, keeps secrets in private files."),
     ("check-config", "start.checking",
      "Checks the configuration file alone: lists every mistake with its line or key and how to fix it."),
-    ("doctor", "start.doctor",
+    ("doctor", "start.checking",
      "Connects to everything in the configuration, and reports each problem with how to fix it."),
-    ("run", "running.run",
+    ("run", "running",
      "Runs the service in the foreground: watches all mailboxes and sends webhooks until it is stopped."),
-    ("poll", "running.polling",
+    ("poll", "running",
      "Makes one pass over all mailboxes and all webhooks that are due, then ends."),
-    ("import", "running.importing",
+    ("import", "running",
      "Reads mail from files into the ledger, as a poll would, in the order of the mail's own dates."),
-    ("import-sent", "running.reported",
+    ("import-sent", "running",
      "Reads sent mail from CSV. It proves that bounces are genuine, and is what rates are calculated from."),
-    ("import-delivered", "running.reported",
+    ("import-delivered", "running",
      "Reads deliveries from CSV. Bounces before a delivery no longer count against its recipient."),
     ("classify", "mail.classify",
      "Classifies messages: who failed, and why. Needs no configuration and changes nothing."),
     ("explain", "mail.explain",
      "Explains a verdict: who failed, which words and which rule say so, how well it is proven, and what follows."),
-    ("classify-reply", "mail.replies",
+    ("classify-reply", "mail.classify",
      "Classifies SMTP replies: the reason, the bounce type, and the rule that decides."),
     ("suppressions", "ledger.suppressions",
      "Lists suppressed recipients and the reasons; suppresses or releases by hand."),
@@ -54,9 +54,9 @@ _ENTRIES = tuple(CommandEntry(
      "Shows a recipient's state and history; protects addresses and domains."),
     ("events", "ledger.events",
      "Lists reported bounces and complaints, one event per recipient of a report."),
-    ("stats", "ledger.counting",
+    ("stats", "ledger.events",
      "Counts failures and complaints, by type by default, in whole days (UTC)."),
-    ("top", "ledger.counting",
+    ("top", "ledger.events",
      "Shows the most frequent providers, reasons or streams, with their share and their number in the period before."),
     ("review", "ledger.reviewing",
      "Shows unrecognised mail by wording; drafts a rule and tries it on stored mail."),
@@ -66,21 +66,48 @@ _ENTRIES = tuple(CommandEntry(
      "Shows what is sent to targets; retries or discards it; tests or pauses a target."),
     ("drift", "ledger.drift",
      "Compares a platform's own list with the ledger, and shows who is on only one of them."),
-    ("undo", "history.undoing",
+    ("undo", "history",
      "Discards reports from an incident, releases what rested on them, and notifies the platform."),
-    ("simulate", "history.simulating",
+    ("simulate", "history",
      "Replays the stored history under the policy of another configuration. Changes nothing."),
-    ("reclassify", "history.reclassifying",
+    ("reclassify", "history",
      "Classifies stored messages and diagnostics by the current rules, and corrects what changed."),
-    ("forget", "history.forgetting",
+    ("forget", "history",
      "Erases what is stored about an address; a suppression stays in force under a keyed hash."),
-    ("token", "admin.token",
+    ("token", "admin",
      "Makes and reads signed return paths, which prove that a bounce is genuine."),
-    ("sessions", "admin.sessions",
+    ("sessions", "admin",
      "Lists and ends sessions in the dashboard."),
-    ("db", "admin.database",
+    ("db", "admin",
      "Creates, upgrades and checks the ledger's tables; cleans its files."),
-))
+)}
+"""By name: the module whose Typer `app` has the command, and the first paragraph of the command's own help."""
+
+
+class LazyGroup(TyperGroup):
+    """Lists all commands. The command that is called replaces its entry."""
+
+    def load(self, name: str) -> Any:
+        """Imports and returns the command. Raises KeyError for an unknown name."""
+        module = import_module(f"bounce_watcher.cli.{_COMMANDS[name][0]}")
+        return self._finished(typer.main.get_group(module.app).commands[name])
+
+    def _finished(self, command: Any) -> Any:
+        """Adds --debug, and puts the help into whole paragraphs: typer keeps the line breaks of a docstring."""
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
+        command.short_help = command.help.partition("\n\n")[0]  # otherwise shells would show only a part of it
+        if isinstance(command, TyperGroup):
+            for each in command.commands.values():
+                self._finished(each)
+        else:
+            command.params.append(next(each for each in self.params if each.name == "debug"))
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Resolves the command. The parser and shell completion use it."""
+        name, promised, rest = super().resolve_command(ctx, args)
+        return name, promised if name is None else self.load(name), rest
+
 
 app = typer.Typer(
     name=PROGRAM,
@@ -96,18 +123,16 @@ app = typer.Typer(
 
 
 def _print_version(value: bool) -> None:
-    if value:
-        say(f"{PROGRAM} {_version()}")
-        raise typer.Exit
-
-
-def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
+    if not value:
+        return
     try:
-        return version("bounce-watcher")
+        installed = version(PROGRAM)
     except PackageNotFoundError:  # run from a source tree that is not installed
-        return "(not installed)"
+        installed = "(not installed)"
+    say(f"{PROGRAM} {installed}")
+    raise typer.Exit
 
 
 @app.callback()
@@ -123,7 +148,12 @@ def options(
 
 def commands() -> LazyGroup:
     """The command line as a whole."""
-    return lazy_group(app, _ENTRIES)
+    group = typer.main.get_command(app)
+    assert isinstance(group, LazyGroup)
+    for name, (module, summary) in _COMMANDS.items():
+        panel = _PANELS[module.partition(".")[0]]
+        group.commands[name] = TyperCommand(name, help=summary, short_help=summary, rich_help_panel=panel)
+    return group
 
 
 def run(arguments: Sequence[str], invocation: Invocation) -> int:

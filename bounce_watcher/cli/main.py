@@ -11,8 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from bounce_watcher.cli.framework.errors import ReaderGoneError, WrongUsage
-from bounce_watcher.cli.framework.output import complain
+from bounce_watcher.cli.framework.output import ReaderGoneError, WrongUsage, complain
 from bounce_watcher.model.errors import BounceWatcherError, ConfigError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -20,7 +19,8 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns the exit status."""
-    from bounce_watcher.cli.commands import Invocation, run
+    from bounce_watcher.cli.commands import run
+    from bounce_watcher.cli.framework.options import Invocation
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.cli.framework.asking import Asker
-from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.output import WrongUsage
 from bounce_watcher.cli.start import init_mailbox
 from bounce_watcher.cli.start.init_target import ask_target
 from bounce_watcher.intake.imap.account import Security

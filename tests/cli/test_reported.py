@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.cli.framework.csv_rows import LONGEST_LINE
+from bounce_watcher.cli.framework.files import LONGEST_LINE
 from bounce_watcher.cli.main import main
 from bounce_watcher.config import load
 from bounce_watcher.ledger.store import Ledger

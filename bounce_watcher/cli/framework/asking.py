@@ -7,8 +7,7 @@ from typing import TypeVar
 
 import typer
 
-from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.output import clean, complain, say
+from bounce_watcher.cli.framework.output import WrongUsage, clean, complain, say
 from bounce_watcher.config.values import text_of
 from bounce_watcher.model.keys import ValueKind
 

@@ -1,15 +1,18 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments that several commands share, and times as a person writes them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.output import WrongUsage
 from bounce_watcher.model.address import MailAddress, parse_entry
 from bounce_watcher.model.ledger import COMPLAINT_REASON
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.service.clock import utcnow
 
 DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
 CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
@@ -17,7 +20,7 @@ CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
 
 @dataclass(slots=True)
 class Invocation:
-    """One run of the program. The commands' callbacks write it, `main` reads it if something goes wrong."""
+    """One run of the program. The callback of --debug writes it, `main` reads it if something goes wrong."""
 
     debug: bool = False
 
@@ -36,34 +39,25 @@ def _remember_debug(ctx: typer.Context, value: bool) -> bool:
 
 _COMMON = "Common options"
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON, show_default=False,
-        help=f"Configuration file. Default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.",
-    ),
-]
-RulesOf = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON, show_default=False,
-        help="Also use the rules in this configuration's rules_dir. Without it no configuration is read.",
-    ),
-]
-Debug = Annotated[
-    bool,
-    typer.Option(
-        "--debug", metavar="", callback=_remember_debug, rich_help_panel=_COMMON, help="Show a traceback on errors."
-    ),
-]
+ConfigFile = Annotated[Path | None, typer.Option(
+    "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON,
+    help=f"Configuration file. Default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.",
+)]
+RulesOf = Annotated[Path | None, typer.Option(
+    "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON,
+    help="Also use the rules in this configuration's rules_dir. Without it no configuration is read.",
+)]
+Debug = Annotated[bool, typer.Option(
+    "--debug", metavar="", callback=_remember_debug, expose_value=False, rich_help_panel=_COMMON,
+    help="Show a traceback on errors.",
+)]
+"""Declared before all commands, and added to each as it is loaded."""
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object per line, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, but change nothing.")]
-Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="Print at most N rows.", show_default=False)
-]
-Stream = Annotated[
-    str | None, typer.Option("--stream", metavar="STREAM", help="Only this stream.", show_default=False)
-]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Print at most N rows.")]
+Stream = Annotated[str | None, typer.Option("--stream", metavar="STREAM", help="Only this stream.")]
+IntoStream = Annotated[str | None, typer.Option(
+    "--stream", metavar="STREAM", help="In this stream. Required if the mailboxes have several.")]
 
 
 def example(line: str) -> str:
@@ -94,13 +88,40 @@ def known_as_reason(text: str | None) -> str | None:
     return text
 
 
-IntoStream = Annotated[
-    str | None,
-    typer.Option(
-        "--stream", metavar="STREAM", help="In this stream. Required if the mailboxes have several.",
-        show_default=False,
-    ),
-]
+OnlyReason = Annotated[str | None, typer.Option(
+    "--reason", metavar="REASON", callback=known_as_reason, help="Only this reason, such as invalid_recipient.")]
 _ADDRESS_HELP = "An address such as user@example.org."
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", parser=known_address, help=_ADDRESS_HELP)]
 NewAddress = Annotated[str, typer.Argument(metavar="ADDRESS", parser=address, help=_ADDRESS_HELP)]
+
+
+def past(text: str | None) -> datetime | None:
+    """Parses a day, a moment, or how long ago: "2026-11-01", "2026-11-01T06:00:00Z", "7d". Without a zone it is UTC."""
+    return None if text is None else _time(text, -1, "2026-11-01, 2026-11-01T06:00:00Z, or 7d for 7 days ago")
+
+
+def future(text: str | None) -> datetime | None:
+    """Parses a day, a moment, or how long from now. Refuses a time that has passed."""
+    if text is None:
+        return None
+    found = _time(text, 1, "2026-12-31, 2026-12-31T06:00:00Z, or 30d for 30 days from now")
+    if found <= utcnow():
+        raise WrongUsage(f"{text!r} is in the past: give a time in the future")
+    return found
+
+
+def _time(text: str, direction: int, such_as: str) -> datetime:
+    from bounce_watcher.config.values import duration
+
+    try:
+        with suppress(ValueError):
+            return moment(text)
+        return utcnow() + direction * duration(text)
+    except (ValueError, OverflowError):
+        raise WrongUsage(f"{text!r} is not a time: write {such_as}") from None
+
+
+def moment(text: str) -> datetime:
+    """Parses a day or a moment. Without a zone it is UTC. Raises ValueError or OverflowError for anything else."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

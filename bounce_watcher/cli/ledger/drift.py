@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bounce_watcher.cli.framework.configuration import stream_for
-from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.ledgers import ledger_of
-from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, Json, example
-from bounce_watcher.cli.framework.output import count, say
-from bounce_watcher.cli.framework.tables import listing, progress
-from bounce_watcher.cli.ledger.targets import platform_named
+from bounce_watcher.cli.framework.opening import IN_SHADOW, ledger_of, stream_for
+from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, example
+from bounce_watcher.cli.framework.output import WrongUsage, count, listing, progress, say
+from bounce_watcher.cli.ledger.outbox import target_named
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.list_comparison import FIXED_AT, Difference, DifferenceKind, Side
+from bounce_watcher.model.list_comparison import FIXED_AT, DifferenceKind, Side
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.words.grounds import difference
 from bounce_watcher.words.rows import Row
@@ -29,33 +26,27 @@ if TYPE_CHECKING:
 
     Told = Counter[tuple[Side, DifferenceKind]]
 
+app = typer.Typer()
+
 COLUMNS = ("recipient", "stands", "case", "fix", "since", "because")
 
 
-def register(app: typer.Typer) -> None:
-    app.command("drift", epilog=example("drift --fix there --dry-run newsletter"))(show_drift)
-
-
+@app.command("drift", epilog=example("drift --fix there --dry-run newsletter"))
 def show_drift(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a platform.")],
-    fix: Annotated[
-        Side | None,
-        typer.Option(
-            "--fix", metavar="SIDE", show_choices=False, show_default=False,
-            help="Change this side: there, so that the platform follows the ledger; or here, so that the ledger takes "
-                 "over the platform's own suppressions.",
-        ),
-    ] = None,
-    stream: Annotated[
-        str | None,
-        typer.Option("--stream", metavar="STREAM", show_default=False,
-                     help="With --fix here: suppress in this stream. Required if the platform gets several."),
-    ] = None,
+    fix: Annotated[Side | None, typer.Option(
+        "--fix", metavar="SIDE", show_choices=False,
+        help="Change this side: there, so that the platform follows the ledger; or here, so that the ledger takes "
+             "over the platform's own suppressions.",
+    )] = None,
+    stream: Annotated[str | None, typer.Option(
+        "--stream", metavar="STREAM",
+        help="With --fix here: suppress in this stream. Required if the platform gets several.",
+    )] = None,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Don't ask for confirmation.")] = False,
     as_json: Json = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Compares a platform's own list with the ledger, and shows who is on only one of them.
 
@@ -67,14 +58,18 @@ def show_drift(
 
     With --dry-run it shows only what --fix would change. A platform may take some minutes to list recent changes.
     """
+    from bounce_watcher.outbox.platform import Platform
     from bounce_watcher.service.announcing import who_hears
     from bounce_watcher.service.operations.drift import drift
 
     with ledger_of(config) as (settings, ledger):
-        platform = platform_named(settings, target)
+        platform = target_named(settings, target)
+        if not isinstance(platform, Platform):
+            names = ", ".join(each.name for each in settings.platforms)
+            raise WrongUsage(f"{platform.label} gets events and keeps no list", f"platforms are: {names or 'none'}")
         into = _stream_into(settings, platform, fix, stream)
-        if fix is Side.THERE and not dry_run:
-            _refuse_in_shadow(settings)
+        if fix is Side.THERE and not dry_run and settings.policy.mode is Mode.SHADOW:
+            raise PermanentFailure(IN_SHADOW)
         with drift(settings, ledger, platform) as found:
             with progress("reading its list", "entries") as advance:
                 found.read(advance)
@@ -100,22 +95,17 @@ def _show(found: Drift, fix: Side | None, *, as_json: bool) -> Told:
         for each in found.differences():
             told[each.side, each.case] += 1
             if fix is None or each.fixed_at is fix:
-                yield _row(each)
+                yield {
+                    "recipient": each.address, "stands": each.side, "case": each.case, "fix": each.fixed_at,
+                    "stream": each.stream, "reason": each.reason, "since": each.since,
+                    "because": difference(each.cause), "why": each.cause.why, "answer": each.cause.answer,
+                }
 
     listing(rows(), COLUMNS, as_json=as_json)
     return told
 
 
-def _row(each: Difference) -> Row:
-    return {
-        "recipient": each.address, "stands": each.side, "case": each.case, "fix": each.fixed_at, "stream": each.stream,
-        "reason": each.reason, "since": each.since, "because": difference(each.cause),
-        "why": each.cause.why, "answer": each.cause.answer,
-    }
-
-
 def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> None:
-
     left_out = f"; {found.skipped} entries of its list are not addresses" if found.skipped else ""
     say(f"{platform.label} lists {found.there}; suppressed here for it: {found.here}{left_out}")
     for side in Side:
@@ -140,13 +130,6 @@ def _stream_into(settings: Settings, platform: Platform, fix: Side | None, strea
     if mirrored and stream not in mirrored:
         raise WrongUsage(f"{platform.label} gets the streams {', '.join(mirrored)}: add --stream with one of them")
     return stream_for(settings, stream)
-
-
-def _refuse_in_shadow(settings: Settings) -> None:
-    if settings.policy.mode is Mode.SHADOW:
-        raise PermanentFailure(
-            'the mode is shadow, so nobody is notified: set mode = "enforce" under [policy], or preview with --dry-run'
-        )
 
 
 def _agreed(fix: Side, number: int) -> bool:

@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bounce_watcher.cli.framework.configuration import load_settings
-from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.ledgers import ledger_of
-from bounce_watcher.cli.framework.logged import at_the_shell
-from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, Json, Limit, example
-from bounce_watcher.cli.framework.output import clean, complain, count, iso, json_line, say
-from bounce_watcher.cli.framework.tables import listing
-from bounce_watcher.cli.framework.times import past
-from bounce_watcher.cli.ledger.targets import target_named
+from bounce_watcher.cli.framework.opening import at_the_shell, ledger_of, load_settings
+from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, Limit, example, past
+from bounce_watcher.cli.framework.output import WrongUsage, clean, complain, count, fields, iso, json_line, listing, say
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, OutboxItem, OutboxState
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
 
 if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
     from bounce_watcher.ledger.outbox.pausing import Pause
     from bounce_watcher.outbox.opening import Receiver
 
-from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
+app = typer.Typer()
+commands = typer.Typer(help="Shows what is sent to targets; retries or discards it; tests or pauses a target.")
+app.add_typer(commands, name="outbox")
 
-commands = typer.Typer(
-    help="Shows what is sent to targets; retries or discards it; tests or pauses a target."
-)
-
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of outbox items.", show_default=False)]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of outbox items.")]
 Target = Annotated[
-    str | None,
-    typer.Option(
-        "--target", metavar="NAME", help="Only the webhook, platform or notifier of this name.", show_default=False
-    ),
+    str | None, typer.Option("--target", metavar="NAME", help="Only the webhook, platform or notifier of this name.")
 ]
-
-_THING = "item"
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="outbox")
+Receiving = Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")]
 
 
 @commands.command("list", epilog=example("outbox list --state dead"))
@@ -54,7 +40,6 @@ def list_outbox(
     limit: Limit = None,
     as_json: Json = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Lists outbox items in the order they were written."""
     with ledger_of(config) as (_, ledger):
@@ -65,10 +50,10 @@ def list_outbox(
         queues = ledger.figures.queues() if paused else {}
     for each, pause in paused.items():
         if not as_json and target in (None, each):
-            complain(f"{each} is {_since(pause)}: {count(queues[each].due, _THING)} waiting")
+            complain(f"{each} is {_paused(pause)}: {count(queues[each].due, 'item')} waiting")
 
 
-def _since(pause: Pause) -> str:
+def _paused(pause: Pause) -> str:
     return f"paused since {iso(pause.at)} by {pause.by}: {pause.because}"
 
 
@@ -77,7 +62,6 @@ def show(
     item_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an outbox item, as shown by `outbox list`.")],
     as_json: Json = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Shows one outbox item: its state, its last tries, and what a try would send now. Sends nothing.
 
@@ -94,9 +78,7 @@ def show(
     if as_json:
         say(json_line({**outbox_row(item), "request": request, "tries": tries}))
         return
-    for name, value in outbox_row(item).items():
-        if value not in (None, ""):
-            say(f"{name}: {clean(value)}")
+    fields(outbox_row(item))
     say()
     if tries:
         listing(tries, TRIED_COLUMNS, as_json=False)
@@ -105,19 +87,15 @@ def show(
 
 
 @commands.command(epilog=example("outbox test platform --dry-run"))
-def test(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")],
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    config: ConfigFile = None,
-    debug: Debug = False,
-) -> None:
+def test(target: Receiving, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None) -> None:
     """Tries a target once: endpoint.test for a webhook, a message for a notifier, a harmless call for a platform.
 
     Prints the result in one line; exit status 1 if the target does not accept it. Nothing is added to the outbox, and
     nothing is retried. --dry-run shows the request, with secrets and signature masked.
     """
+    from bounce_watcher.outbox.notifier import Notifier
     from bounce_watcher.outbox.rehearsal import rehearse_test
+    from bounce_watcher.outbox.webhook.target import WebhookTarget
     from bounce_watcher.service.operations.outbox import tried
     from bounce_watcher.service.setup.doctor import explained
 
@@ -133,28 +111,13 @@ def test(
     taken = attempt.disposition is Disposition.DELIVERED
     if as_json:
         say(json_line({"target": target, "ok": taken, "answer": attempt.answer}))
-    elif taken:
-        say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {_taken(chosen)}")
-    if not taken and as_json:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(0 if taken else 1)
     if not taken:
         raise PermanentFailure(f"{chosen.label}: {'; '.join(explained(chosen, attempt))}")
-
-
-FAILED = 1
-
-
-def _taken(target: Receiver) -> str:
-    from bounce_watcher.outbox.notifier import Notifier
-    from bounce_watcher.outbox.webhook.target import WebhookTarget
-
-    match target:
-        case WebhookTarget():
-            return "it accepted endpoint.test"
-        case Notifier():
-            return "check whether it arrived"
-        case _:
-            return "it accepted us"
+    what = "it accepted endpoint.test" if isinstance(chosen, WebhookTarget) else (
+        "check whether it arrived" if isinstance(chosen, Notifier) else "it accepted us"
+    )
+    say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {what}")
 
 
 def _say_lines(text: str) -> None:
@@ -170,13 +133,10 @@ def retry(
         OutboxState, typer.Option(help="What to send again: dead letters, or what was already delivered.")
     ] = OutboxState.DEAD,
     since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for 7 days ago.",
-                     show_default=False),
+        str | None, typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for 7 days ago.")
     ] = None,
     dry_run: DryRun = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Makes dead letters due at once: all, those for a target, or those named. They keep their id.
 
@@ -197,25 +157,16 @@ def retry(
         paused = operation.paused()
         if dry_run:
             _rehearse("would be sent again", operation.matching(by))
-            _complain_of(paused)
-            return
-        found = operation.carry_out(by)
-    _refuse_nothing(chosen, found)
-    say(f"{count(found, _THING)} due again, for the next poll to send")
-    if target in {webhook.name for webhook in settings.webhooks}:
-        say(f"webhook {target} is in use again, whatever it answered before")
-    _complain_of(paused)
-
-
-def _complain_of(paused: Mapping[str, Pause]) -> None:
-    for target, pause in paused.items():
-        complain(f"{target} is {_since(pause)}; nothing is sent to it until: bounce-watcher outbox resume {target}")
+        else:
+            say(f"{_changed(chosen, operation.carry_out(by))} due again, for the next poll to send")
+            if target in {webhook.name for webhook in settings.webhooks}:
+                say(f"webhook {target} is in use again, whatever it answered before")
+    for name, pause in paused.items():
+        complain(f"{name} is {_paused(pause)}; nothing is sent to it until: bounce-watcher outbox resume {name}")
 
 
 @commands.command(epilog=example("outbox discard --target old-platform --dry-run"))
-def discard(
-    ids: Ids = None, target: Target = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
-) -> None:
+def discard(ids: Ids = None, target: Target = None, dry_run: DryRun = False, config: ConfigFile = None) -> None:
     """Discards items that are due or dead: all for a target, or those named. They are never sent."""
     chosen = ids or ()
     if not chosen and target is None:
@@ -227,22 +178,31 @@ def discard(
         operation = Discard(settings, ledger, chosen, target)
         if dry_run:
             _rehearse("would be discarded", operation.matching(by))
-            return
-        found = operation.carry_out(by)
-    _refuse_nothing(chosen, found)
-    say(f"{count(found, _THING)} discarded")
+        else:
+            say(f"{_changed(chosen, operation.carry_out(by))} discarded")
 
 
-Receiving = Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")]
+def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
+    found = 0
+    for found, item in enumerate(items, start=1):  # noqa: B007 - the last one is the number of them
+        say(f"{item.id} {item.type} {clean(item.recipient)} to {item.target}: {what}")
+    say(f"{count(found, 'item')} {what}")
+
+
+def _changed(ids: Sequence[str], found: int) -> str:
+    """Says how many items were changed. Raises PermanentFailure if some were named, but none was changed."""
+    if ids and not found:
+        raise PermanentFailure(f"outbox {ids[0]}: none of these items is in the right state: see `outbox list`")
+    return count(found, "item")
 
 
 @commands.command(epilog=example("outbox pause platform --because 'moves to another host'"))
 def pause(
     target: Receiving,
-    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; shown to others, and kept in "
-                                                                           "the log.")],
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="The reason; shown to others, and kept in the log.")
+    ],
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Pauses a target: nothing is sent to it until it is resumed. Waiting items do not count as failures.
 
@@ -256,12 +216,12 @@ def pause(
     with ledger_of(config) as (settings, ledger):
         label = target_named(settings, target).label
         if not PauseTarget(settings, ledger, target).carry_out(at_the_shell(why)):
-            raise PermanentFailure(f"{label}: it is {_since(ledger.outbox.paused()[target])}")
+            raise PermanentFailure(f"{label}: it is {_paused(ledger.outbox.paused()[target])}")
     say(f"{label} is paused until: bounce-watcher outbox resume {target}")
 
 
 @commands.command(epilog=example("outbox resume platform"))
-def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -> None:
+def resume(target: Receiving, config: ConfigFile = None) -> None:
     """Resumes a paused target: waiting items are sent with the next round, in order."""
     from bounce_watcher.service.operations.outbox import ResumeTarget
 
@@ -269,7 +229,7 @@ def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -
         if not ResumeTarget(settings, ledger, target).carry_out(at_the_shell()):
             raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
         waiting = ledger.figures.queues()[target].due
-    say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
+    say(f"{clean(target)} is resumed: {count(waiting, 'item')} waiting for the next round")
 
 
 @commands.command("public-key", epilog=example("outbox public-key platform"))
@@ -277,7 +237,6 @@ def show_public_key(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook.")],
     as_json: Json = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Shows the public keys (whpk_…) that a webhook's receiver verifies with, the current one first.
 
@@ -298,13 +257,12 @@ def show_public_key(
         say(json_line({"target": target, "public_key": key}) if as_json else key)
 
 
-def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
-    found = 0
-    for found, item in enumerate(items, start=1):  # noqa: B007 - the last one is the number of them
-        say(f"{item.id} {item.type} {clean(item.recipient)} to {item.target}: {what}")
-    say(f"{count(found, _THING)} {what}")
-
-
-def _refuse_nothing(ids: Sequence[str], found: int) -> None:
-    if ids and not found:
-        raise PermanentFailure(f"outbox {ids[0]}: none of these items is in the right state: see `outbox list`")
+def target_named(settings: Settings, name: str) -> Receiver:
+    """Finds a webhook, platform or notifier. Raises WrongUsage if there is none of that name."""
+    for target in settings.receivers:
+        if target.name == name:
+            return target
+    names = ", ".join(target.name for target in settings.receivers)
+    raise WrongUsage(
+        f"there is no [[webhook]], [[platform]] or [[notify]] named {name!r}", f"there are: {names or 'none'}"
+    )

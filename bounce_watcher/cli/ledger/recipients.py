@@ -1,20 +1,26 @@
-"""`recipients`: everything that is known of one address."""
+"""`recipients`: everything that is known of one address, and addresses that no rule may suppress."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import typer
 
-from bounce_watcher.cli.framework.ledgers import ledger_of
-from bounce_watcher.cli.framework.options import Address, ConfigFile, Debug, Json, Stream, example
-from bounce_watcher.cli.framework.output import clean, iso, json_line, say
-from bounce_watcher.cli.framework.tables import table
-from bounce_watcher.cli.ledger import protecting
+from bounce_watcher.cli.framework.opening import at_the_shell, ledger_of
+from bounce_watcher.cli.framework.options import Address, ConfigFile, Json, Stream, example
+from bounce_watcher.cli.framework.output import WrongUsage, clean, iso, json_line, listing, say, table
 from bounce_watcher.ledger.lists.filters import EventFilter
+from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import RecipientRecord
-from bounce_watcher.service.operations.protecting import Protector, protector
+from bounce_watcher.service.operations.protecting import (
+    CONFIGURATION,
+    Protect,
+    Protector,
+    Unprotect,
+    name_of,
+    protector,
+)
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import (
     EVENT_COLUMNS,
@@ -25,33 +31,20 @@ from bounce_watcher.words.rows import (
     with_streams_of,
 )
 
-if TYPE_CHECKING:
-    from bounce_watcher.service.operations.protecting import Protector
-
+app = typer.Typer()
 commands = typer.Typer(help="Shows a recipient's state and history; protects addresses and domains.")
+app.add_typer(commands, name="recipients")
 
 _HISTORY = tuple(name for name in EVENT_COLUMNS if name not in {"recipient", "stream"})
 
 
-def register(app: typer.Typer) -> None:
-    protecting.register(commands)
-    app.add_typer(commands, name="recipients")
-
-
 @commands.command(epilog=example("recipients show user@example.org"))
-def show(
-    address: Address,
-    stream: Stream = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
-    debug: Debug = False,
-) -> None:
+def show(address: Address, stream: Stream = None, as_json: Json = False, config: ConfigFile = None) -> None:
     """Shows the state, counts, events and history of an address in each stream, and its opt-outs.
 
     An opt-out is shown both with the address that was mailed and with the one that sent it; the sender alone proves
     nothing.
     """
-
     with ledger_of(config) as (settings, ledger):
         it, opt_outs = protector(settings, ledger, address), ledger.review.opt_outs_of(address)
         known = with_streams_of(ledger.lists.recipients(address), opt_outs, ledger.lists.known_as(address))
@@ -59,17 +52,19 @@ def show(
         rows = [
             recipient_row(
                 each, ledger.lists.events(EventFilter(address, each.stream)),
-                ledger.history.course(address, each.stream),
-                it.row if it else None, opt_outs,
+                ledger.history.course(address, each.stream), it.row if it else None, opt_outs,
             )
             for each in records
         ]
     if as_json:
         for row in rows:
             say(json_line(row))
-    else:
-        _tell(address, records, rows)
-        _tell_protector(address, it)
+        return
+    _tell(address, records, rows)
+    if it is not None:
+        whose = f", as of {it.name}" if it.name.startswith("@") else ""
+        since = f" since {iso(it.at)}: {it.because}" if it.at else ""
+        say(clean(f"{address} is protected by {it.by}{whose}{since}"))
 
 
 def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row]) -> None:
@@ -78,7 +73,8 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
     for record, row in zip(records, rows, strict=True):
         counts = ", ".join(f"{number} {name}" for name, number in sorted(record.counts.items())) or "none"
         say(f"{clean(record.recipient)} in stream {clean(record.stream)}: {record.state}")
-        for title, text in (("because", words.text(record.grounds)), ("until", _until(record)),
+        until = record.suppression and (iso(record.suppression.until) or "for good")
+        for title, text in (("because", words.text(record.grounds)), ("until", until),
                             ("delivered_at", iso(record.delivered_at)), ("events", counts)):
             if text:
                 say(f"  {title}: {clean(text)}")
@@ -87,24 +83,56 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
         ):
             assert isinstance(told, list)
             if told and columns is OPT_OUT_COLUMNS:
-                say(f"  asked for no more mail: {_opt_outs(told)}")
+                is_open = any(each["done_at"] is None for each in told)
+                say(f"  asked for no more mail: {'open, see `review show opt-outs`' if is_open else 'dealt with'}")
             table(columns, ([each[name] for name in columns] for each in told))
 
 
-def _opt_outs(rows: Sequence[Row]) -> str:
-    waiting = [row for row in rows if row["done_at"] is None]
-    return "open, see `review show opt-outs`" if waiting else "dealt with"
+# ── protection ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An address, or a whole domain: @example.org.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; kept with it and in the log.")]
 
 
-def _tell_protector(address: str, it: Protector | None) -> None:
-    if it is None:
-        return
-    whose = "" if not it.name.startswith("@") else f", as of {it.name}"
-    since = f" since {iso(it.at)}: {it.because}" if it.at else ""
-    say(clean(f"{address} is protected by {it.by}{whose}{since}"))
+@commands.command(epilog=example('recipients protect ceo@example.org --because "our founder"'))
+def protect(name: Name, because: Because, config: ConfigFile = None) -> None:
+    """Protects an address or a domain: from now on no rule suppresses it. An existing suppression stays."""
+    whom, by = _known(name), at_the_shell(because)
+    with ledger_of(config) as (settings, ledger):
+        operation = Protect(settings, ledger, whom, of=None if whom.startswith("@") else whom)
+        try:
+            operation.carry_out(by)
+        except ValueError as error:
+            raise PermanentFailure(f"{whom}: {error}") from None
+        stands = operation.preview(by).standing
+    say(f"{clean(whom)} is protected: no rule suppresses it")
+    if stands:
+        say(f"It is suppressed now, and stays so until `suppressions remove {clean(whom)}`")
 
 
-def _until(record: RecipientRecord) -> str | None:
-    if record.suppression is None:
-        return None
-    return iso(record.suppression.until) or "for good"
+@commands.command(epilog=example('recipients unprotect @example.org --because "sold"'))
+def unprotect(name: Name, because: Because, config: ConfigFile = None) -> None:
+    """Ends a protection that was made by hand. One in the configuration is removed there."""
+    whom = _known(name)
+    with ledger_of(config) as (settings, ledger):
+        if not Unprotect(settings, ledger, whom).carry_out(at_the_shell(because)):
+            raise PermanentFailure(f"{whom} is not protected by hand", "see `recipients protected`")
+    say(f"{clean(whom)} is no longer protected by hand")
+
+
+@commands.command(epilog=example("recipients protected --json"))
+def protected(as_json: Json = False, config: ConfigFile = None) -> None:
+    """Lists the protected addresses and domains, both those made by hand and those in the configuration."""
+    with ledger_of(config, to_look=True) as (settings, ledger):
+        policy = settings.policy
+        names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
+        by_hand = (Protector(each.name, each.actor, each.at, each.because) for each in ledger.lists.protections())
+        rows = [*by_hand, *(Protector(name, CONFIGURATION) for name in sorted(names))]
+        listing((each.row for each in rows), ("name", "by", "at", "because"), as_json=as_json)
+
+
+def _known(text: str) -> str:
+    try:
+        return name_of(text)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from None

@@ -1,20 +1,29 @@
-"""`review`: unrecognised mail by its wording, and a rule for it, tried on all that is stored."""
+"""`review`: unrecognised mail by its wording, a rule for it, tried on all that is stored; and opt-outs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.ledgers import ledger_of
-from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, Limit, example
-from bounce_watcher.cli.framework.output import clean, count, json_line, say
-from bounce_watcher.cli.framework.tables import listing, progress, table
-from bounce_watcher.cli.ledger import opt_outs
+from bounce_watcher.cli.framework.opening import at_the_shell, ledger_of
+from bounce_watcher.cli.framework.options import ConfigFile, Json, Limit, example
+from bounce_watcher.cli.framework.output import (
+    WrongUsage,
+    clean,
+    count,
+    fields,
+    json_line,
+    listing,
+    progress,
+    say,
+    table,
+)
 from bounce_watcher.extras import missing
 from bounce_watcher.model.ledger import Misread
+from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words.rows import OPT_OUT_COLUMNS, Row, opt_out_row
@@ -24,8 +33,11 @@ if TYPE_CHECKING:
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.service.operations.drafting import Trial
 
+app = typer.Typer()
 commands = typer.Typer(help="Shows unrecognised mail by wording; drafts a rule and tries it on stored mail.")
+app.add_typer(commands, name="review")
 
+Group = Annotated[str, typer.Argument(metavar="GROUP", help="Id of a group, or its first characters.")]
 COLUMNS = ("id", "kind", "language", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
 SAMPLES, LONGEST = 5, 600
 """How many of a group's newest mails are shown, and how many characters of each."""
@@ -36,24 +48,17 @@ WITHIN = 600.0
 _REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
 
 
-def register(app: typer.Typer) -> None:
-    opt_outs.register(commands)
-    app.add_typer(commands, name="review")
-
-
 @commands.command("list", epilog=example("review list"))
 def list_groups(
     everything: Annotated[
         bool, typer.Option("--all", metavar="", help="Also those that were set aside or have a rule.")
     ] = False,
     language: Annotated[
-        str | None, typer.Option("--language", metavar="CODE", show_default=False,
-                                 help="Only this language, such as de, or unknown.")
+        str | None, typer.Option("--language", metavar="CODE", help="Only this language, such as de, or unknown.")
     ] = None,
     limit: Limit = None,
     as_json: Json = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Lists unrecognised mail grouped by wording: returned groups first, then those with most recipients.
 
@@ -72,24 +77,11 @@ def list_groups(
     states = () if everything else tuple(each.value for each in OPEN)
     wanted = Query({FilterField.STATE: Choice(states), FilterField.LANGUAGE: Choice((language,) if language else ())})
     with ledger_of(config) as (_, ledger):
-        found = ledger.review.groups(wanted)
-        listing((_row(group) for group in _first(found, limit)), COLUMNS, as_json=as_json)
-
-
-def _first(groups: Iterator[ReviewGroup], limit: int | None) -> Iterator[ReviewGroup]:
-    for number, group in enumerate(groups):
-        if number == limit:
-            return
-        yield group
+        listing(map(_row, islice(ledger.review.groups(wanted), limit)), COLUMNS, as_json=as_json)
 
 
 @commands.command(epilog=example("review show 3f2a"))
-def show(
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="Id of a group, or its first characters.")],
-    as_json: Json = False,
-    config: ConfigFile = None,
-    debug: Debug = False,
-) -> None:
+def show(group: Group, as_json: Json = False, config: ConfigFile = None) -> None:
     """Shows a group: how many came when, and its newest mail. For opt-outs it shows all that are open."""
     from bounce_watcher.ledger.db.query import Query
 
@@ -98,37 +90,25 @@ def show(
         found = ledger.review.group(named.gid, utcnow()) or named
         samples = list(_samples(ledger, found))
         waiting = [opt_out_row(each) for each in ledger.review.opt_outs()] if found.kind is Misread.OPT_OUT else []
-    if waiting:
-        _tell_opt_outs(found, waiting, as_json=as_json)
-        return
     if as_json:
-        say(json_line({**_row(found), "days": found.days, "samples": samples}))
+        mail = {"opt_outs": waiting} if waiting else {"samples": samples}
+        say(json_line({**_row(found), "days": found.days, **mail}))
+        return
+    if waiting:
+        fields(_row(found), 12)
+        say()
+        table(OPT_OUT_COLUMNS[:-2], ([each[name] for name in OPT_OUT_COLUMNS[:-2]] for each in waiting))
+        say(TO_BE_DONE)
         return
     days = f"{' '.join(map(str, found.days))} (today's last)" if found.days else None
     providers = ", ".join(f"{name} {number}" for name, number in found.providers.items())
-    _fields({**_row(found), "providers": providers, "days": days})
+    fields({**_row(found), "providers": providers, "days": days}, 12)
     for sample in samples:
         say()
-        _fields(sample)
+        fields(sample, 12)
     if found.kind is not Misread.FAILURE:
         say()
         say(NO_RULE)
-
-
-def _tell_opt_outs(found: ReviewGroup, waiting: Sequence[Row], *, as_json: bool) -> None:
-    if as_json:
-        say(json_line({**_row(found), "days": found.days, "opt_outs": waiting}))
-        return
-    _fields(_row(found))
-    say()
-    table(OPT_OUT_COLUMNS[:-2], ([each[name] for name in OPT_OUT_COLUMNS[:-2]] for each in waiting))
-    say(TO_BE_DONE)
-
-
-def _fields(row: Row) -> None:
-    for name, value in row.items():
-        if value not in (None, ""):
-            say(f"{name + ':':12} {clean(value)}")
 
 
 def _samples(ledger: Ledger, found: ReviewGroup) -> Iterator[Row]:
@@ -150,28 +130,22 @@ def _samples(ledger: Ledger, found: ReviewGroup) -> Iterator[Row]:
 
 
 @commands.command(epilog=example('review draft-rule 3f2a --reason mailbox_full --text "out of * space"'))
-def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="Id of a group, or its first characters.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="Reason that the rule gives, such as "
-                                                                           "mailbox_full.")],
-    text: Annotated[
-        str | None, typer.Option("--text", metavar="WORDS", show_default=False,
-                                 help="Words to match, * for what varies. Default: the longest that all have in "
-                                      "common.")
-    ] = None,
+def draft_rule(
+    group: Group,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="REASON", help="Reason that the rule gives, such as mailbox_full.")
+    ],
+    text: Annotated[str | None, typer.Option(
+        "--text", metavar="WORDS",
+        help="Words to match, * for what varies. Default: the longest that all have in common.")] = None,
     code: Annotated[
         str, typer.Option("--code", metavar="CODES", show_default=False, help="Only with these codes: 5.7.x or 55x.")
     ] = "",
-    remote: Annotated[
-        str, typer.Option("--remote", metavar="HOSTS", show_default=False,
-                          help="Only from this server, or a domain above it.")
-    ] = "",
-    name: Annotated[
-        str | None, typer.Option("--id", metavar="ID", show_default=False, help="Name of the rule: own.over-quota.")
-    ] = None,
+    remote: Annotated[str, typer.Option(
+        "--remote", metavar="HOSTS", show_default=False, help="Only from this server, or a domain above it.")] = "",
+    name: Annotated[str | None, typer.Option("--id", metavar="ID", help="Name of the rule: own.over-quota.")] = None,
     as_json: Json = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Drafts a rule for a group and tries it on what was stored in the last 90 days. Changes nothing.
 
@@ -236,12 +210,12 @@ def _tell(outcome: Trial) -> None:
         for problem in outcome.problems:
             say(f"  {clean(problem)}")
     else:
-        _tell_outcome(outcome)
+        _tell_effects(outcome)
     say()
     say(outcome.toml.rstrip())
 
 
-def _tell_outcome(outcome: Trial) -> None:
+def _tell_effects(outcome: Trial) -> None:
     after = outcome.consequence
     say(f"{count(outcome.looked_at, 'stored report')} of 90 days; nothing was changed")
     say(f"matches {outcome.matched} of {outcome.tried} reports of this wording, and {outcome.kept_matched} of "
@@ -258,3 +232,40 @@ def _tell_outcome(outcome: Trial) -> None:
         say(f"decided for the newest {after.decided} of {after.of} reports")
     for warning in outcome.warnings:
         say(clean(warning))
+
+
+@commands.command(epilog=example('review done 3f2a91 --because "taken off by hand"'))
+def done(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of opt-outs, or their first characters.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", metavar="", help="All open opt-outs.")] = False,
+    because: Annotated[
+        str | None, typer.Option("--because", metavar="TEXT", help="A note; kept with them and in the log.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Marks opt-outs as done: they leave the review list and stay with their recipients. `review show opt-outs` lists
+    them.
+
+    It sends nothing and suppresses nobody: take the people off your lists first.
+    """
+    from bounce_watcher.service.operations.reviewing import SettleOptOuts
+
+    if bool(ids) is everything:
+        raise WrongUsage("name the ids of opt-outs, or use --all")
+    with ledger_of(config) as (settings, ledger):
+        waiting = list(ledger.review.opt_outs())
+        chosen = waiting if everything else [_opt_out(waiting, each) for each in ids or ()]
+        number = SettleOptOuts(settings, ledger, chosen).carry_out(at_the_shell(because))
+    say(f"marked as done: {count(number, 'opt-out')}")
+
+
+def _opt_out(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
+    from bounce_watcher.ledger.review.optouts import GID
+
+    found = [each for each in waiting if beginning and each.id.startswith(beginning.lower())]
+    if len(found) != 1:
+        told = "several opt-outs begin like this" if found else "no open opt-out has this id"
+        raise WrongUsage(f"ID {beginning!r}: {told}", f"`review show {GID}` lists them")
+    return found[0]

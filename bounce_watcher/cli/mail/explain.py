@@ -5,39 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bounce_watcher.classification.rule import Rule
-from bounce_watcher.cli.framework.configuration import config_path, load_settings, stream_for
-from bounce_watcher.cli.framework.options import CONFIG_VARIABLE, ConfigFile, Debug, IntoStream, example
+from bounce_watcher.cli.framework.files import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
+from bounce_watcher.cli.framework.opening import config_path, load_settings, stream_for
+from bounce_watcher.cli.framework.options import CONFIG_VARIABLE, ConfigFile, IntoStream, example
 from bounce_watcher.cli.framework.output import clean, complain, iso, say
-from bounce_watcher.cli.framework.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
 from bounce_watcher.cli.mail.verdicts import field, reply_lines, verdict_lines
 from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
-from bounce_watcher.model.finding import (
-    Analysis,
-    Authenticity,
-    Evidence,
-    Kind,
-    Provenance,
-    RecipientVerdict,
-)
+from bounce_watcher.model.finding import Analysis, Evidence, Kind, RecipientVerdict
 from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Scope, Step
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import doubt_text
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
     from bounce_watcher.ledger.store import Ledger
-    from bounce_watcher.pipeline import Toolkit
 
-from bounce_watcher.words import grounds as words
-from bounce_watcher.words.rows import doubt_text
+app = typer.Typer()
 
 KINDS: Mapping[Kind, str] = {
     Kind.BOUNCE: "a report that at least one recipient failed",
@@ -69,10 +62,7 @@ STEPS: Mapping[Step, str] = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    app.command(epilog=example("explain bounce.eml"))(explain)
-
-
+@app.command(epilog=example("explain bounce.eml"))
 def explain(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="A message (.eml), an mbox, a folder, or - for standard input.")
@@ -80,54 +70,31 @@ def explain(
     stream: IntoStream = None,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Explains a verdict: who failed, which words and which rule say so, how well it is proven, and what follows.
 
     With a configuration it uses that file's rules, policy, keys and ledger; without one, the defaults and an empty
     history.
     """
-    found = messages([file], max_message_bytes)
-    with ExitStack() as stack:
-        explainer = _explainer(config, stream, stack)
-        first = next(found, None)
-        if first is None:
-            raise PermanentFailure(f"{file}: contains no message")
-        explainer.tell(first)
-        for raw in found:
-            say()
-            explainer.tell(raw)
-
-
-@dataclass(frozen=True, slots=True)
-class _Explainer:
-    """Explains messages. If `ledger` is None, every history is empty."""
-
-    toolkit: Toolkit
-    policy: PolicySettings
-    stream: str | None
-    ledger: Ledger | None
-
-    def tell(self, raw: RawMessage) -> None:
-        from bounce_watcher.pipeline import analyse
-
-        raw = replace(raw, stream=self.stream)
-        analysis = analyse(raw.content, self.toolkit, raw.received_at, raw.mailbox)
-        judged = _judged(raw, analysis, self.policy, self.ledger)
-        rules = {rule.id: rule for rule in self.toolkit.ruleset.rules}
-        for line in _explained(raw, analysis, judged, rules):
-            say(line)
-
-
-def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Explainer:
     from bounce_watcher.classification.ruleset import load_builtin, load_rules
-    from bounce_watcher.pipeline import Toolkit
+    from bounce_watcher.pipeline import Toolkit, analyse
 
-    settings, ledger = _surroundings(config, stack)
-    if settings is None:
-        return _Explainer(Toolkit(load_builtin()), PolicySettings(), stream, None)
-    toolkit = Toolkit(load_rules(settings.rules), settings.attribution)
-    return _Explainer(toolkit, settings.policy, stream_for(settings, stream), ledger)
+    found, number = messages([file], max_message_bytes), 0
+    with ExitStack() as stack:
+        settings, ledger = _surroundings(config, stack)
+        toolkit = Toolkit(load_rules(settings.rules), settings.attribution) if settings else Toolkit(load_builtin())
+        policy = settings.policy if settings else PolicySettings()
+        into = stream_for(settings, stream) if settings else stream
+        rules = {rule.id: rule for rule in toolkit.ruleset.rules}
+        for number, given in enumerate(found, start=1):
+            if number > 1:
+                say()
+            raw = replace(given, stream=into)
+            analysis = analyse(raw.content, toolkit, raw.received_at, raw.mailbox)
+            for line in _explained(raw, analysis, _judged(raw, analysis, policy, ledger), rules):
+                say(line)
+    if not number:
+        raise PermanentFailure(f"{file}: contains no message")
 
 
 def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | None, Ledger | None]:
@@ -195,9 +162,7 @@ def _history(event: BounceEvent, ledger: Ledger | None) -> History:
 
 # ── in words ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _explained(
-    raw: RawMessage, analysis: Analysis, judged: list[_Judged], rules: Mapping[str, Rule]
-) -> Iterator[str]:
+def _explained(raw: RawMessage, analysis: Analysis, judged: list[_Judged], rules: Mapping[str, Rule]) -> Iterator[str]:
     from bounce_watcher.parsing.message import parse
     from bounce_watcher.recognition import answered_by
 
@@ -205,10 +170,15 @@ def _explained(
     yield from field("known by", answered_by(parse(raw.content)))
     yield from field("received", iso(raw.received_at))
     yield from field("type", analysis.feedback_type)
-    yield from field("genuine", _genuine(analysis.authenticity))
+    found = analysis.authenticity
+    genuine = f"no: {words.doubt(found.failure)}" if found.failure else "; ".join(map(words.passed, found.passes))
+    yield from field("genuine", genuine)
     for value in analysis.unreadable:
         yield from field("unreadable", f"{value} (not a mail address by RFC 5321: it names nobody, and goes to review)")
-    yield from field("sent mail", _sent(analysis))
+    sent = analysis.sent
+    told = (("Subject", sent.subject), ("From", sent.sender), ("Message-ID", sent.message_id),
+            ("List-ID", sent.list_id), ("Feedback-ID", sent.feedback_id))
+    yield from field("sent mail", "; ".join(f"{name}: {value}" for name, value in told if value))
     yield from _asked(analysis)
     if raw.is_truncated:
         yield from field("note", f"{len(raw.content)} of {raw.size} bytes read")
@@ -233,18 +203,6 @@ def _asked(analysis: Analysis) -> Iterator[str]:
     yield from field("doubt", doubt_text(found.doubt))
 
 
-def _genuine(found: Authenticity) -> str | None:
-    """Returns what our own server found out about the report's authenticity."""
-    return f"no: {words.doubt(found.failure)}" if found.failure else "; ".join(map(words.passed, found.passes))
-
-
-def _sent(analysis: Analysis) -> str:
-    sent = analysis.sent
-    told = (("Subject", sent.subject), ("From", sent.sender), ("Message-ID", sent.message_id),
-            ("List-ID", sent.list_id), ("Feedback-ID", sent.feedback_id))
-    return "; ".join(f"{name}: {value}" for name, value in told if value)
-
-
 def _recipient(each: RecipientVerdict, rules: Mapping[str, Rule]) -> Iterator[str]:
     report, verdict, finding = each.finding.report, each.verdict, each.finding
     yield from field("action", report.action)
@@ -260,18 +218,15 @@ def _recipient(each: RecipientVerdict, rules: Mapping[str, Rule]) -> Iterator[st
         yield from field("diagnostic", diagnostic)
         yield from field("said by", report.remote_mta)
     yield from field("reported by", finding.reporting_mta)
-    yield from field("found by", _found(finding.provenance, diagnostic))
+    provenance = finding.provenance
+    where = f"part {provenance.part}" if provenance.part else "the header"
+    quoted = "the diagnostic" if provenance.quote == diagnostic else f"“{provenance.quote}”"
+    yield from field("found by", f"{provenance.recognizer}, in {where}: {quoted}")
     grade = each.attribution.evidence
     yield from field("evidence", f"{grade}: {GRADES[grade]}")
     yield from field("stream", each.attribution.stream)
     yield from field("campaign", each.attribution.sending)
     yield from field("doubt", doubt_text(each.attribution.doubt))
-
-
-def _found(provenance: Provenance, diagnostic: str) -> str:
-    where = f"part {provenance.part}" if provenance.part else "the header"
-    quoted = "the diagnostic" if provenance.quote == diagnostic else f"“{provenance.quote}”"
-    return f"{provenance.recognizer}, in {where}: {quoted}"
 
 
 def _policy(decision: Decision) -> Iterator[str]:

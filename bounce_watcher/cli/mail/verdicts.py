@@ -1,11 +1,15 @@
 """Writes a verdict as text: what a failure means, by which rule, and how a reply was read."""
 
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 
 from bounce_watcher.classification.rule import Rule
-from bounce_watcher.cli.framework.output import clean, line_width
+from bounce_watcher.cli.framework.output import clean
 from bounce_watcher.model.verdict import Reason, Verdict
+
+WIDEST = 110
+"""The most characters in a line, however wide the terminal is."""
 
 STAGES: Mapping[str, str] = {
     "CONNECT": "on connecting, before any recipient was named",
@@ -30,9 +34,9 @@ def field(name: str, value: object) -> Iterator[str]:
     text = clean(value)
     if not text:
         return
-    lead = f"  {name + ':':<15}"
+    lead, width = f"  {name + ':':<15}", min(WIDEST, shutil.get_terminal_size().columns)
     yield from textwrap.wrap(
-        text, line_width(), initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
+        text, width, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
     )
 
 
@@ -40,7 +44,7 @@ def verdict_lines(verdict: Verdict, rules: Mapping[str, Rule]) -> Iterator[str]:
     """Yields what the verdict is and what it rests on. `rules` are those that it may name, by their ids."""
     yield from field("verdict", _meaning(verdict.reason))
     yield from field("words", verdict.quote and f"“{verdict.quote}”")
-    yield from field("rule", _named(verdict.rule, rules))
+    yield from field("rule", _origin(verdict.rule, rules))
     yield from field("its source", verdict.source)
     if verdict.said is not None:
         yield from field("it says", f"{_meaning(verdict.said)}; but {_because(verdict)}")
@@ -63,7 +67,7 @@ def _meaning(reason: Reason) -> str:
     return f"{reason.bounce_type}: {reason.value}, {reason.means}"
 
 
-def _named(rule: str, rules: Mapping[str, Rule]) -> str:
+def _origin(rule: str, rules: Mapping[str, Rule]) -> str:
     """Returns a rule's name and whether it is built in."""
     from bounce_watcher.classification.ruleset import builtin_files
 

@@ -26,15 +26,14 @@ def classified(found: Iterator[RawMessage], rules: OwnRules = ()) -> Iterator[Ro
 
 
 def classify_page(page: Sequence[RawMessage], rules: OwnRules) -> list[Row]:
-    toolkit = _toolkit(rules)
-    return [_row(raw, toolkit) for raw in page]
-
-
-def _row(raw: RawMessage, toolkit: Toolkit) -> Row:
-    try:
-        return analysis_row(raw.source, analyse(raw.content, toolkit))
-    except Exception as bug:
-        return {**analysis_row(raw.source, Analysis(Kind.OTHER, digest="")), "error": f"{type(bug).__name__}: {bug}"}
+    rows: list[Row] = []
+    for raw in page:
+        try:
+            rows.append(analysis_row(raw.source, analyse(raw.content, _toolkit(rules))))
+        except Exception as bug:
+            nothing = analysis_row(raw.source, Analysis(Kind.OTHER, digest=""))
+            rows.append({**nothing, "error": f"{type(bug).__name__}: {bug}"})
+    return rows
 
 
 @cache

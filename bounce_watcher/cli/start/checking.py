@@ -1,29 +1,31 @@
-"""`check-config`: checks the configuration file alone."""
+"""`check-config` checks the configuration file alone, `doctor` whether all that it names can be reached and used."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from bounce_watcher import logs
 from bounce_watcher.classification.rule import Precedence
-from bounce_watcher.cli.framework.configuration import config_path, load_settings
-from bounce_watcher.cli.framework.options import ConfigFile, Debug, example
-from bounce_watcher.cli.framework.output import clean, count, say
+from bounce_watcher.cli.framework.opening import config_path, load_settings
+from bounce_watcher.cli.framework.options import ConfigFile, Json, example
+from bounce_watcher.cli.framework.output import clean, count, json_line, say
 from bounce_watcher.ledger.db.modes import exposures
+from bounce_watcher.service.setup.checks import Check
 from bounce_watcher.words import risk
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
 
-
-def register(app: typer.Typer) -> None:
-    app.command("check-config", epilog=example("check-config -c config.toml"))(check_config)
+app = typer.Typer()
 
 
-def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
+@app.command("check-config", epilog=example("check-config -c config.toml"))
+def check_config(config: ConfigFile = None) -> None:
     """Checks the configuration file alone: lists every mistake with its line or key and how to fix it.
 
     The rules in rules_dir get the same check as the built-in ones: each must match its examples and none of its
@@ -65,3 +67,43 @@ def _summary(settings: Settings, path: Path) -> Iterator[str]:
         f"{policy.evidence_soft}; a soft suppression takes {soft.bounces} bounces on {soft.distinct_days} days over at "
         f"least {soft.span.days} days, within {soft.window.days}"
     )
+
+
+@app.command(epilog=example("doctor -c config.toml"))
+def doctor(as_json: Json = False, config: ConfigFile = None) -> None:
+    """Connects to everything in the configuration, and reports each problem with how to fix it.
+
+    Logs in to mailboxes and checks folders and capabilities, the database, webhooks (without sending an event),
+    platforms (by a harmless call) and the clock. Changes nothing. Exit status 1 if something would not work.
+    """
+    from bounce_watcher.service.setup.doctor import examine
+
+    settings = load_settings(config)
+    logs.configure("critical", "console")
+    failed = False
+    for check in examine(settings):
+        failed |= not check.ok
+        if as_json:
+            say(json_line({"name": check.name, "ok": check.ok, "detail": check.detail, "mend": check.fix or None}))
+        else:
+            show_check(check)
+    if failed:
+        raise typer.Exit(1)
+
+
+def show_check(check: Check) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    mark, style = ("ok  ", "green") if check.ok else ("FAIL", "bold red")
+    line = f"{clean(check.name)}: {clean(check.detail)}"
+    fix = f"      → {clean(check.fix)}"
+    if not sys.stdout.isatty():
+        say(f"{mark}  {line}")
+        if check.fix:
+            say(fix)
+        return
+    console = Console()
+    console.print(Text.assemble((mark, style), "  ", line), soft_wrap=True)
+    if check.fix:
+        console.print(Text(fix, style="yellow" if check.ok else "bold"), soft_wrap=True)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher import logs
-from bounce_watcher.cli.framework.options import Debug, example
-from bounce_watcher.cli.framework.output import clean, complain, iso, say
-from bounce_watcher.cli.framework.tables import table
+from bounce_watcher.cli.framework.options import example
+from bounce_watcher.cli.framework.output import clean, complain, iso, say, table
 from bounce_watcher.extras import missing
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.finding import Kind
@@ -25,20 +24,18 @@ if TYPE_CHECKING:
     from bounce_watcher.service.demo.outcome import JudgedMessage
     from bounce_watcher.service.demo.receiver import Hook
 
+app = typer.Typer()
+
 Cells = Sequence[object]
 
 
-def register(app: typer.Typer) -> None:
-    app.command(epilog=example("demo"))(demo)
-
-
+@app.command(epilog=example("demo"))
 def demo(
     serve: Annotated[
         bool,
         typer.Option("--serve", metavar="",
                      help="Keep running until Ctrl-C, with the dashboard, and process mail that you put into INBOX."),
     ] = False,
-    debug: Debug = False,
 ) -> None:
     """Runs a local demo of the whole way from a bounce to a signed webhook, in a few seconds.
 

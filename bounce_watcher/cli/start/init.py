@@ -6,19 +6,19 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bounce_watcher import logs
-from bounce_watcher.cli.framework.configuration import config_path
-from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.options import DEFAULT_CONFIG, ConfigFile, Debug, example
-from bounce_watcher.cli.framework.output import count
-from bounce_watcher.cli.start.doctor import show_check
-from bounce_watcher.cli.start.mailbox_options import MailboxOptions
+from bounce_watcher.cli.framework.opening import config_path
+from bounce_watcher.cli.framework.options import DEFAULT_CONFIG, ConfigFile, example
+from bounce_watcher.cli.framework.output import WrongUsage, count
+from bounce_watcher.cli.start.checking import show_check
+from bounce_watcher.cli.start.init_options import Options
 from bounce_watcher.config.values import split_listen
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.keys import ValueKind
@@ -29,105 +29,71 @@ if TYPE_CHECKING:
     from bounce_watcher.cli.start.init_mailbox import OpenedMailbox
     from bounce_watcher.service.setup.writing import ConfigDraft
 
+app = typer.Typer()
+
 UNITS = Path("/etc/systemd/system")
 SHIPPED_UNITS = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 LISTEN = "127.0.0.1:8025"
 
-_MAILBOX, _TELLING, _WRITING = "The mailbox", "What follows", "What is written"
+_mailbox = partial(typer.Option, rich_help_panel="The mailbox")
+_telling = partial(typer.Option, rich_help_panel="What follows")
+_writing = partial(typer.Option, rich_help_panel="What is written")
 
 
-def register(app: typer.Typer) -> None:
-    app.command(
-        epilog=example("init --yes --address bounces@example.com --password-file password.txt --webhook "
-                       "https://platform.example.com/hooks/bounces")
-    )(init)
-
-
-@dataclass(frozen=True, slots=True)
-class Options(MailboxOptions):
-    """What the command line gives. What is None is asked for, or its proposal is taken."""
-
-    return_path: str | None
-    sign: bool | None
-    webhook: str | None
-    platform: str | None
-    platform_key: list[str]
-    shadow: bool | None
-    listen: str | None
-    web: bool | None
-    database: str | None
-    systemd: bool | None
-    systemd_dir: Path
-
-
+@app.command(
+    epilog=example("init --yes --address bounces@example.com --password-file password.txt --webhook "
+                   "https://platform.example.com/hooks/bounces")
+)
 def init(  # noqa: PLR0913, PLR0917 - an option for each question
     ctx: typer.Context,
-    address: Annotated[str | None, typer.Option(
-        metavar="ADDRESS", rich_help_panel=_MAILBOX, help="Mail address that receives bounces.")] = None,
-    host: Annotated[str | None, typer.Option(
-        metavar="HOST[:PORT]", rich_help_panel=_MAILBOX, help="Its IMAP server, if it can't be detected.")] = None,
-    security: Annotated[str | None, typer.Option(
-        metavar="KIND", rich_help_panel=_MAILBOX,
-        help="tls, starttls or none (this machine only), if it can't be detected.")] = None,
-    username: Annotated[str | None, typer.Option(
-        metavar="NAME", rich_help_panel=_MAILBOX, help="User name, if it is not the address.")] = None,
-    password_file: Annotated[str | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="File with the password; - for standard input.")] = None,
-    ca_file: Annotated[Path | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="Certificate authority (PEM) of the server.")] = None,
-    trust_certificate: Annotated[str | None, typer.Option(
-        metavar="SHA256", rich_help_panel=_MAILBOX,
-        help="Fingerprint of the server's self-signed certificate.")] = None,
-    tenant: Annotated[str | None, typer.Option(
-        metavar="TENANT", rich_help_panel=_MAILBOX, help="OAuth2 with Microsoft 365: tenant id or domain.")] = None,
-    token_url: Annotated[str | None, typer.Option(
-        metavar="URL", rich_help_panel=_MAILBOX, help="OAuth2 elsewhere: token endpoint.")] = None,
-    scope: Annotated[str | None, typer.Option(
-        metavar="SCOPE", rich_help_panel=_MAILBOX, help="OAuth2: scope, if not the provider's default.")] = None,
-    client_id: Annotated[str | None, typer.Option(
-        metavar="ID", rich_help_panel=_MAILBOX, help="OAuth2: client id.")] = None,
-    client_secret_file: Annotated[str | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: file with the client secret.")] = None,
-    refresh_token_file: Annotated[str | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: file with the refresh token.")] = None,
-    folder: Annotated[str | None, typer.Option(
-        metavar="FOLDER", rich_help_panel=_MAILBOX, help="Folder to watch; separate levels with /.")] = None,
-    stream: Annotated[str | None, typer.Option(
-        metavar="STREAM", rich_help_panel=_MAILBOX, help="Name for what is counted and suppressed together.")] = None,
-    return_path: Annotated[str | None, typer.Option(
-        metavar="ADDRESS", rich_help_panel=_TELLING, help='Return path of your mail; "" for none.')] = None,
-    sign: Annotated[bool | None, typer.Option(
-        "--sign/--no-sign", rich_help_panel=_TELLING,
-        help="Make a key for signed return paths, and count only signed reports. By default unsigned ones count too.")
-    ] = None,
-    webhook: Annotated[str | None, typer.Option(
-        metavar="URL", rich_help_panel=_TELLING, help="Address of the webhook for suppressions.")] = None,
-    platform: Annotated[str | None, typer.Option(
-        metavar="KIND", rich_help_panel=_TELLING, help="Platform whose list is managed, such as mailchimp.")] = None,
-    platform_key: Annotated[list[str], typer.Option(
-        metavar="KEY=VALUE", rich_help_panel=_TELLING,
-        help="Setting of that platform; a secret as api_key_file=FILE. May be repeated.")] = [],  # noqa: B006 - typer's way
-    shadow: Annotated[bool | None, typer.Option(
-        "--shadow/--enforce", rich_help_panel=_TELLING, help="Decide and record, but notify nobody yet.")] = None,
-    web: Annotated[bool | None, typer.Option(
-        "--web/--no-web", rich_help_panel=_TELLING,
-        help="Listen for HTTP: dashboard, health checks, and reports from the platform.")] = None,
-    listen: Annotated[str | None, typer.Option(
-        metavar="HOST:PORT", rich_help_panel=_TELLING, help=f"Address to listen on, if not {LISTEN}.")] = None,
-    database: Annotated[str | None, typer.Option(
-        metavar="URL", rich_help_panel=_WRITING, help="Database, such as postgresql://user@host/name.")] = None,
-    systemd: Annotated[bool | None, typer.Option(
-        "--systemd/--no-systemd", rich_help_panel=_WRITING,
-        help="Write a systemd unit; secrets become its credentials.")] = None,
-    systemd_dir: Annotated[Path, typer.Option(
-        metavar="FOLDER", rich_help_panel=_WRITING, help="Folder for units.")] = UNITS,
-    overwrite: Annotated[bool, typer.Option(
-        "--overwrite", metavar="", rich_help_panel=_WRITING,
-        help="Overwrite existing files.")] = False,
-    yes: Annotated[bool, typer.Option(
-        "--yes", "-y", metavar="", rich_help_panel=_WRITING, help="Ask nothing: accept all defaults.")] = False,
+    address: Annotated[str | None, _mailbox(metavar="ADDRESS", help="Mail address that receives bounces.")] = None,
+    host: Annotated[str | None, _mailbox(
+        metavar="HOST[:PORT]", help="Its IMAP server, if it can't be detected.")] = None,
+    security: Annotated[str | None, _mailbox(
+        metavar="KIND", help="tls, starttls or none (this machine only), if it can't be detected.")] = None,
+    username: Annotated[str | None, _mailbox(metavar="NAME", help="User name, if it is not the address.")] = None,
+    password_file: Annotated[str | None, _mailbox(
+        metavar="FILE", help="File with the password; - for standard input.")] = None,
+    ca_file: Annotated[Path | None, _mailbox(metavar="FILE", help="Certificate authority (PEM) of the server.")] = None,
+    trust_certificate: Annotated[str | None, _mailbox(
+        metavar="SHA256", help="Fingerprint of the server's self-signed certificate.")] = None,
+    tenant: Annotated[str | None, _mailbox(
+        metavar="TENANT", help="OAuth2 with Microsoft 365: tenant id or domain.")] = None,
+    token_url: Annotated[str | None, _mailbox(metavar="URL", help="OAuth2 elsewhere: token endpoint.")] = None,
+    scope: Annotated[str | None, _mailbox(
+        metavar="SCOPE", help="OAuth2: scope, if not the provider's default.")] = None,
+    client_id: Annotated[str | None, _mailbox(metavar="ID", help="OAuth2: client id.")] = None,
+    client_secret_file: Annotated[str | None, _mailbox(
+        metavar="FILE", help="OAuth2: file with the client secret.")] = None,
+    refresh_token_file: Annotated[str | None, _mailbox(
+        metavar="FILE", help="OAuth2: file with the refresh token.")] = None,
+    folder: Annotated[str | None, _mailbox(metavar="FOLDER", help="Folder to watch; separate levels with /.")] = None,
+    stream: Annotated[str | None, _mailbox(
+        metavar="STREAM", help="Name for what is counted and suppressed together.")] = None,
+    return_path: Annotated[str | None, _telling(
+        metavar="ADDRESS", help='Return path of your mail; "" for none.')] = None,
+    sign: Annotated[bool | None, _telling(
+        "--sign/--no-sign",
+        help="Make a key for signed return paths, and count only signed reports. By default unsigned ones count too."
+    )] = None,
+    webhook: Annotated[str | None, _telling(metavar="URL", help="Address of the webhook for suppressions.")] = None,
+    platform: Annotated[str | None, _telling(
+        metavar="KIND", help="Platform whose list is managed, such as mailchimp.")] = None,
+    platform_key: Annotated[list[str], _telling(
+        metavar="KEY=VALUE", help="Setting of that platform; a secret as api_key_file=FILE. May be repeated.")] = [],  # noqa: B006 - typer's way
+    shadow: Annotated[bool | None, _telling(
+        "--shadow/--enforce", help="Decide and record, but notify nobody yet.")] = None,
+    web: Annotated[bool | None, _telling(
+        "--web/--no-web", help="Listen for HTTP: dashboard, health checks, and reports from the platform.")] = None,
+    listen: Annotated[str | None, _telling(metavar="HOST:PORT", help=f"Address to listen on, if not {LISTEN}.")] = None,
+    database: Annotated[str | None, _writing(
+        metavar="URL", help="Database, such as postgresql://user@host/name.")] = None,
+    systemd: Annotated[bool | None, _writing(
+        "--systemd/--no-systemd", help="Write a systemd unit; secrets become its credentials.")] = None,
+    systemd_dir: Annotated[Path, _writing(metavar="FOLDER", help="Folder for units.")] = UNITS,
+    overwrite: Annotated[bool, _writing("--overwrite", metavar="", help="Overwrite existing files.")] = False,
+    yes: Annotated[bool, _writing("--yes", "-y", metavar="", help="Ask nothing: accept all defaults.")] = False,
     config: ConfigFile = None,
-    debug: Debug = False,
 ) -> None:
     """Writes a first configuration: asks for a mailbox, tries the log-in, keeps secrets in private files.
 

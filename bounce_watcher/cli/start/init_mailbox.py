@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pydantic import SecretStr
 
 from bounce_watcher.cli.framework.asking import Asker, fits
-from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.output import WrongUsage
 from bounce_watcher.config.values import is_loopback
 from bounce_watcher.intake.imap.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.intake.imap.oauth2 import TokenStore
@@ -33,7 +33,7 @@ from bounce_watcher.service.setup.trial import Certificate, Look, look, shown_ce
 from bounce_watcher.service.setup.writing import CERTIFICATE, ConfigDraft
 
 if TYPE_CHECKING:
-    from bounce_watcher.cli.start.mailbox_options import MailboxOptions
+    from bounce_watcher.cli.start.init_options import Options
 
 NAME = "returns"
 _SHOWN = 12
@@ -48,7 +48,7 @@ class OpenedMailbox:
     look: Look
 
 
-def ask_mailbox(ask: Asker, given: MailboxOptions, draft: ConfigDraft) -> OpenedMailbox:
+def ask_mailbox(ask: Asker, given: Options, draft: ConfigDraft) -> OpenedMailbox:
     """Finds the server, logs in, chooses the folder, and stores the settings."""
     if given.address is None and given.host and given.username and not ask.attended:
         address = None
@@ -73,7 +73,7 @@ class _Trust:
     certificate: Certificate | None = None
 
 
-def _find_server(ask: Asker, given: MailboxOptions, address: str | None) -> tuple[Greeting, _Trust]:
+def _find_server(ask: Asker, given: Options, address: str | None) -> tuple[Greeting, _Trust]:
     place = _place_given(given) if given.host else _place_found(ask, given, (address or "").rpartition("@")[2])
     trust = _Trust(given.ca_file)
     while True:
@@ -87,7 +87,7 @@ def _find_server(ask: Asker, given: MailboxOptions, address: str | None) -> tupl
         place = _place_asked(ask, place)
 
 
-def _greeted(ask: Asker, given: MailboxOptions, place: ServerCandidate, trust: _Trust) -> tuple[Greeting, _Trust]:
+def _greeted(ask: Asker, given: Options, place: ServerCandidate, trust: _Trust) -> tuple[Greeting, _Trust]:
     try:
         return greet(place, str(trust.ca_file.absolute()) if trust.ca_file else None), trust
     except Untrusted as failure:
@@ -98,7 +98,7 @@ def _greeted(ask: Asker, given: MailboxOptions, place: ServerCandidate, trust: _
         return greet(place, path), _Trust(certificate=certificate)
 
 
-def _trusted_by_a_person(ask: Asker, given: MailboxOptions, failure: Untrusted) -> Certificate:
+def _trusted_by_a_person(ask: Asker, given: Options, failure: Untrusted) -> Certificate:
     """Returns the server's self-signed certificate if its fingerprint was named or confirmed. Else raises `failure`."""
     host, shown = failure.account.host, shown_certificate(failure.account)
     if not shown.is_self_signed:
@@ -151,7 +151,7 @@ _SAID = {
 }
 
 
-def _refuse_in_vain(ask: Asker, given: MailboxOptions, place: ServerCandidate) -> None:
+def _refuse_in_vain(ask: Asker, given: Options, place: ServerCandidate) -> None:
     """Shows what a provider can't do before asking for credentials."""
     provider = place.provider
     if provider is None:
@@ -162,7 +162,7 @@ def _refuse_in_vain(ask: Asker, given: MailboxOptions, place: ServerCandidate) -
         _refuse_password(place.host, provider)
 
 
-def _place_given(given: MailboxOptions) -> ServerCandidate:
+def _place_given(given: Options) -> ServerCandidate:
     try:
         return _place(given.host or "", _security(given.security))
     except ValueError as error:
@@ -199,7 +199,7 @@ def _is_place(text: str) -> str:
     return text
 
 
-def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> ServerCandidate:
+def _place_found(ask: Asker, given: Options, domain: str) -> ServerCandidate:
     found = places(domain)
     provider = found[0].provider
     if provider is not None:
@@ -228,7 +228,7 @@ def _place_asked(ask: Asker, before: ServerCandidate) -> ServerCandidate:
 # ── the log-in ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _log_in(
-    ask: Asker, given: MailboxOptions, greeting: Greeting, trust: _Trust, address: str | None, draft: ConfigDraft
+    ask: Asker, given: Options, greeting: Greeting, trust: _Trust, address: str | None, draft: ConfigDraft
 ) -> tuple[ImapAccount, Look]:
     place, provider = greeting.place, greeting.place.provider
     by_token = given.client_id is not None or (
@@ -271,13 +271,13 @@ def _with_advice(failure: BounceWatcherError, provider: MailboxProvider | None) 
 
 
 def _with_password(
-    ask: Asker, given: MailboxOptions, account: ImapAccount, _provider: MailboxProvider | None, _draft: ConfigDraft
+    ask: Asker, given: Options, account: ImapAccount, _provider: MailboxProvider | None, _draft: ConfigDraft
 ) -> ImapAccount:
     return replace(account, password=SecretStr(ask.secret("Password", "--password-file", given.password_file)))
 
 
 def _with_oauth2(
-    ask: Asker, given: MailboxOptions, account: ImapAccount, provider: MailboxProvider | None, draft: ConfigDraft
+    ask: Asker, given: Options, account: ImapAccount, provider: MailboxProvider | None, draft: ConfigDraft
 ) -> ImapAccount:
     way = provider.oauth2 if provider else None
     if given.client_id is None and not ask.attended:
@@ -312,7 +312,7 @@ def _refuse_password(host: str, provider: MailboxProvider | None) -> NoReturn:
     )
 
 
-def _token_url(ask: Asker, given: MailboxOptions, way: OAuth2Way | None) -> str:
+def _token_url(ask: Asker, given: Options, way: OAuth2Way | None) -> str:
     if given.token_url or way is None:
         return ask.text("Token endpoint (https://…)", "--token-url", given.token_url, None, fits(ValueKind.URL))
     if "{tenant}" not in way.token_url:
@@ -323,7 +323,7 @@ def _token_url(ask: Asker, given: MailboxOptions, way: OAuth2Way | None) -> str:
 
 # ── the folder ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _choose_folder(ask: Asker, given: MailboxOptions, seen: Look, account: ImapAccount) -> str:
+def _choose_folder(ask: Asker, given: Options, seen: Look, account: ImapAccount) -> str:
     ours = (account.processed_folder, account.review_folder, account.quarantine_folder)
     shown = [f"{each.name} ({each.messages})" if each.messages is not None else each.name
              for each in seen.folders[:_SHOWN]]
@@ -350,9 +350,7 @@ def _choose_folder(ask: Asker, given: MailboxOptions, seen: Look, account: ImapA
         ask.note("Use a filter on the server to move bounces into a folder of their own, and watch that one.")
 
 
-def _put_down(
-    given: MailboxOptions, draft: ConfigDraft, account: ImapAccount, trust: _Trust, folder: str
-) -> None:
+def _put_down(given: Options, draft: ConfigDraft, account: ImapAccount, trust: _Trust, folder: str) -> None:
     ca_file = str(trust.ca_file.absolute()) if trust.ca_file else None
     if trust.certificate is not None:
         draft.certificate, ca_file = trust.certificate.pem, CERTIFICATE

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bounce_watcher.cli.framework.asking import Asker, fits
-from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.output import WrongUsage
 from bounce_watcher.config.keys import own_keys, table_of
 from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.reading import Reader

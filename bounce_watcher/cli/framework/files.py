@@ -1,15 +1,50 @@
-"""Reads CSV files named on the command line row by row: any length in bounded memory."""
+"""Reads files named on the command line: messages, and CSV row by row in bounded memory."""
 
 import csv
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Annotated, TextIO
 
+import typer
+
+from bounce_watcher.cli.framework.output import WrongUsage
 from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.message import RawMessage
 
 STDIN = "-"
+DEFAULT_MESSAGE_BYTES = 1024 * 1024
+
+Paths = Annotated[list[str], typer.Argument(
+    metavar="PATH", show_default=False,
+    help="A message (.eml), a folder (every file below it), a Maildir, an mbox, or - for standard input.",
+)]
+MessageBytes = Annotated[
+    int, typer.Option("--max-message-bytes", min=1024, metavar="N", help="Read at most N bytes of a message.")
+]
+
+
+def each_once(paths: Sequence[str]) -> Sequence[str]:
+    """Returns the paths. Raises WrongUsage if several of them are standard input."""
+    if paths.count(STDIN) > 1:
+        raise WrongUsage("- is given twice: standard input can be read only once")
+    return paths
+
+
+def messages(paths: Sequence[str], max_message_bytes: int, *, by_time: bool = False) -> Iterator[RawMessage]:
+    """Yields messages in the given order, or `by_time`: in the order of their Received headers or dates.
+
+    Raises PermanentFailure for a path that can't be read.
+    """
+    from bounce_watcher.intake.files import messages_by_time, read_messages
+
+    read = messages_by_time if by_time else read_messages
+    return read(each_once(paths), max_message_bytes=max_message_bytes, stdin=sys.stdin.buffer)
+
+
+# ── CSV ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 LONGEST_LINE = 65536
 """The most characters that are read as one line. A longer line is cut, and so reported as bad."""
 _DELIMITERS = ",;\t"
@@ -57,7 +92,8 @@ def named_rows(path: str, file: TextIO, one_of: Sequence[frozenset[str]]) -> Nam
     lines = _Lines(file)
     heading = next(lines, "")
     delimiter = max(_DELIMITERS, key=heading.count)
-    names = [_name(each) for each in next(csv.reader([heading], delimiter=delimiter), [])]
+    heads = next(csv.reader([heading], delimiter=delimiter), [])
+    names = [each.strip().lower().replace("-", "_").replace(" ", "_") for each in heads]  # Message-ID is message_id
     if not any(wanted <= set(names) for wanted in one_of):
         choice = ", or ".join(", ".join(sorted(wanted)) for wanted in one_of)
         raise PermanentFailure(f"{path}:1: the first line must name the columns: at least {choice}")
@@ -77,8 +113,3 @@ def _rows(read: Iterator[list[str]], lines: _Lines, names: Sequence[str]) -> Nam
             yield lines.number, ValueError("has more columns than the first line names; quote what holds commas")
         elif cells:
             yield lines.number, dict(zip(names, cells, strict=False))
-
-
-def _name(text: str) -> str:
-    """Normalises a column name: "Message-ID" and "message_id" are the same."""
-    return text.strip().lower().replace("-", "_").replace(" ", "_")

@@ -1,12 +1,12 @@
-"""The mailbox options of `init`."""
+"""The options of `init`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class MailboxOptions:
-    """What the command line says of the mailbox. What is None is asked for, or its proposal is taken."""
+class Options:
+    """What the command line gives. What is None is asked for, or its proposal is taken."""
 
     address: str | None
     host: str | None
@@ -23,3 +23,14 @@ class MailboxOptions:
     refresh_token_file: str | None
     folder: str | None
     stream: str | None
+    return_path: str | None
+    sign: bool | None
+    webhook: str | None
+    platform: str | None
+    platform_key: list[str]
+    shadow: bool | None
+    listen: str | None
+    web: bool | None
+    database: str | None
+    systemd: bool | None
+    systemd_dir: Path

@@ -1,1 +1,0 @@
-"""Administration: tokens, sign-ins and the database."""

@@ -1,1 +1,0 @@
-"""History: stored events undone, replayed, judged again or erased."""

@@ -1,1 +1,0 @@
-"""Runs the service, one pass over the mailboxes, or an import of files."""
