@@ -93,8 +93,7 @@ def _parsed(line: bytes) -> tuple[str, str | None, str | None]:
 @tokens.command(epilog=example("token read returns+r6f3kq2m7xw4ydqo=news==user=example.org@bounces.example.com"))
 def read(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A return path, or the token of a header.")],
-    as_json: Json = False,
-    config: ConfigFile = None,
+    as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Shows what a return path or a header token holds, whether we signed it, and until when it is valid."""
     row = _held(address, load_settings(config).attribution)

@@ -137,8 +137,7 @@ def _print_version(value: bool) -> None:
 
 @app.callback()
 def options(
-    config: ConfigFile = None,
-    debug: Debug = False,
+    config: ConfigFile = None, debug: Debug = False,
     show_version: Annotated[
         bool, typer.Option("--version", metavar="", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,

@@ -49,10 +49,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only recipients of this domain.")] = None,
     provider: Annotated[str | None, typer.Option(
         metavar="PROVIDER", help="Only mail that this provider handles, for any domain, such as google.com.")] = None,
-    reason: OnlyReason = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    reason: OnlyReason = None, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Discards reports from an incident, releases what rested on them, and notifies the platform.
 
@@ -191,9 +188,7 @@ def reclassify_stored(
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Since 2026-11-01, or 7d for 7 days ago. Default: all.")
     ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Classifies stored messages and diagnostics by the current rules, and corrects what changed.
 

@@ -141,9 +141,7 @@ def _sent(each: DispatchReport, about: About) -> str:
 
 @app.command("import", epilog=example("import --dry-run old-bounces.mbox"))
 def import_files(
-    paths: Paths,
-    stream: IntoStream = None,
-    dry_run: DryRun = False,
+    paths: Paths, stream: IntoStream = None, dry_run: DryRun = False,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
     trusted: Annotated[bool, typer.Option(
         "--trusted", metavar="", help="You trust this mail: nothing is held as a flood of unproven reports.",

@@ -20,8 +20,8 @@ from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.service.demo import Stage, stage
 from bounce_watcher.service.polling import poll_once
 from bounce_watcher.service.setup import mailbox_doctor
-from bounce_watcher.service.setup.checks import Check
 from bounce_watcher.service.setup.doctor import examine
+from bounce_watcher.service.setup.mailbox_doctor import Check
 from tests.cli.conftest import Program
 from tests.intake.conftest import account_on
 from tests.intake.scripted import scripted

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.cli.framework.asking import Asker
-from bounce_watcher.cli.start.init import _ask_key
-from bounce_watcher.cli.start.init_options import Options
+from bounce_watcher.cli.start.init_mailbox import Options
+from bounce_watcher.cli.start.init_steps import _ask_key
 from bounce_watcher.config import load
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.policy.guards.flood import BOUNCES

@@ -8,7 +8,7 @@ import pytest
 from bounce_watcher.cli.framework.asking import Asker
 from bounce_watcher.cli.framework.output import WrongUsage
 from bounce_watcher.cli.start import init_mailbox
-from bounce_watcher.cli.start.init_target import ask_target
+from bounce_watcher.cli.start.init_steps import ask_target
 from bounce_watcher.intake.imap.account import Security
 from bounce_watcher.service.setup.discovery import Greeting, ServerCandidate
 from bounce_watcher.service.setup.writing import ConfigDraft

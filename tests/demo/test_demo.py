@@ -17,10 +17,9 @@ from imapclient import IMAPClient
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.service.demo import DemoOutcome, Stage, outcome, stage
-from bounce_watcher.service.demo.imap import PASSWORD, USER, contents, deliver, running_imap_server
-from bounce_watcher.service.demo.outcome import expected_hooks
-from bounce_watcher.service.demo.receiver import Hook, Receiver
 from bounce_watcher.service.demo.samples import CASES, RELEASED, RETURN_PATH, SUPPRESSED, samples
+from bounce_watcher.service.demo.servers import PASSWORD, USER, Hook, Receiver, contents, deliver, running_imap_server
+from bounce_watcher.service.demo.stage import expected_hooks
 from bounce_watcher.service.polling import poll_once
 
 COMMAND = (sys.executable, "-m", "bounce_watcher", "demo")

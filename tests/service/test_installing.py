@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.service.setup.installing import PRIVATE_FILE, NewFile, put_in_place
+from bounce_watcher.service.setup.writing import PRIVATE_FILE, NewFile, put_in_place
 
 SECRET = NewFile("secrets/password", "hunter2\n", PRIVATE_FILE)
 CONFIG = NewFile("config.toml", "# mine\n")

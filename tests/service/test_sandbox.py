@@ -23,8 +23,8 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analysis import workers
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.sandbox import Protections, landlock, limits, seccomp
-from bounce_watcher.service.setup.checks import Check
 from bounce_watcher.service.setup.doctor import examine
+from bounce_watcher.service.setup.mailbox_doctor import Check
 from tests.families import for_each
 from tests.service.taken_over import (
     allocates,

@@ -15,6 +15,8 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.clock import utcnow
 
 DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
+DEFAULT_UNITS = Path("/etc/systemd/system")
+DEFAULT_LISTEN = "127.0.0.1:8025"
 CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
 
 

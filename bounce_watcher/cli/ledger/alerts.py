@@ -39,8 +39,7 @@ def list_alerts(
     under_way: Annotated[
         bool, typer.Option("--under-way", metavar="", help="Only alerts that are not cleared.")
     ] = False,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists alerts with their figures, newest first."""
     with ledger_of(config, to_look=True) as (_, ledger):

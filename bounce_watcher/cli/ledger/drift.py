@@ -45,8 +45,7 @@ def show_drift(
     )] = None,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Don't ask for confirmation.")] = False,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Compares a platform's own list with the ledger, and shows who is on only one of them.
 

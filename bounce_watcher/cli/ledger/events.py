@@ -45,8 +45,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
     limit: Limit = None,
     hashed: Annotated[bool, typer.Option(
         "--hashed", metavar="", help="For statistics: pseudonyms instead of addresses, no words of mail.")] = False,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists events in order of time.
 
@@ -89,11 +88,7 @@ class Thing(StrEnum):
 @app.command("stats", epilog=example("stats --by day --by type --since 7d"))
 def told_stats(
     by: Annotated[list[GroupBy] | None, typer.Option("--by", help="What to group by. May be repeated.")] = None,
-    stream: Stream = None,
-    since: Since = None,
-    until: Until = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    stream: Stream = None, since: Since = None, until: Until = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Counts failures and complaints, by type by default, in whole days (UTC).
 
@@ -117,11 +112,7 @@ def told_stats(
 def top(
     what: Annotated[Thing, typer.Argument(metavar="WHAT", help=f"One of: {', '.join(Thing)}.")] = Thing.PROVIDERS,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Number of rows.")] = 10,
-    stream: Stream = None,
-    since: Since = None,
-    until: Until = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    stream: Stream = None, since: Since = None, until: Until = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Shows the most frequent providers, reasons or streams, with their share and their number in the period before."""
     begin, end = _period(since, until)

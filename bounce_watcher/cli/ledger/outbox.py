@@ -37,9 +37,7 @@ def list_outbox(
     state: Annotated[OutboxState | None, typer.Option(help="Only this state.")] = None,
     target: Target = None,
     recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this address.")] = None,
-    limit: Limit = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    limit: Limit = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists outbox items in the order they were written."""
     with ledger_of(config) as (_, ledger):
@@ -60,8 +58,7 @@ def _paused(pause: Pause) -> str:
 @commands.command(epilog=example("outbox show msg_0a1b2c3d"))
 def show(
     item_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an outbox item, as shown by `outbox list`.")],
-    as_json: Json = False,
-    config: ConfigFile = None,
+    as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Shows one outbox item: its state, its last tries, and what a try would send now. Sends nothing.
 
@@ -127,16 +124,14 @@ def _say_lines(text: str) -> None:
 
 @commands.command(epilog=example("outbox retry --target platform --since 7d"))
 def retry(
-    ids: Ids = None,
-    target: Target = None,
+    ids: Ids = None, target: Target = None,
     state: Annotated[
         OutboxState, typer.Option(help="What to send again: dead letters, or what was already delivered.")
     ] = OutboxState.DEAD,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for 7 days ago.")
     ] = None,
-    dry_run: DryRun = False,
-    config: ConfigFile = None,
+    dry_run: DryRun = False, config: ConfigFile = None,
 ) -> None:
     """Makes dead letters due at once: all, those for a target, or those named. They keep their id.
 
@@ -235,8 +230,7 @@ def resume(target: Receiving, config: ConfigFile = None) -> None:
 @commands.command("public-key", epilog=example("outbox public-key platform"))
 def show_public_key(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook.")],
-    as_json: Json = False,
-    config: ConfigFile = None,
+    as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Shows the public keys (whpk_…) that a webhook's receiver verifies with, the current one first.
 

@@ -56,9 +56,7 @@ def list_groups(
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Only this language, such as de, or unknown.")
     ] = None,
-    limit: Limit = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    limit: Limit = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists unrecognised mail grouped by wording: returned groups first, then those with most recipients.
 
@@ -144,8 +142,7 @@ def draft_rule(
     remote: Annotated[str, typer.Option(
         "--remote", metavar="HOSTS", show_default=False, help="Only from this server, or a domain above it.")] = "",
     name: Annotated[str | None, typer.Option("--id", metavar="ID", help="Name of the rule: own.over-quota.")] = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Drafts a rule for a group and tries it on what was stored in the last 90 days. Changes nothing.
 

@@ -64,14 +64,11 @@ _STATES = (State.SUPPRESSED, State.PENDING)
 
 @commands.command("list", epilog=example("suppressions list --stream marketing --json"))
 def list_suppressions(
-    stream: Stream = None,
-    state: OnlyState = None,
+    stream: Stream = None, state: OnlyState = None,
     reason: Annotated[
         str | None, typer.Option(metavar="REASON", help="Only this reason, such as mailbox_full or complaint.")
     ] = None,
-    limit: Limit = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    limit: Limit = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists suppressed recipients, sorted by address."""
     wanted = SuppressionFilter(stream=stream, state=state, reason=reason, limit=limit)
@@ -97,9 +94,7 @@ def show(address: Address, stream: Stream = None, as_json: Json = False, config:
 
 @commands.command(epilog=example('suppressions add user@example.org --because "asked by phone" --until 90d'))
 def add(
-    address: NewAddress,
-    because: Because,
-    stream: IntoStream = None,
+    address: NewAddress, because: Because, stream: IntoStream = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Until 2026-12-31, or for 30d. Default: permanently.")
     ] = None,
@@ -239,9 +234,7 @@ def import_csv(
         raise typer.Exit(1)
 
 
-def _suppression(
-    row: Mapping[str, object] | ValueError, usual: Suppression, stream: Callable[[], str]
-) -> Suppression:
+def _suppression(row: Mapping[str, object] | ValueError, usual: Suppression, stream: Callable[[], str]) -> Suppression:
     """Reads a row. Raises ValueError with the problem in words."""
     if isinstance(row, ValueError):
         raise row
@@ -307,8 +300,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     provider: Annotated[str | None, typer.Option(
         metavar="PROVIDER", help="Only addresses whose mail this provider handles, such as google.com.")] = None,
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only addresses of this domain.")] = None,
-    stream: Stream = None,
-    state: OnlyState = None,
+    stream: Stream = None, state: OnlyState = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="Only those last changed at this time or later.")
     ] = None,
@@ -318,9 +310,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     included: Annotated[list[str] | None, typer.Option(
         "--with", metavar="WHOM",
         help="Also release these: complaint, manual (suppressed by hand), protected. May be repeated.")] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    config: ConfigFile = None,
+    dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Releases all suppressions that match a filter, and notifies the platform. Earlier bounces no longer count.
 

@@ -78,8 +78,7 @@ def replies(
     )] = None,
     jsonl: Annotated[bool, typer.Option(
         "--jsonl", metavar="", help='JSON lines in and out: reads {"id", "text"} and, where known, "remote".')] = False,
-    as_json: Json = False,
-    config: RulesOf = None,
+    as_json: Json = False, config: RulesOf = None,
 ) -> None:
     """Classifies SMTP replies: the reason, the bounce type, and the rule that decides.
 

@@ -67,9 +67,7 @@ def explain(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="A message (.eml), an mbox, a folder, or - for standard input.")
     ],
-    stream: IntoStream = None,
-    max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
-    config: ConfigFile = None,
+    stream: IntoStream = None, max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES, config: ConfigFile = None,
 ) -> None:
     """Explains a verdict: who failed, which words and which rule say so, how well it is proven, and what follows.
 

@@ -15,7 +15,7 @@ from bounce_watcher.cli.framework.opening import config_path, load_settings
 from bounce_watcher.cli.framework.options import ConfigFile, Json, example
 from bounce_watcher.cli.framework.output import clean, count, json_line, say
 from bounce_watcher.ledger.db.modes import exposures
-from bounce_watcher.service.setup.checks import Check
+from bounce_watcher.service.setup.mailbox_doctor import Check
 from bounce_watcher.words import risk
 
 if TYPE_CHECKING:

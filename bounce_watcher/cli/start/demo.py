@@ -16,26 +16,23 @@ from bounce_watcher.cli.framework.output import clean, complain, iso, say, table
 from bounce_watcher.extras import missing
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import BounceEvent, RecipientRecord
+from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.words import grounds as words
 
 if TYPE_CHECKING:
     from bounce_watcher.service.demo import DemoOutcome, Stage
-    from bounce_watcher.service.demo.outcome import JudgedMessage
-    from bounce_watcher.service.demo.receiver import Hook
+    from bounce_watcher.service.demo.servers import Hook
+    from bounce_watcher.service.demo.stage import JudgedMessage
 
 app = typer.Typer()
-
-Cells = Sequence[object]
 
 
 @app.command(epilog=example("demo"))
 def demo(
-    serve: Annotated[
-        bool,
-        typer.Option("--serve", metavar="",
-                     help="Keep running until Ctrl-C, with the dashboard, and process mail that you put into INBOX."),
-    ] = False,
+    serve: Annotated[bool, typer.Option(
+        "--serve", metavar="",
+        help="Keep running until Ctrl-C, with the dashboard, and process mail that you put into INBOX.",
+    )] = False,
 ) -> None:
     """Runs a local demo of the whole way from a bounce to a signed webhook, in a few seconds.
 
@@ -50,7 +47,10 @@ def demo(
 
     logs.configure("error", "console")
     with stage() as here:
-        _introduce(here)
+        say(f"IMAP server     127.0.0.1:{here.imap_port}, {len(here.mail)} mails of the last 60 days in INBOX")
+        say(f"Platform        {here.webhook_url}, checks signatures with the package `standardwebhooks`")
+        say(f"Configuration   {here.config}, with a SQLite ledger beside it")
+        say()
         poll_once(here.settings)
         result = outcome(here)
         _tell(result)
@@ -60,23 +60,23 @@ def demo(
         raise typer.Exit(1)
 
 
-def _introduce(here: Stage) -> None:
-    say(f"IMAP server     127.0.0.1:{here.imap_port}, {len(here.mail)} mails of the last 60 days in INBOX")
-    say(f"Platform        {here.webhook_url}, checks signatures with the package `standardwebhooks`")
-    say(f"Configuration   {here.config}, with a SQLite ledger beside it")
-    say()
-
-
 def _tell(result: DemoOutcome) -> None:
-    from bounce_watcher.service.demo.outcome import expected_hooks
+    from bounce_watcher.service.demo.stage import expected_hooks
 
     table(("day", "recipient", "what it is", "in whose words", "counts", "filed in"), _cells(result.judged),
           title="1. Mail received, and how each was classified")
     say()
-    table(("recipient", "state", "until", "because"), map(_standing_cells, result.standing),
-          title="2. Recipients with counted bounces")
+    standing = ((
+        each.recipient, each.state, each.suppression and (iso(each.suppression.until) or "for good")[:10],
+        words.text(each.grounds),
+    ) for each in result.standing)
+    table(("recipient", "state", "until", "because"), standing, title="2. Recipients with counted bounces")
     say()
-    table(("webhook", "recipient", "sequence", "signature", "because"), map(_hook_cells, result.hooks),
+    hooks = ((
+        each.type, each.data.get("recipient"), each.data.get("sequence"), "valid" if each.verified else "NOT VALID",
+        each.data.get("because") or each.data.get("feedback_type"),
+    ) for each in result.hooks)
+    table(("webhook", "recipient", "sequence", "signature", "because"), hooks,
           title="3. Webhooks received by the platform")
     say()
     for problem in result.problems:
@@ -85,7 +85,7 @@ def _tell(result: DemoOutcome) -> None:
         say(f"All {len(expected_hooks())} expected webhooks arrived, each with a valid signature.")
 
 
-def _cells(judged: Sequence[JudgedMessage]) -> Iterator[Cells]:
+def _cells(judged: Sequence[JudgedMessage]) -> Iterator[Sequence[object]]:
     for mail in judged:
         day, folder = f"{mail.sample.at:%d %b}", mail.folder.rpartition("/")[2]
         if not mail.events:
@@ -102,21 +102,10 @@ def _what(event: BounceEvent) -> str:
     return f"{kind}: {detail}"
 
 
-def _standing_cells(record: RecipientRecord) -> Cells:
-    until = "" if record.suppression is None else (iso(record.suppression.until) or "for good")[:10]
-    return (record.recipient, record.state, until, words.text(record.grounds))
-
-
-def _hook_cells(hook: Hook) -> Cells:
-    data = hook.data
-    return (hook.type, data.get("recipient"), data.get("sequence"), "valid" if hook.verified else "NOT VALID",
-            data.get("because") or data.get("feedback_type"))
-
-
 def _serve(here: Stage) -> None:
     """Keeps watching until Ctrl-C or SIGTERM."""
     from bounce_watcher.service.app import Service
-    from bounce_watcher.service.demo.imap import PASSWORD, USER
+    from bounce_watcher.service.demo.servers import PASSWORD, USER
     from bounce_watcher.service.opening import open_ledger
     from bounce_watcher.web.server import serving
 

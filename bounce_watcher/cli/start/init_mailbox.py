@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from pydantic import SecretStr
 
@@ -21,22 +21,54 @@ from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, Te
 from bounce_watcher.model.keys import ValueKind
 from bounce_watcher.service.setup.discovery import (
     USUAL_PORTS,
+    Certificate,
     Greeting,
+    Look,
     ServerCandidate,
     Untrusted,
     first_to_greet,
     greet,
+    look,
     places,
+    shown_certificate,
     trial_account,
 )
-from bounce_watcher.service.setup.trial import Certificate, Look, look, shown_certificate
 from bounce_watcher.service.setup.writing import CERTIFICATE, ConfigDraft
-
-if TYPE_CHECKING:
-    from bounce_watcher.cli.start.init_options import Options
 
 NAME = "returns"
 _SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line gives. What is None is asked for, or its proposal is taken."""
+
+    address: str | None
+    host: str | None
+    security: str | None
+    username: str | None
+    password_file: str | None
+    ca_file: Path | None
+    trust_certificate: str | None
+    tenant: str | None
+    token_url: str | None
+    scope: str | None
+    client_id: str | None
+    client_secret_file: str | None
+    refresh_token_file: str | None
+    folder: str | None
+    stream: str | None
+    return_path: str | None
+    sign: bool | None
+    webhook: str | None
+    platform: str | None
+    platform_key: list[str]
+    shadow: bool | None
+    listen: str | None
+    web: bool | None
+    database: str | None
+    systemd: bool | None
+    systemd_dir: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +101,29 @@ def ask_mailbox(ask: Asker, given: Options, draft: ConfigDraft) -> OpenedMailbox
 class _Trust:
     """How to trust the server's certificate: a file of authorities, or one certificate."""
 
-    ca_file: Path | None = None
+    ca_file: str | None = None
     certificate: Certificate | None = None
+
+    @contextmanager
+    def file(self) -> Iterator[str | None]:
+        if self.certificate is None:
+            yield self.ca_file
+            return
+        with NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(self.certificate.pem)
+            file.flush()
+            yield file.name
 
 
 def _find_server(ask: Asker, given: Options, address: str | None) -> tuple[Greeting, _Trust]:
-    place = _place_given(given) if given.host else _place_found(ask, given, (address or "").rpartition("@")[2])
-    trust = _Trust(given.ca_file)
+    if given.host:
+        try:
+            place = _place(given.host, _security(given.security))
+        except ValueError as error:
+            raise WrongUsage(f"--host: {error}") from None
+    else:
+        place = _place_found(ask, given, (address or "").rpartition("@")[2])
+    trust = _Trust(str(given.ca_file.absolute()) if given.ca_file else None)
     while True:
         _refuse_in_vain(ask, given, place)
         try:
@@ -89,13 +137,13 @@ def _find_server(ask: Asker, given: Options, address: str | None) -> tuple[Greet
 
 def _greeted(ask: Asker, given: Options, place: ServerCandidate, trust: _Trust) -> tuple[Greeting, _Trust]:
     try:
-        return greet(place, str(trust.ca_file.absolute()) if trust.ca_file else None), trust
+        return greet(place, trust.ca_file), trust
     except Untrusted as failure:
         if trust.ca_file:
             raise
-        certificate = _trusted_by_a_person(ask, given, failure)
-    with _as_file(certificate) as path:
-        return greet(place, path), _Trust(certificate=certificate)
+        trust = _Trust(certificate=_trusted_by_a_person(ask, given, failure))
+    with trust.file() as path:
+        return greet(place, path), trust
 
 
 def _trusted_by_a_person(ask: Asker, given: Options, failure: Untrusted) -> Certificate:
@@ -119,14 +167,6 @@ def _trusted_by_a_person(ask: Asker, given: Options, failure: Untrusted) -> Cert
 
 def _bare(fingerprint: str) -> str:
     return fingerprint.replace(":", "").replace(" ", "").upper()
-
-
-@contextmanager
-def _as_file(certificate: Certificate) -> Iterator[str]:
-    with NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(certificate.pem)
-        file.flush()
-        yield file.name
 
 
 def _plainly(failure: BounceWatcherError) -> BounceWatcherError:
@@ -160,13 +200,6 @@ def _refuse_in_vain(ask: Asker, given: Options, place: ServerCandidate) -> None:
         raise PermanentFailure(f"{provider.name}: {provider.advice}")
     if provider.access is LoginWith.OAUTH2 and given.client_id is None and not ask.attended:
         _refuse_password(place.host, provider)
-
-
-def _place_given(given: Options) -> ServerCandidate:
-    try:
-        return _place(given.host or "", _security(given.security))
-    except ValueError as error:
-        raise WrongUsage(f"--host: {error}") from None
 
 
 def _security(text: str | None) -> Security | None:
@@ -239,41 +272,28 @@ def _log_in(
     while True:
         username = ask.text("User name", "--username", given.username, address, fits(None))
         account = trial_account(place.host, greeting.port, greeting.security, username)
-        with_proof = _with_oauth2 if by_token else _with_password
-        account = with_proof(ask, given, account, provider, draft)
+        if by_token:
+            account = _with_oauth2(ask, given, account, provider, draft)
+        else:
+            secret = ask.secret("Password", "--password-file", given.password_file)
+            account = replace(account, password=SecretStr(secret))
         try:
-            seen = _looked(account, trust)
+            with trust.file() as path:
+                seen = look(replace(account, ca_file=path), TokenStore())
         except BounceWatcherError as failure:
+            plain = _plainly(failure)
             if not ask.attended or given.password_file or given.client_secret_file or given.refresh_token_file:
-                raise _with_advice(_plainly(failure), provider) from None
-            ask.fail(str(_plainly(failure)))
+                if provider is not None and provider.advice:
+                    advice = f"{provider.name}: {provider.advice}"
+                    plain = PermanentFailure(plain.problem, ". ".join(filter(None, (plain.fix, advice))))
+                raise plain from None
+            ask.fail(str(plain))
             continue
         abilities = ", ".join(seen.abilities) or "none of MOVE, UIDPLUS, IDLE"
         ask.note(f"Logged in at {place.host}:{greeting.port} ({greeting.security}). The server can: {abilities}.")
         if account.password is not None:
             draft.keep("mailbox", "password", "imap-password", account.password.get_secret_value())
         return account, seen
-
-
-def _looked(account: ImapAccount, trust: _Trust) -> Look:
-    if trust.certificate is None:
-        ca_file = str(trust.ca_file.absolute()) if trust.ca_file else None
-        return look(replace(account, ca_file=ca_file), TokenStore())
-    with _as_file(trust.certificate) as path:
-        return look(replace(account, ca_file=path), TokenStore())
-
-
-def _with_advice(failure: BounceWatcherError, provider: MailboxProvider | None) -> BounceWatcherError:
-    if provider is None or not provider.advice:
-        return failure
-    advice = f"{provider.name}: {provider.advice}"
-    return PermanentFailure(failure.problem, ". ".join(filter(None, (failure.fix, advice))))
-
-
-def _with_password(
-    ask: Asker, given: Options, account: ImapAccount, _provider: MailboxProvider | None, _draft: ConfigDraft
-) -> ImapAccount:
-    return replace(account, password=SecretStr(ask.secret("Password", "--password-file", given.password_file)))
 
 
 def _with_oauth2(
@@ -351,17 +371,12 @@ def _choose_folder(ask: Asker, given: Options, seen: Look, account: ImapAccount)
 
 
 def _put_down(given: Options, draft: ConfigDraft, account: ImapAccount, trust: _Trust, folder: str) -> None:
-    ca_file = str(trust.ca_file.absolute()) if trust.ca_file else None
+    ca_file = trust.ca_file
     if trust.certificate is not None:
         draft.certificate, ca_file = trust.certificate.pem, CERTIFICATE
     draft.put(
-        "mailbox",
-        name=NAME,
-        host=account.host,
+        "mailbox", name=NAME, host=account.host,
         port=account.port if account.port != USUAL_PORTS[account.security] else None,
         security=account.security.value if account.security is not Security.TLS else None,
-        username=account.username,
-        ca_file=ca_file,
-        folder=folder if folder != "INBOX" else None,
-        stream=given.stream,
+        username=account.username, ca_file=ca_file, folder=folder if folder != "INBOX" else None, stream=given.stream,
     )

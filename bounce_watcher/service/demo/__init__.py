@@ -1,10 +1,9 @@
 """Demonstrates the main job on one machine: an embedded IMAP server with bounces, the real service, a webhook receiver.
 
-stage.py sets it up, samples.py holds the mail, letters.py writes reports as mail servers do, outcome.py compares the
-result with what is expected.
+stage.py sets it up and compares the result with what is expected, servers.py runs the servers, samples.py holds the
+mail, letters.py writes reports as mail servers do.
 """
 
-from bounce_watcher.service.demo.outcome import DemoOutcome, outcome
-from bounce_watcher.service.demo.stage import Stage, stage
+from bounce_watcher.service.demo.stage import DemoOutcome, Stage, outcome, stage
 
 __all__ = ["DemoOutcome", "Stage", "outcome", "stage"]

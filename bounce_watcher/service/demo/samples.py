@@ -1,6 +1,6 @@
 """The demo's mail: sixty days of a return-path mailbox, and what must follow from it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -137,17 +137,11 @@ RELEASED = frozenset({"ludwig@full.example"})
 
 def samples(attribution: AttributionSettings, now: datetime) -> list[Sample]:
     """Returns all messages in order of arrival. `attribution` signs their return paths."""
-    return sorted(_written(attribution, now), key=lambda sample: sample.at)
-
-
-def _written(attribution: AttributionSettings, now: datetime) -> Iterator[Sample]:
+    found: list[Sample] = []
     for number, case in enumerate(CASES, start=101):
         at = (now - timedelta(days=case.days_ago)).replace(microsecond=0)
         reply = case.reply.format(recipient=case.recipient) if "{recipient}" in case.reply else case.reply
-        letter = Letter(number, case.recipient, _return_path(case, attribution), at, reply)
-        yield Sample(case.writer(letter), at)
-
-
-def _return_path(case: DemoReport, attribution: AttributionSettings) -> str:
-    owner = case.stolen_from or case.recipient
-    return make_return_path(attribution, owner, STREAM) if case.signed else RETURN_PATH
+        owner = case.stolen_from or case.recipient
+        to = make_return_path(attribution, owner, STREAM) if case.signed else RETURN_PATH
+        found.append(Sample(case.writer(Letter(number, case.recipient, to, at, reply)), at))
+    return sorted(found, key=lambda sample: sample.at)

@@ -6,8 +6,8 @@ folder for settled mail and takes out again, if the server can take out just tha
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from datetime import datetime, timedelta
+from contextlib import closing, suppress
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from bounce_watcher.outbox.webhook.target import WebhookTarget
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.setup import mailbox_doctor
-from bounce_watcher.service.setup.checks import FIXES, Check, failed
+from bounce_watcher.service.setup.mailbox_doctor import FIXES, Check, failed
 from bounce_watcher.words import risk
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -141,7 +141,10 @@ def _schema(ledger: Ledger) -> Iterator[Check]:
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> Iterator[Check]:
-    """Sends HEAD, which no receiver takes for an event, over the same route as webhooks."""
+    """Sends HEAD, which no receiver takes for an event, over the same route as webhooks.
+
+    Calls `note_skew` with how far our clock is ahead of the answering server's, if that tells its time.
+    """
     try:
         client = HttpClient(transport_to(target), target.timeout)
     except BounceWatcherError as failure:
@@ -149,17 +152,13 @@ def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> I
         return
     with closing(client):
         reply = client.exchange(Request("HEAD", target.url, hides=target.hides))
-    _note_skew(reply, note_skew)
-    yield _answered(target, reply) if reply.status else _unanswered(target, reply)
-
-
-def _note_skew(reply: Reply, note: Callable[[timedelta], None]) -> None:
-    """Notes how far our clock is ahead of the answering server's, if it tells its time (RFC 9110 section 6.6.1)."""
-    try:
-        told = parsedate_to_datetime(reply.headers.get("date", ""))
-        note(utcnow() - told)
-    except (ValueError, TypeError):  # no date, an invalid one, or one without a zone
+    with suppress(ValueError, TypeError):  # no date (RFC 9110 section 6.6.1), an invalid one, or one without a zone
+        note_skew(utcnow() - parsedate_to_datetime(reply.headers.get("date", "")))
+    if reply.status:
+        yield _answered(target, reply)
         return
+    problem, fix = (reply.failure.problem, reply.failure.fix) if reply.failure else (reply.text, "")
+    yield Check(target.label, False, f"{target.shown_url}: {problem}", fix or FIXES[AboutKind.WEBHOOK])
 
 
 _ANSWERS: Mapping[int, tuple[bool, str]] = {
@@ -168,11 +167,6 @@ _ANSWERS: Mapping[int, tuple[bool, str]] = {
     404: (True, "check the path in url, unless the platform answers 404 to all but POST, as some do"),
     410: (False, "410 is how a receiver says that it wants no more: set url to the new place"),
 }
-
-
-def _unanswered(target: WebhookTarget, reply: Reply) -> Check:
-    problem, fix = (reply.failure.problem, reply.failure.fix) if reply.failure else (reply.text, "")
-    return Check(target.label, False, f"{target.shown_url}: {problem}", fix or FIXES[AboutKind.WEBHOOK])
 
 
 def _answered(target: WebhookTarget, reply: Reply) -> Check:
@@ -259,7 +253,7 @@ def explained(target: Receiver, attempt: Attempt) -> tuple[str, str]:
 # ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _clock(skews: list[timedelta]) -> Check:
-    now = _spelled(utcnow())
+    now = f"{utcnow():%Y-%m-%dT%H:%M:%SZ}"
     if not skews:
         return Check("clock", True, f"{now}; no server told its time to compare with",
                      "keep it synchronised (timedatectl): receivers refuse signatures that are minutes off")
@@ -269,7 +263,3 @@ def _clock(skews: list[timedelta]) -> Check:
     side = "ahead of" if skew > timedelta(0) else "behind"
     return Check("clock", False, f"{now} is {abs(skew).total_seconds():.0f} s {side} the webhook's server",
                  "synchronise it (timedatectl set-ntp true): receivers refuse signatures that are minutes off")
-
-
-def _spelled(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Checks whether a mailbox can be read and its settled mail filed, and says what to do if not.
+"""The doctor's findings, one thing at a time; and its checks of a mailbox.
 
 It selects watched folders as a pass does, and judges them by the same functions. It checks folders for settled mail for
 rights and room. If the server can take out a single mail again (UIDPLUS), it puts one in to try.
@@ -7,6 +7,7 @@ rights and room. If the server can take out a single mail again (UIDPLUS), it pu
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
@@ -22,11 +23,38 @@ from bounce_watcher.intake.imap.rights import CREATE, INSERT, REMOVE, quotas_of,
 from bounce_watcher.intake.imap.selecting import Selection
 from bounce_watcher.intake.imap.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.intake.imap.watchdog import Watchdog
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.obstacles import NoRoom, Obstacle
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.setup.checks import Check, failed
 from bounce_watcher.words import obstacles
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked. `fix` is what to do: required if not `ok`, advice if it is."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+def failed(about: About, failure: BounceWatcherError) -> Check:
+    detail = failure.problem if failure.about == about else failure.headline
+    return Check(str(about), False, detail, failure.fix or FIXES[about.kind])
+
+
+FIXES: Mapping[AboutKind, str] = {
+    AboutKind.MAILBOX: "check host, port and security, and that the server is up and reachable from here",
+    AboutKind.ANALYSIS: "see that this machine has memory and processes left",
+    AboutKind.DATABASE: "check url under [database], and that the server is up and reachable from here",
+    AboutKind.SCHEMA: "bounce-watcher db upgrade",
+    AboutKind.WEBHOOK: "check url, ca_file, and that the platform is up and reachable from here",
+    AboutKind.PLATFORM: "check the keys of its table, and that it is up and reachable from here",
+    AboutKind.NOTIFIER: "check its url, and that the mail server or chat is up and reachable from here",
+}
+"""For failures that carry no fix of their own."""
 
 _APPENDED = re.compile(r"\[APPENDUID \d+ (\d+)\]", re.IGNORECASE)
 """RFC 4315 section 3."""
@@ -38,7 +66,7 @@ def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
     try:
         with connected(account, tokens) as connection:
             yield _log_in(name, connection)
-            yield _filing(name, connection.client)
+            yield Check(name, True, *_FILING[settlement_of(connection.client)])
             yield _idle(name, account, connection.client)
             yield from _folders(name, connection)
     except BounceWatcherError as failure:
@@ -76,11 +104,6 @@ _FILING: Mapping[Settlement, tuple[str, str]] = {
         "takes keywords", "empty the watched folder from time to time with a mail program",
     ),
 }
-
-
-def _filing(name: str, client: IMAPClient) -> Check:
-    detail, advice = _FILING[settlement_of(client)]
-    return Check(name, True, detail, advice)
 
 
 def _idle(name: str, account: ImapAccount, client: IMAPClient) -> Check:

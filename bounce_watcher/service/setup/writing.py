@@ -1,8 +1,16 @@
-"""Writes what `init` makes: a configuration from answers, its secrets in separate files, and the unit's drop-in."""
+"""Writes what `init` makes: a configuration from answers, its secrets in separate files, and the unit's drop-in.
+
+Files are put in place all or none: staged beside their places, checked as a whole, then moved.
+"""
 
 import base64
+import contextlib
+import os
 import secrets
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -10,16 +18,113 @@ from pathlib import Path
 from bounce_watcher.config import Settings, load
 from bounce_watcher.config.example import Tables, Value, example, filled_in
 from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
-from bounce_watcher.model.errors import ConfigError
-from bounce_watcher.service.setup.installing import PRIVATE_FILE, NewFile
+from bounce_watcher.model.errors import ConfigError, PermanentFailure
 
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+OPEN_FILE, OPEN_FOLDER = 0o644, 0o755
 UNIT = "bounce-watcher.service"
 DROP_IN = f"{UNIT}.d/init.conf"
 HEADING = """\
 The configuration of bounce-watcher, written by `bounce-watcher init`. What is set here is in force; every other key
 there is stands beside it, commented out, with what holds without it.
 """
+CERTIFICATE = "imap-ca.pem"
 
+
+# ── files, all or none ──────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to write: its name below the folder, its content, its mode."""
+
+    name: str
+    content: str
+    mode: int = OPEN_FILE
+
+
+def put_in_place(
+    folder: Path, files: Sequence[NewFile], *, overwrite: bool = False, check: Callable[[Path], None] = lambda _: None
+) -> None:
+    """Writes `files` below `folder`, all or none. Folders that hold private files become private.
+
+    `check` is given a folder with the files as they will be, and raises an exception to refuse them. Raises
+    PermanentFailure if a file exists and may not be overwritten, or if writing fails.
+    """
+    taken = next((folder / file.name for file in files if os.path.lexists(folder / file.name)), None)
+    if taken is not None and not overwrite:
+        raise PermanentFailure(f"{taken} already exists", "use --overwrite to replace it")
+    try:
+        with _made(folder) as undo_folder, _stage(folder) as stage:
+            for file in files:
+                _write(stage / file.name, file)
+            check(stage)
+            _move(stage, folder, files)
+            undo_folder.pop_all()
+    except OSError as error:
+        fix = "run this as a user who may write there (root, by sudo), or name another place with -c"
+        raise PermanentFailure(f"{error.filename or folder}: {error.strerror or error}", fix) from error
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[contextlib.ExitStack]:
+    """Makes the folder and its missing parents. Removes them again unless the stack is emptied."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    with contextlib.ExitStack() as undo:
+        for each in reversed(missing):
+            each.mkdir(OPEN_FOLDER)
+            undo.callback(_remove_empty, each)
+        yield undo
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+@contextmanager
+def _stage(folder: Path) -> Iterator[Path]:
+    stage = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))  # of mode 0700
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _write(path: Path, file: NewFile) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(file.content)
+        out.flush()
+        os.fchmod(descriptor, file.mode)
+        os.fsync(descriptor)
+
+
+def _move(stage: Path, folder: Path, files: Sequence[NewFile]) -> None:
+    """Moves the files, last the one that names the others. Restores the former files if one can't be moved."""
+    with contextlib.ExitStack() as undo:
+        for file in files:
+            target, kept = folder / file.name, stage / f"{file.name}.before"
+            _provide(target.parent, folder, file.mode, undo)
+            if os.path.lexists(target):
+                target.rename(kept)
+                undo.callback(kept.rename, target)
+            else:
+                undo.callback(target.unlink, missing_ok=True)
+            (stage / file.name).rename(target)
+        undo.pop_all()
+
+
+def _provide(parent: Path, folder: Path, mode: int, undo: contextlib.ExitStack) -> None:
+    private = mode == PRIVATE_FILE and parent != folder
+    if not parent.is_dir():
+        parent.mkdir(PRIVATE_FOLDER if private else OPEN_FOLDER)
+        undo.callback(_remove_empty, parent)
+    elif private:
+        parent.chmod(PRIVATE_FOLDER)
+
+
+# ── the configuration ───────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass
 class ConfigDraft:
@@ -47,9 +152,6 @@ def new_files(draft: ConfigDraft, config: str) -> list[NewFile]:
                for name, text in draft.secrets.items()]
     certificate = [NewFile(CERTIFICATE, draft.certificate)] if draft.certificate else []
     return [*private, *certificate, NewFile(config, written(draft.tables))]
-
-
-CERTIFICATE = "imap-ca.pem"
 
 
 def written(tables: Tables) -> str:
@@ -83,15 +185,14 @@ def unit_text() -> str:
 
 def drop_in(program: Path, config: Path, names: list[str]) -> str:
     """Returns the machine's own part of the unit: where program, configuration and secrets are."""
-    return "\n".join(("# Written by `bounce-watcher init`; `systemctl edit bounce-watcher` makes another beside it.",
-                      "[Service]", *_service(program, config, names))) + "\n"
-
-
-def _service(program: Path, config: Path, names: list[str]) -> Iterator[str]:
-    yield "ExecStart="
-    yield f"ExecStart={_word(program)} run -c {_word(config)}"
-    for name in names:
-        yield f"LoadCredential={name}:{_plain(config.parent / CREDENTIALS_FOLDER / name)}"
+    folder = config.parent / CREDENTIALS_FOLDER
+    return "\n".join((
+        "# Written by `bounce-watcher init`; `systemctl edit bounce-watcher` makes another beside it.",
+        "[Service]",
+        "ExecStart=",
+        f"ExecStart={_word(program)} run -c {_word(config)}",
+        *(f"LoadCredential={name}:{_plain(folder / name)}" for name in names),
+    )) + "\n"
 
 
 def _plain(path: Path) -> str:

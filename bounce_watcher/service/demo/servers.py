@@ -1,11 +1,17 @@
-"""Runs an IMAP server inside this process: pymap, in memory, on loopback."""
+"""The demo's servers: IMAP (pymap, in memory), and the receiving side of a webhook, both on loopback.
+
+The receiver checks signatures with the `standardwebhooks` package, and keeps what arrives.
+"""
 
 import asyncio
+import json
 import threading
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from imapclient import IMAPClient
 from proxyprotocol.noop import ProxyProtocolNoop
@@ -13,6 +19,7 @@ from proxyprotocol.reader import ProxyProtocolReader
 from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
 from pysasl.hashing import BuiltinHash
+from standardwebhooks import Webhook, WebhookVerificationError
 
 USER, PASSWORD = "bounces", "demo"  # no secret: a slow password hash (a quarter of a second) would protect nothing
 START_SECONDS = 15.0
@@ -73,11 +80,7 @@ class _Server:
             self._port = server.sockets[0].getsockname()[1]
             self._decided.set()
             await self._end.wait()
-        await self._hang_up()
-
-    async def _hang_up(self) -> None:
-        """Cancels the remaining connections."""
-        others = asyncio.all_tasks() - {asyncio.current_task()}
+        others = asyncio.all_tasks() - {asyncio.current_task()}  # the remaining connections
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
@@ -108,3 +111,72 @@ def contents(port: int, folder: str) -> list[bytes]:
         client.select_folder(folder, readonly=True)
         found = client.fetch(client.search(), ["BODY.PEEK[]"])
         return [items[b"BODY[]"] for items in found.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One webhook as it arrived. `verified`: its signature is valid. `data` is empty if the body is no JSON."""
+
+    id: str
+    verified: bool
+    type: str = ""
+    data: dict[str, object] = field(default_factory=dict)
+
+
+class Receiver:
+    """A webhook receiver. Calls `on_arrival` with each webhook, in the server's thread."""
+
+    def __init__(self, secret: str) -> None:
+        self.on_arrival: Callable[[Hook], None] = lambda _: None
+        self._webhook = Webhook(secret)
+        self._hooks: list[Hook] = []
+        self._lock = threading.Lock()
+
+    @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """The webhooks in order of arrival."""
+        with self._lock:
+            return tuple(self._hooks)
+
+    def take(self, headers: dict[str, str], body: bytes) -> bool:
+        hook = Hook(headers.get("webhook-id", ""), verified=False)
+        with suppress(WebhookVerificationError):
+            self._webhook.verify(body, headers)
+            document = json.loads(body)
+            hook = Hook(hook.id, True, document["type"], document["data"])
+        with self._lock:
+            self._hooks.append(hook)
+        self.on_arrival(hook)
+        return hook.verified
+
+
+class _Handler(BaseHTTPRequestHandler):
+    receiver: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        good = self.receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
+        self.send_response(204 if good else 401)
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.send_response(405)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Logs nothing: the demo itself shows what arrived."""
+
+
+@contextmanager
+def listening(receiver: Receiver) -> Iterator[str]:
+    """Yields the URL at which the receiver takes webhooks until the end of the block."""
+    handler = type("Handler", (_Handler,), {"receiver": receiver})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo receiver", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/hooks/bounces"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
