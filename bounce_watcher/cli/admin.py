@@ -11,7 +11,7 @@ import typer
 from bounce_watcher.attribution import return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.cli.framework.opening import at_the_shell, config_path, ledger_of, load_settings
-from bounce_watcher.cli.framework.options import ConfigFile, Json, example
+from bounce_watcher.cli.framework.options import ConfigFile, Json, example, flag, option
 from bounce_watcher.cli.framework.output import WrongUsage, clean, complain, count, json_line, listing, say
 from bounce_watcher.model.errors import ConfigError, PermanentFailure, TemporaryFailure
 from bounce_watcher.service.clock import utcnow
@@ -28,9 +28,9 @@ app.add_typer(tokens, name="token")
 
 @tokens.command(epilog=example("token make --recipient user@example.org --stream marketing"))
 def make(
-    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Recipient of the mail.")] = None,
-    stream: Annotated[str | None, typer.Option(metavar="STREAM", help="Stream of the mail.")] = None,
-    sending: Annotated[str | None, typer.Option(metavar="ID", help="Campaign of the mail.")] = None,
+    recipient: Annotated[str | None, option("ADDRESS", "Recipient of the mail.")] = None,
+    stream: Annotated[str | None, option("STREAM", "Stream of the mail.")] = None,
+    sending: Annotated[str | None, option("ID", "Campaign of the mail.")] = None,
     header: Annotated[
         bool, typer.Option("--header", help="Print the value of the mail's token header instead of the return path.")
     ] = False,
@@ -143,7 +143,7 @@ def list_sessions(as_json: Json = False, config: ConfigFile = None) -> None:
 @sessions.command(epilog=example("sessions end 3f2a90c1d4e5"))
 def end(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of sessions.")] = None,
-    everything: Annotated[bool, typer.Option("--all", metavar="", help="All sessions.")] = False,
+    everything: Annotated[bool, flag("All sessions.", "--all")] = False,
     config: ConfigFile = None,
 ) -> None:
     """Ends sessions at once: their browsers must sign in again. API tokens are not affected."""

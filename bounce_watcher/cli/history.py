@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import alert_named, at_the_shell, ledger_of, load_settings
-from bounce_watcher.cli.framework.options import Address, ConfigFile, DryRun, Json, OnlyReason, example, past
+from bounce_watcher.cli.framework.options import (
+    Address,
+    ConfigFile,
+    DryRun,
+    Json,
+    OnlyReason,
+    example,
+    flag,
+    option,
+    past,
+)
 from bounce_watcher.cli.framework.output import WrongUsage, clean, count, json_line, listing, progress, say
 from bounce_watcher.model.ledger import AlertKind, BounceEvent, State
 from bounce_watcher.policy.guards.incident import Incident
@@ -42,13 +52,13 @@ _UNDONE = ("recipient", "stream", "events", "released", "state", "because")
 
 @app.command(epilog=example("undo --from 2026-11-14T20:00Z --to 2026-11-15T04:00Z --domain example.org --dry-run"))
 def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Start of the incident.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End of the incident.")] = None,
-    alert: Annotated[str | None, typer.Option(
-        metavar="ID", help="Instead: what this alert is about, in its period. See alerts list.")] = None,
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only recipients of this domain.")] = None,
-    provider: Annotated[str | None, typer.Option(
-        metavar="PROVIDER", help="Only mail that this provider handles, for any domain, such as google.com.")] = None,
+    since: Annotated[str | None, option("TIME", "Start of the incident.", "--from")] = None,
+    until: Annotated[str | None, option("TIME", "End of the incident.", "--to")] = None,
+    alert: Annotated[str | None, option(
+        "ID", "Instead: what this alert is about, in its period. See alerts list.")] = None,
+    domain: Annotated[str | None, option("DOMAIN", "Only recipients of this domain.")] = None,
+    provider: Annotated[str | None, option(
+        "PROVIDER", "Only mail that this provider handles, for any domain, such as google.com.")] = None,
     reason: OnlyReason = None, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Discards reports from an incident, releases what rested on them, and notifies the platform.
@@ -185,9 +195,7 @@ _REVISED = ("at", "recipient", "stream", "was", "is", "old_rule", "rule", "old_s
 
 @app.command("reclassify", epilog=example("reclassify --since 30d --dry-run"))
 def reclassify_stored(
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Since 2026-11-01, or 7d for 7 days ago. Default: all.")
-    ] = None,
+    since: Annotated[str | None, option("TIME", "Since 2026-11-01, or 7d for 7 days ago. Default: all.")] = None,
     dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Classifies stored messages and diagnostics by the current rules, and corrects what changed.
@@ -224,9 +232,8 @@ def _verdict(event: BounceEvent) -> str:
     return " ".join(filter(None, (event.bounce_type, event.reason))) or event.action or "no failure"
 
 
-NoVacuum = Annotated[bool, typer.Option(
-    "--no-vacuum", metavar="", help="Don't clean the files now: the service does it, or `db vacuum` once after many."
-)]
+NoVacuum = Annotated[bool, flag(
+    "Don't clean the files now: the service does it, or `db vacuum` once after many.", "--no-vacuum")]
 
 
 @app.command(epilog=example("forget user@example.org --dry-run"))

@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except (ReaderGoneError, BrokenPipeError):
-        _swallow_stdout()
+        with contextlib.suppress(OSError, ValueError):  # an open file for the interpreter's last flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -51,29 +52,13 @@ def _explain(error: Exception) -> int:
     if type(error).__name__ == "Abort":
         return INTERRUPTED
     if hasattr(error, "format_message"):  # the command line library's usage errors have it
-        complain(_usage(error))
+        context = getattr(error, "ctx", None)
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        complain(f"{message}; see: {context.command_path if context else 'bounce-watcher'} --help")
         return WRONG_USAGE
-    complain(_os_error(error) if isinstance(error, OSError) else _bug(error))
+    if isinstance(error, OSError):
+        name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        complain(f"{name}{error.strerror or error}")
+    else:
+        complain(f"internal error: {type(error).__name__}: {error}; run it again with --debug and report the output")
     return FAILED
-
-
-def _usage(error: Exception) -> str:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "bounce-watcher"
-    message: str = error.format_message()  # type: ignore[attr-defined]  # looked for by the caller
-    return f"{message.replace('Value error, ', '').rstrip('.')}; see: {command} --help"
-
-
-def _os_error(error: OSError) -> str:
-    name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    return f"{name}{error.strerror or error}"
-
-
-def _bug(error: Exception) -> str:
-    return f"internal error: {type(error).__name__}: {error}; run it again with --debug and report the output"
-
-
-def _swallow_stdout() -> None:
-    """Gives the interpreter an open file for its last flush."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher import logs
-from bounce_watcher.cli.framework.files import (
-    DEFAULT_MESSAGE_BYTES,
-    MessageBytes,
-    Named,
-    Paths,
-    each_once,
-    messages,
-    named_rows,
-    opened,
-)
+from bounce_watcher.cli.framework.files import DEFAULT_MESSAGE_BYTES, CsvFiles, MessageBytes, Paths, messages
 from bounce_watcher.cli.framework.opening import config_path, load_settings, stream_for
-from bounce_watcher.cli.framework.options import ConfigFile, DryRun, IntoStream, Json, example
+from bounce_watcher.cli.framework.options import ConfigFile, DryRun, IntoStream, Json, example, flag, option
 from bounce_watcher.cli.framework.output import clean, complain, count, json_line, progress, say
 from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.ledger import AlertKind
@@ -68,7 +59,7 @@ def _listener(
 @app.command(epilog=example("poll -c config.toml"))
 def poll(
     as_json: Json = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Log every step to stderr.")] = False,
+    verbose: Annotated[bool, flag("Log every step to stderr.", "--verbose", "-v")] = False,
     config: ConfigFile = None,
 ) -> None:
     """Makes one pass over all mailboxes and all webhooks that are due, then ends.
@@ -143,9 +134,8 @@ def _sent(each: DispatchReport, about: About) -> str:
 def import_files(
     paths: Paths, stream: IntoStream = None, dry_run: DryRun = False,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
-    trusted: Annotated[bool, typer.Option(
-        "--trusted", metavar="", help="You trust this mail: nothing is held as a flood of unproven reports.",
-    )] = False,
+    trusted: Annotated[bool, flag(
+        "You trust this mail: nothing is held as a flood of unproven reports.", "--trusted")] = False,
     config: ConfigFile = None,
 ) -> None:
     """Reads mail from files into the ledger, as a poll would, in the order of the mail's own dates.
@@ -179,16 +169,11 @@ def import_files(
 
 # ── what the platform knows of its own mail, as CSV ─────────────────────────────────────────────────────────────────
 
-MOST_TOLD = 100
-"""The most bad lines that are reported per file; the rest are counted."""
-
 Files = Annotated[
     list[str], typer.Argument(metavar="CSV", show_default=False, help="A CSV file, or - for standard input.")
 ]
-OfStream = Annotated[str | None, typer.Option(
-    "--stream", metavar="STREAM",
-    help="Stream of rows that name none. Required for them if the mailboxes have several.",
-)]
+OfStream = Annotated[str | None, option(
+    "STREAM", "Stream of rows that name none. Required for them if the mailboxes have several.", "--stream")]
 
 _MAILS = frozenset({"message_id", "recipient"})
 _COUNTS = frozenset({"day", "domain", "count"})
@@ -207,7 +192,7 @@ def import_sent(files: Files, stream: OfStream = None, dry_run: DryRun = False, 
     from bounce_watcher.service.operations.reported import RowOptions, take_sent, usual_stream
 
     settings = load_settings(config)
-    total, csv = SentOutcome(), _CsvFiles(files)
+    total, csv = SentOutcome(), CsvFiles(files)
     with nullcontext() if dry_run else open_ledger(settings) as ledger, progress("importing") as advance:
         for rows in csv.rows(_MAILS, _COUNTS):
             reading = RowOptions(stream or usual_stream(settings), utcnow())
@@ -235,7 +220,7 @@ def import_delivered(files: Files, stream: OfStream = None, dry_run: DryRun = Fa
     from bounce_watcher.service.operations.reported import RowOptions, take_deliveries, usual_stream
 
     settings = load_settings(config)
-    taken, total, csv = 0, DeliveredOutcome(), _CsvFiles(files)
+    taken, total, csv = 0, DeliveredOutcome(), CsvFiles(files)
     with nullcontext() if dry_run else open_ledger(settings) as ledger, progress("importing") as advance:
         for rows in csv.rows(_DELIVERIES):
             reading = RowOptions(stream or usual_stream(settings), utcnow())
@@ -249,31 +234,3 @@ def import_delivered(files: Files, stream: OfStream = None, dry_run: DryRun = Fa
             f"released{csv.left_out}")
     if csv.bad:
         raise typer.Exit(1)
-
-
-class _CsvFiles:
-    """Reads files, and reports the first bad lines of each with their places, and how many more there were."""
-
-    def __init__(self, files: list[str]) -> None:
-        self.bad = 0
-        self._files = files
-        self._path, self._bad_here = "", 0
-
-    def rows(self, *one_of: frozenset[str]) -> Iterator[Named]:
-        """Yields the rows of each file. Its heading must have all the columns of one of the sets."""
-        for path in each_once(self._files):
-            self._path, self._bad_here = path, 0
-            with opened(path) as file:
-                yield named_rows(path, file, one_of)
-            if self._bad_here > MOST_TOLD:
-                complain(f"{path}: {count(self._bad_here - MOST_TOLD, 'more bad line')} not shown")
-
-    def refuse(self, line: int, problem: str) -> None:
-        self.bad += 1
-        self._bad_here += 1
-        if self._bad_here <= MOST_TOLD:
-            complain(f"{self._path}:{line}: {problem}")
-
-    @property
-    def left_out(self) -> str:
-        return f", {count(self.bad, 'bad line')} skipped" if self.bad else ""

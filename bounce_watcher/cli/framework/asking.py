@@ -28,7 +28,10 @@ class Asker:
     ) -> str:
         """Returns the option's value, a person's answer, or the proposal. `check` raises ValueError for a bad one."""
         if given is not None:
-            return self._checked(option, given, check)
+            try:
+                return check(given)
+            except ValueError as error:
+                raise WrongUsage(f"{option}: {error}") from None
         if not self.attended:
             if proposal is None:
                 raise WrongUsage(f"{option} is missing: {question[0].lower()}{question[1:]}")
@@ -38,13 +41,7 @@ class Asker:
             try:
                 return check(answer)
             except ValueError as error:
-                self.fail(f"{answer}: {error}")
-
-    def _checked(self, option: str, given: str, check: Callable[[str], str]) -> str:
-        try:
-            return check(given)
-        except ValueError as error:
-            raise WrongUsage(f"{option}: {error}") from None
+                complain(f"{answer}: {error}")
 
     def secret(self, question: str, option: str, file: str | None) -> str:
         """Reads a secret from the file an option names ("-": standard input), or from the terminal without echo."""
@@ -59,10 +56,6 @@ class Asker:
         if given is not None or not self.attended:
             return proposal if given is None else given
         return typer.confirm(clean(question), default=proposal)
-
-    def fail(self, text: str) -> None:
-        """Prints what is wrong with an answer, before asking again."""
-        complain(text)
 
     def note(self, text: str = "", *, indent: int = 0) -> None:
         say(" " * indent + clean(text))

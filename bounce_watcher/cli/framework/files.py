@@ -9,7 +9,8 @@ from typing import Annotated, TextIO
 
 import typer
 
-from bounce_watcher.cli.framework.output import WrongUsage
+from bounce_watcher.cli.framework.options import option
+from bounce_watcher.cli.framework.output import WrongUsage, complain, count
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.message import RawMessage
 
@@ -20,9 +21,7 @@ Paths = Annotated[list[str], typer.Argument(
     metavar="PATH", show_default=False,
     help="A message (.eml), a folder (every file below it), a Maildir, an mbox, or - for standard input.",
 )]
-MessageBytes = Annotated[
-    int, typer.Option("--max-message-bytes", min=1024, metavar="N", help="Read at most N bytes of a message.")
-]
+MessageBytes = Annotated[int, option("N", "Read at most N bytes of a message.", "--max-message-bytes", min=1024)]
 
 
 def each_once(paths: Sequence[str]) -> Sequence[str]:
@@ -47,6 +46,8 @@ def messages(paths: Sequence[str], max_message_bytes: int, *, by_time: bool = Fa
 
 LONGEST_LINE = 65536
 """The most characters that are read as one line. A longer line is cut, and so reported as bad."""
+MOST_REFUSED = 100
+"""The most bad lines that `CsvFiles` reports per file; the rest are counted."""
 _DELIMITERS = ",;\t"
 
 Named = Iterator[tuple[int, dict[str, object] | ValueError]]
@@ -113,3 +114,31 @@ def _rows(read: Iterator[list[str]], lines: _Lines, names: Sequence[str]) -> Nam
             yield lines.number, ValueError("has more columns than the first line names; quote what holds commas")
         elif cells:
             yield lines.number, dict(zip(names, cells, strict=False))
+
+
+class CsvFiles:
+    """Reads files, and reports the first bad lines of each with their places, and how many more there were."""
+
+    def __init__(self, files: list[str]) -> None:
+        self.bad = 0
+        self._files = files
+        self._path, self._bad_here = "", 0
+
+    def rows(self, *one_of: frozenset[str]) -> Iterator[Named]:
+        """Yields the rows of each file. Its heading must have all the columns of one of the sets."""
+        for path in each_once(self._files):
+            self._path, self._bad_here = path, 0
+            with opened(path) as file:
+                yield named_rows(path, file, one_of)
+            if self._bad_here > MOST_REFUSED:
+                complain(f"{path}: {count(self._bad_here - MOST_REFUSED, 'more bad line')} not shown")
+
+    def refuse(self, line: int, problem: str) -> None:
+        self.bad += 1
+        self._bad_here += 1
+        if self._bad_here <= MOST_REFUSED:
+            complain(f"{self._path}:{line}: {problem}")
+
+    @property
+    def left_out(self) -> str:
+        return f", {count(self.bad, 'bad line')} skipped" if self.bad else ""

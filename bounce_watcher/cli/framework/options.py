@@ -3,8 +3,9 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,27 +40,32 @@ def _remember_debug(ctx: typer.Context, value: bool) -> bool:
     return value
 
 
+def option(metavar: str | None, explanation: str, *names: str, **more: Any) -> Any:
+    """Declares an option. Without `names` it is called like its parameter. `metavar` is None for a pair of switches."""
+    return typer.Option(*names, metavar=metavar, help=explanation, **more)
+
+
+def flag(explanation: str, *names: str, **more: Any) -> Any:
+    """Declares an option without a value."""
+    return option("", explanation, *names, **more)
+
+
 _COMMON = "Common options"
 
-ConfigFile = Annotated[Path | None, typer.Option(
-    "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON,
-    help=f"Configuration file. Default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.",
-)]
-RulesOf = Annotated[Path | None, typer.Option(
-    "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON,
-    help="Also use the rules in this configuration's rules_dir. Without it no configuration is read.",
-)]
-Debug = Annotated[bool, typer.Option(
-    "--debug", metavar="", callback=_remember_debug, expose_value=False, rich_help_panel=_COMMON,
-    help="Show a traceback on errors.",
-)]
+_config = partial(option, "FILE", callback=_chosen, rich_help_panel=_COMMON)
+ConfigFile = Annotated[Path | None, _config(
+    f"Configuration file. Default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.", "--config", "-c")]
+RulesOf = Annotated[Path | None, _config(
+    "Also use the rules in this configuration's rules_dir. Without it no configuration is read.", "--config", "-c")]
+Debug = Annotated[bool, flag(
+    "Show a traceback on errors.", "--debug", callback=_remember_debug, expose_value=False, rich_help_panel=_COMMON)]
 """Declared before all commands, and added to each as it is loaded."""
-Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object per line, for programs.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, but change nothing.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Print at most N rows.")]
-Stream = Annotated[str | None, typer.Option("--stream", metavar="STREAM", help="Only this stream.")]
-IntoStream = Annotated[str | None, typer.Option(
-    "--stream", metavar="STREAM", help="In this stream. Required if the mailboxes have several.")]
+Json = Annotated[bool, flag("Print one JSON object per line, for programs.", "--json")]
+DryRun = Annotated[bool, flag("Show what would be done, but change nothing.", "--dry-run")]
+Limit = Annotated[int | None, option("N", "Print at most N rows.", "--limit", min=1)]
+Stream = Annotated[str | None, option("STREAM", "Only this stream.", "--stream")]
+IntoStream = Annotated[str | None, option(
+    "STREAM", "In this stream. Required if the mailboxes have several.", "--stream")]
 
 
 def example(line: str) -> str:
@@ -90,8 +96,8 @@ def known_as_reason(text: str | None) -> str | None:
     return text
 
 
-OnlyReason = Annotated[str | None, typer.Option(
-    "--reason", metavar="REASON", callback=known_as_reason, help="Only this reason, such as invalid_recipient.")]
+OnlyReason = Annotated[str | None, option(
+    "REASON", "Only this reason, such as invalid_recipient.", "--reason", callback=known_as_reason)]
 _ADDRESS_HELP = "An address such as user@example.org."
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", parser=known_address, help=_ADDRESS_HELP)]
 NewAddress = Annotated[str, typer.Argument(metavar="ADDRESS", parser=address, help=_ADDRESS_HELP)]

@@ -145,10 +145,14 @@ def _drawn(columns: Sequence[str], rows: Iterator[Sequence[object]], title: str 
 
 def _table(columns: Sequence[str], rows: list[list[str]], title: str | None, width: int) -> Table:
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Column, Table
     from rich.text import Text
 
-    needed = {name: _needed(name, [row[at] for row in rows]) for at, name in enumerate(columns)}
+    needed: dict[str, int] = {}
+    for at, name in enumerate(columns):
+        longest = max(cell_len(cell) for cell in (name, *(row[at] for row in rows)))
+        needed[name] = min(longest, PROSE_WIDTH) if name in PROSE else longest
     spared = _spared(needed, width)
     shown = [name for name in columns if name not in spared]
     fits = _total(needed[name] for name in shown) <= width
@@ -159,13 +163,6 @@ def _table(columns: Sequence[str], rows: list[list[str]], title: str | None, wid
     for row in rows:
         drawn.add_row(*(Text(cell) for name, cell in zip(columns, row, strict=True) if name not in spared))
     return drawn
-
-
-def _needed(name: str, cells: Iterable[str]) -> int:
-    from rich.cells import cell_len
-
-    longest = max(map(cell_len, [name, *cells]))
-    return min(longest, PROSE_WIDTH) if name in PROSE else longest
 
 
 def _spared(needed: Mapping[str, int], width: int) -> set[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import alert_named, at_the_shell, ledger_of
-from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, example
+from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, example, flag, option
 from bounce_watcher.cli.framework.output import WrongUsage, count, listing, progress, say
 from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import Alert, AlertKind
@@ -31,14 +31,12 @@ _HELD = ("recipient", "stream", "reason", "since", "because")
 _DECIDED = ("recipient", "stream", "reason", "was", "state", "left", "because")
 
 AlertId = Annotated[str, typer.Argument(metavar="ID", help="Id of an outage or a flood: see alerts list.")]
-Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; kept in the log.")]
+Because = Annotated[str, option("TEXT", "The reason; kept in the log.", "--because")]
 
 
 @commands.command("list", epilog=example("alerts list --under-way"))
 def list_alerts(
-    under_way: Annotated[
-        bool, typer.Option("--under-way", metavar="", help="Only alerts that are not cleared.")
-    ] = False,
+    under_way: Annotated[bool, flag("Only alerts that are not cleared.", "--under-way")] = False,
     as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists alerts with their figures, newest first."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import IN_SHADOW, ledger_of, stream_for
-from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, example
+from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, example, flag
 from bounce_watcher.cli.framework.output import WrongUsage, count, listing, progress, say
 from bounce_watcher.cli.ledger.outbox import target_named
 from bounce_watcher.model.errors import PermanentFailure
@@ -44,7 +44,7 @@ def show_drift(
         help="With --fix here: suppress in this stream. Required if the platform gets several.",
     )] = None,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Don't ask for confirmation.")] = False,
+    yes: Annotated[bool, flag("Don't ask for confirmation.", "--yes", "-y")] = False,
     as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Compares a platform's own list with the ledger, and shows who is on only one of them.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import ledger_of
-from bounce_watcher.cli.framework.options import ConfigFile, Json, Limit, Stream, example, past
+from bounce_watcher.cli.framework.options import ConfigFile, Json, Limit, Stream, example, flag, option, past
 from bounce_watcher.cli.framework.output import WrongUsage, count, listing, say
 from bounce_watcher.ledger.lists.filters import EventFilter, GroupBy
 from bounce_watcher.model.finding import Kind
@@ -30,21 +30,17 @@ app.add_typer(commands, name="events")
 
 @commands.command("list", epilog=example("events list --reason mailbox_full --since 7d"))
 def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
-    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this address.")] = None,
+    recipient: Annotated[str | None, option("ADDRESS", "Only this address.")] = None,
     stream: Stream = None,
-    kind: Annotated[Kind | None, typer.Option(help="Only this kind.", show_choices=False, metavar="KIND")] = None,
+    kind: Annotated[Kind | None, option("KIND", "Only this kind.", show_choices=False)] = None,
     bounce_type: Annotated[BounceType | None, typer.Option(help="Only this type.")] = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Only this reason, such as mailbox_full.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From this time: 2026-11-01, or 7d for 7 days ago.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
-    newest_first: Annotated[bool, typer.Option("--newest-first", metavar="", help="Newest first.")] = False,
+    reason: Annotated[str | None, option("REASON", "Only this reason, such as mailbox_full.")] = None,
+    since: Annotated[str | None, option("TIME", "From this time: 2026-11-01, or 7d for 7 days ago.")] = None,
+    until: Annotated[str | None, option("TIME", "Before this time.")] = None,
+    newest_first: Annotated[bool, flag("Newest first.", "--newest-first")] = False,
     limit: Limit = None,
-    hashed: Annotated[bool, typer.Option(
-        "--hashed", metavar="", help="For statistics: pseudonyms instead of addresses, no words of mail.")] = False,
+    hashed: Annotated[bool, flag(
+        "For statistics: pseudonyms instead of addresses, no words of mail.", "--hashed")] = False,
     as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists events in order of time.
@@ -70,19 +66,12 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 # ── counts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Since = Annotated[str | None, typer.Option(
-    metavar="TIME", help="From this day (UTC): 2026-11-01, or 7d for 7 days ago. Default: 30d.")]
-Until = Annotated[str | None, typer.Option(metavar="TIME", help="Up to and including this day. Default: today.")]
+Since = Annotated[str | None, option("TIME", "From this day (UTC): 2026-11-01, or 7d for 7 days ago. Default: 30d.")]
+Until = Annotated[str | None, option("TIME", "Up to and including this day. Default: today.")]
 
 
-class Thing(StrEnum):
-    """What `top` ranks: the plurals of what `stats` groups by."""
-
-    PROVIDERS = "providers"
-    REASONS = "reasons"
-    STREAMS = "streams"
-    SENDINGS = "sendings"
-    TYPES = "types"
+Thing = StrEnum("Thing", ("PROVIDERS", "REASONS", "STREAMS", "SENDINGS", "TYPES"))
+"""What `top` ranks: plurals of what `stats` groups by."""
 
 
 @app.command("stats", epilog=example("stats --by day --by type --since 7d"))
@@ -111,7 +100,7 @@ def told_stats(
 @app.command("top", epilog=example("top providers --since 7d"))
 def top(
     what: Annotated[Thing, typer.Argument(metavar="WHAT", help=f"One of: {', '.join(Thing)}.")] = Thing.PROVIDERS,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Number of rows.")] = 10,
+    limit: Annotated[int, option("N", "Number of rows.", "--limit", min=1)] = 10,
     stream: Stream = None, since: Since = None, until: Until = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Shows the most frequent providers, reasons or streams, with their share and their number in the period before."""

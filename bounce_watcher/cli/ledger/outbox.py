@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import at_the_shell, ledger_of, load_settings
-from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, Limit, example, past
+from bounce_watcher.cli.framework.options import ConfigFile, DryRun, Json, Limit, example, option, past
 from bounce_watcher.cli.framework.output import WrongUsage, clean, complain, count, fields, iso, json_line, listing, say
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.errors import PermanentFailure
@@ -26,9 +26,7 @@ commands = typer.Typer(help="Shows what is sent to targets; retries or discards 
 app.add_typer(commands, name="outbox")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of outbox items.")]
-Target = Annotated[
-    str | None, typer.Option("--target", metavar="NAME", help="Only the webhook, platform or notifier of this name.")
-]
+Target = Annotated[str | None, option("NAME", "Only the webhook, platform or notifier of this name.", "--target")]
 Receiving = Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")]
 
 
@@ -36,7 +34,7 @@ Receiving = Annotated[str, typer.Argument(metavar="TARGET", help="The name of a 
 def list_outbox(
     state: Annotated[OutboxState | None, typer.Option(help="Only this state.")] = None,
     target: Target = None,
-    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this address.")] = None,
+    recipient: Annotated[str | None, option("ADDRESS", "Only this address.")] = None,
     limit: Limit = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists outbox items in the order they were written."""
@@ -128,9 +126,7 @@ def retry(
     state: Annotated[
         OutboxState, typer.Option(help="What to send again: dead letters, or what was already delivered.")
     ] = OutboxState.DEAD,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for 7 days ago.")
-    ] = None,
+    since: Annotated[str | None, option("TIME", "Only what happened since: 2026-11-01, or 7d for 7 days ago.")] = None,
     dry_run: DryRun = False, config: ConfigFile = None,
 ) -> None:
     """Makes dead letters due at once: all, those for a target, or those named. They keep their id.
@@ -194,9 +190,7 @@ def _changed(ids: Sequence[str], found: int) -> str:
 @commands.command(epilog=example("outbox pause platform --because 'moves to another host'"))
 def pause(
     target: Receiving,
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="The reason; shown to others, and kept in the log.")
-    ],
+    because: Annotated[str, option("TEXT", "The reason; shown to others, and kept in the log.", "--because")],
     config: ConfigFile = None,
 ) -> None:
     """Pauses a target: nothing is sent to it until it is resumed. Waiting items do not count as failures.

@@ -8,19 +8,12 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import at_the_shell, ledger_of
-from bounce_watcher.cli.framework.options import Address, ConfigFile, Json, Stream, example
+from bounce_watcher.cli.framework.options import Address, ConfigFile, Json, Stream, example, option
 from bounce_watcher.cli.framework.output import WrongUsage, clean, iso, json_line, listing, say, table
 from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import RecipientRecord
-from bounce_watcher.service.operations.protecting import (
-    CONFIGURATION,
-    Protect,
-    Protector,
-    Unprotect,
-    name_of,
-    protector,
-)
+from bounce_watcher.service.operations import protecting
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import (
     EVENT_COLUMNS,
@@ -46,7 +39,7 @@ def show(address: Address, stream: Stream = None, as_json: Json = False, config:
     nothing.
     """
     with ledger_of(config) as (settings, ledger):
-        it, opt_outs = protector(settings, ledger, address), ledger.review.opt_outs_of(address)
+        it, opt_outs = protecting.protector(settings, ledger, address), ledger.review.opt_outs_of(address)
         known = with_streams_of(ledger.lists.recipients(address), opt_outs, ledger.lists.known_as(address))
         records = [each for each in known if stream in (None, each.stream)]
         rows = [
@@ -91,7 +84,7 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
 # ── protection ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An address, or a whole domain: @example.org.")]
-Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; kept with it and in the log.")]
+Because = Annotated[str, option("TEXT", "The reason; kept with it and in the log.", "--because")]
 
 
 @commands.command(epilog=example('recipients protect ceo@example.org --because "our founder"'))
@@ -99,7 +92,7 @@ def protect(name: Name, because: Because, config: ConfigFile = None) -> None:
     """Protects an address or a domain: from now on no rule suppresses it. An existing suppression stays."""
     whom, by = _known(name), at_the_shell(because)
     with ledger_of(config) as (settings, ledger):
-        operation = Protect(settings, ledger, whom, of=None if whom.startswith("@") else whom)
+        operation = protecting.Protect(settings, ledger, whom, of=None if whom.startswith("@") else whom)
         try:
             operation.carry_out(by)
         except ValueError as error:
@@ -115,7 +108,7 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None) -> None:
     """Ends a protection that was made by hand. One in the configuration is removed there."""
     whom = _known(name)
     with ledger_of(config) as (settings, ledger):
-        if not Unprotect(settings, ledger, whom).carry_out(at_the_shell(because)):
+        if not protecting.Unprotect(settings, ledger, whom).carry_out(at_the_shell(because)):
             raise PermanentFailure(f"{whom} is not protected by hand", "see `recipients protected`")
     say(f"{clean(whom)} is no longer protected by hand")
 
@@ -126,13 +119,14 @@ def protected(as_json: Json = False, config: ConfigFile = None) -> None:
     with ledger_of(config, to_look=True) as (settings, ledger):
         policy = settings.policy
         names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
-        by_hand = (Protector(each.name, each.actor, each.at, each.because) for each in ledger.lists.protections())
-        rows = [*by_hand, *(Protector(name, CONFIGURATION) for name in sorted(names))]
+        by_hand = ledger.lists.protections()
+        rows = [protecting.Protector(each.name, each.actor, each.at, each.because) for each in by_hand]
+        rows += [protecting.Protector(name, protecting.CONFIGURATION) for name in sorted(names)]
         listing((each.row for each in rows), ("name", "by", "at", "because"), as_json=as_json)
 
 
 def _known(text: str) -> str:
     try:
-        return name_of(text)
+        return protecting.name_of(text)
     except ValueError as error:
         raise WrongUsage(str(error)) from None

@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import at_the_shell, ledger_of
-from bounce_watcher.cli.framework.options import ConfigFile, Json, Limit, example
-from bounce_watcher.cli.framework.output import (
-    WrongUsage,
-    clean,
-    count,
-    fields,
-    json_line,
-    listing,
-    progress,
-    say,
-    table,
-)
+from bounce_watcher.cli.framework.options import ConfigFile, Json, Limit, example, flag, option
+from bounce_watcher.cli.framework.output import WrongUsage, clean, count, fields, json_line, listing, progress, say
 from bounce_watcher.extras import missing
 from bounce_watcher.model.ledger import Misread
 from bounce_watcher.model.optout import KeptOptOut
@@ -50,12 +40,8 @@ _REASONS = {each.value: each for each in Reason if each.bounce_type is not Bounc
 
 @commands.command("list", epilog=example("review list"))
 def list_groups(
-    everything: Annotated[
-        bool, typer.Option("--all", metavar="", help="Also those that were set aside or have a rule.")
-    ] = False,
-    language: Annotated[
-        str | None, typer.Option("--language", metavar="CODE", help="Only this language, such as de, or unknown.")
-    ] = None,
+    everything: Annotated[bool, flag("Also those that were set aside or have a rule.", "--all")] = False,
+    language: Annotated[str | None, option("CODE", "Only this language, such as de, or unknown.", "--language")] = None,
     limit: Limit = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists unrecognised mail grouped by wording: returned groups first, then those with most recipients.
@@ -95,7 +81,7 @@ def show(group: Group, as_json: Json = False, config: ConfigFile = None) -> None
     if waiting:
         fields(_row(found), 12)
         say()
-        table(OPT_OUT_COLUMNS[:-2], ([each[name] for name in OPT_OUT_COLUMNS[:-2]] for each in waiting))
+        listing(waiting, OPT_OUT_COLUMNS[:-2], as_json=False)
         say(TO_BE_DONE)
         return
     days = f"{' '.join(map(str, found.days))} (today's last)" if found.days else None
@@ -130,18 +116,13 @@ def _samples(ledger: Ledger, found: ReviewGroup) -> Iterator[Row]:
 @commands.command(epilog=example('review draft-rule 3f2a --reason mailbox_full --text "out of * space"'))
 def draft_rule(
     group: Group,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="REASON", help="Reason that the rule gives, such as mailbox_full.")
-    ],
-    text: Annotated[str | None, typer.Option(
-        "--text", metavar="WORDS",
-        help="Words to match, * for what varies. Default: the longest that all have in common.")] = None,
-    code: Annotated[
-        str, typer.Option("--code", metavar="CODES", show_default=False, help="Only with these codes: 5.7.x or 55x.")
-    ] = "",
-    remote: Annotated[str, typer.Option(
-        "--remote", metavar="HOSTS", show_default=False, help="Only from this server, or a domain above it.")] = "",
-    name: Annotated[str | None, typer.Option("--id", metavar="ID", help="Name of the rule: own.over-quota.")] = None,
+    reason: Annotated[str, option("REASON", "Reason that the rule gives, such as mailbox_full.", "--reason")],
+    text: Annotated[str | None, option(
+        "WORDS", "Words to match, * for what varies. Default: the longest that all have in common.", "--text")] = None,
+    code: Annotated[str, option("CODES", "Only with these codes: 5.7.x or 55x.", "--code", show_default=False)] = "",
+    remote: Annotated[str, option(
+        "HOSTS", "Only from this server, or a domain above it.", "--remote", show_default=False)] = "",
+    name: Annotated[str | None, option("ID", "Name of the rule: own.over-quota.", "--id")] = None,
     as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Drafts a rule for a group and tries it on what was stored in the last 90 days. Changes nothing.
@@ -220,7 +201,8 @@ def _tell_effects(outcome: Trial) -> None:
     say(f"matches {sum(outcome.others.values())} others that are not recognised")
     say(f"takes {sum(outcome.taken.values())} away from other rules")
     if outcome.taken:
-        table(("number", "rule", "reason"), ((number, *key) for key, number in outcome.taken.items()))
+        taken = ({"number": number, "rule": rule, "reason": was} for (rule, was), number in outcome.taken.items())
+        listing(taken, ("number", "rule", "reason"), as_json=False)
     if outcome.passing:
         say(f"contradiction: {outcome.passing} carry a code 4.x.x, which is temporary, but the reason is hard")
     say(f"effect over 90 days: {after.suppressed} more suppressed, {after.took_mail} of which took mail later; "
@@ -236,10 +218,8 @@ def done(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID", help="Ids of opt-outs, or their first characters.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", metavar="", help="All open opt-outs.")] = False,
-    because: Annotated[
-        str | None, typer.Option("--because", metavar="TEXT", help="A note; kept with them and in the log.")
-    ] = None,
+    everything: Annotated[bool, flag("All open opt-outs.", "--all")] = False,
+    because: Annotated[str | None, option("TEXT", "A note; kept with them and in the log.", "--because")] = None,
     config: ConfigFile = None,
 ) -> None:
     """Marks opt-outs as done: they leave the review list and stay with their recipients. `review show opt-outs` lists

@@ -24,6 +24,7 @@ from bounce_watcher.cli.framework.options import (
     example,
     future,
     moment,
+    option,
     past,
 )
 from bounce_watcher.cli.framework.output import (
@@ -55,19 +56,15 @@ app = typer.Typer()
 commands = typer.Typer(help="Lists suppressed recipients and the reasons; suppresses or releases by hand.")
 app.add_typer(commands, name="suppressions")
 
-Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; stored and sent to the platform.")]
-OnlyState = Annotated[
-    State | None, typer.Option(help="Only this state: pending or suppressed.", metavar="STATE", show_choices=False)
-]
+Because = Annotated[str, option("TEXT", "The reason; stored and sent to the platform.", "--because")]
+OnlyState = Annotated[State | None, option("STATE", "Only this state: pending or suppressed.", show_choices=False)]
 _STATES = (State.SUPPRESSED, State.PENDING)
 
 
 @commands.command("list", epilog=example("suppressions list --stream marketing --json"))
 def list_suppressions(
     stream: Stream = None, state: OnlyState = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Only this reason, such as mailbox_full or complaint.")
-    ] = None,
+    reason: Annotated[str | None, option("REASON", "Only this reason, such as mailbox_full or complaint.")] = None,
     limit: Limit = None, as_json: Json = False, config: ConfigFile = None,
 ) -> None:
     """Lists suppressed recipients, sorted by address."""
@@ -95,9 +92,7 @@ def show(address: Address, stream: Stream = None, as_json: Json = False, config:
 @commands.command(epilog=example('suppressions add user@example.org --because "asked by phone" --until 90d'))
 def add(
     address: NewAddress, because: Because, stream: IntoStream = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Until 2026-12-31, or for 30d. Default: permanently.")
-    ] = None,
+    until: Annotated[str | None, option("TIME", "Until 2026-12-31, or for 30d. Default: permanently.")] = None,
     config: ConfigFile = None,
 ) -> None:
     """Suppresses an address by hand and notifies the platform."""
@@ -293,20 +288,14 @@ def _moment(text: str) -> datetime:
     'suppressions release --reason mailbox_disabled --provider outlook.com --because "a false alarm" --dry-run'
 ))
 def release(  # noqa: PLR0913, PLR0917 - one parameter an option
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="The reason; stored, and sent to the platform.")
-    ],
+    because: Annotated[str, option("TEXT", "The reason; stored, and sent to the platform.", "--because")],
     reason: OnlyReason = None,
-    provider: Annotated[str | None, typer.Option(
-        metavar="PROVIDER", help="Only addresses whose mail this provider handles, such as google.com.")] = None,
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only addresses of this domain.")] = None,
+    provider: Annotated[str | None, option(
+        "PROVIDER", "Only addresses whose mail this provider handles, such as google.com.")] = None,
+    domain: Annotated[str | None, option("DOMAIN", "Only addresses of this domain.")] = None,
     stream: Stream = None, state: OnlyState = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Only those last changed at this time or later.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Only those last changed before this time.")
-    ] = None,
+    since: Annotated[str | None, option("TIME", "Only those last changed at this time or later.", "--from")] = None,
+    until: Annotated[str | None, option("TIME", "Only those last changed before this time.", "--to")] = None,
     included: Annotated[list[str] | None, typer.Option(
         "--with", metavar="WHOM",
         help="Also release these: complaint, manual (suppressed by hand), protected. May be repeated.")] = None,

@@ -12,7 +12,7 @@ import typer
 
 from bounce_watcher.cli.framework.files import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages
 from bounce_watcher.cli.framework.opening import rules_of
-from bounce_watcher.cli.framework.options import Json, RulesOf, example
+from bounce_watcher.cli.framework.options import Json, RulesOf, example, flag
 from bounce_watcher.cli.framework.output import clean, complain, listing, progress, say
 from bounce_watcher.cli.mail.verdicts import reply_lines, verdict_lines
 from bounce_watcher.words.rows import Row
@@ -76,8 +76,8 @@ def replies(
     texts: Annotated[list[str] | None, typer.Argument(
         metavar="TEXT", help="Replies or diagnostics. Without any, or with -, reads standard input, one per line."
     )] = None,
-    jsonl: Annotated[bool, typer.Option(
-        "--jsonl", metavar="", help='JSON lines in and out: reads {"id", "text"} and, where known, "remote".')] = False,
+    jsonl: Annotated[bool, flag(
+        'JSON lines in and out: reads {"id", "text"} and, where known, "remote".', "--jsonl")] = False,
     as_json: Json = False, config: RulesOf = None,
 ) -> None:
     """Classifies SMTP replies: the reason, the bounce type, and the rule that decides.

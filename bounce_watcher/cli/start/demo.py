@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher import logs
-from bounce_watcher.cli.framework.options import example
+from bounce_watcher.cli.framework.options import example, flag
 from bounce_watcher.cli.framework.output import clean, complain, iso, say, table
 from bounce_watcher.extras import missing
 from bounce_watcher.model.errors import PermanentFailure
@@ -29,10 +29,8 @@ app = typer.Typer()
 
 @app.command(epilog=example("demo"))
 def demo(
-    serve: Annotated[bool, typer.Option(
-        "--serve", metavar="",
-        help="Keep running until Ctrl-C, with the dashboard, and process mail that you put into INBOX.",
-    )] = False,
+    serve: Annotated[bool, flag(
+        "Keep running until Ctrl-C, with the dashboard, and process mail that you put into INBOX.", "--serve")] = False,
 ) -> None:
     """Runs a local demo of the whole way from a bounce to a signed webhook, in a few seconds.
 

@@ -11,13 +11,19 @@ import typer
 
 from bounce_watcher import logs
 from bounce_watcher.cli.framework.opening import config_path
-from bounce_watcher.cli.framework.options import DEFAULT_LISTEN, DEFAULT_UNITS, ConfigFile, example
+from bounce_watcher.cli.framework.options import (
+    DEFAULT_LISTEN,
+    DEFAULT_UNITS,
+    ConfigFile,
+    example,
+    option,
+)
 
 app = typer.Typer()
 
-_mailbox = partial(typer.Option, rich_help_panel="The mailbox")
-_telling = partial(typer.Option, rich_help_panel="What follows")
-_writing = partial(typer.Option, rich_help_panel="What is written")
+_mailbox = partial(option, rich_help_panel="The mailbox")
+_telling = partial(option, rich_help_panel="What follows")
+_writing = partial(option, rich_help_panel="What is written")
 
 
 @app.command(
@@ -26,54 +32,42 @@ _writing = partial(typer.Option, rich_help_panel="What is written")
 )
 def init(  # noqa: PLR0913, PLR0917 - an option for each question
     ctx: typer.Context,
-    address: Annotated[str | None, _mailbox(metavar="ADDRESS", help="Mail address that receives bounces.")] = None,
-    host: Annotated[str | None, _mailbox(
-        metavar="HOST[:PORT]", help="Its IMAP server, if it can't be detected.")] = None,
+    address: Annotated[str | None, _mailbox("ADDRESS", "Mail address that receives bounces.")] = None,
+    host: Annotated[str | None, _mailbox("HOST[:PORT]", "Its IMAP server, if it can't be detected.")] = None,
     security: Annotated[str | None, _mailbox(
-        metavar="KIND", help="tls, starttls or none (this machine only), if it can't be detected.")] = None,
-    username: Annotated[str | None, _mailbox(metavar="NAME", help="User name, if it is not the address.")] = None,
-    password_file: Annotated[str | None, _mailbox(
-        metavar="FILE", help="File with the password; - for standard input.")] = None,
-    ca_file: Annotated[Path | None, _mailbox(metavar="FILE", help="Certificate authority (PEM) of the server.")] = None,
+        "KIND", "tls, starttls or none (this machine only), if it can't be detected.")] = None,
+    username: Annotated[str | None, _mailbox("NAME", "User name, if it is not the address.")] = None,
+    password_file: Annotated[str | None, _mailbox("FILE", "File with the password; - for standard input.")] = None,
+    ca_file: Annotated[Path | None, _mailbox("FILE", "Certificate authority (PEM) of the server.")] = None,
     trust_certificate: Annotated[str | None, _mailbox(
-        metavar="SHA256", help="Fingerprint of the server's self-signed certificate.")] = None,
-    tenant: Annotated[str | None, _mailbox(
-        metavar="TENANT", help="OAuth2 with Microsoft 365: tenant id or domain.")] = None,
-    token_url: Annotated[str | None, _mailbox(metavar="URL", help="OAuth2 elsewhere: token endpoint.")] = None,
-    scope: Annotated[str | None, _mailbox(
-        metavar="SCOPE", help="OAuth2: scope, if not the provider's default.")] = None,
-    client_id: Annotated[str | None, _mailbox(metavar="ID", help="OAuth2: client id.")] = None,
-    client_secret_file: Annotated[str | None, _mailbox(
-        metavar="FILE", help="OAuth2: file with the client secret.")] = None,
-    refresh_token_file: Annotated[str | None, _mailbox(
-        metavar="FILE", help="OAuth2: file with the refresh token.")] = None,
-    folder: Annotated[str | None, _mailbox(metavar="FOLDER", help="Folder to watch; separate levels with /.")] = None,
-    stream: Annotated[str | None, _mailbox(
-        metavar="STREAM", help="Name for what is counted and suppressed together.")] = None,
-    return_path: Annotated[str | None, _telling(
-        metavar="ADDRESS", help='Return path of your mail; "" for none.')] = None,
+        "SHA256", "Fingerprint of the server's self-signed certificate.")] = None,
+    tenant: Annotated[str | None, _mailbox("TENANT", "OAuth2 with Microsoft 365: tenant id or domain.")] = None,
+    token_url: Annotated[str | None, _mailbox("URL", "OAuth2 elsewhere: token endpoint.")] = None,
+    scope: Annotated[str | None, _mailbox("SCOPE", "OAuth2: scope, if not the provider's default.")] = None,
+    client_id: Annotated[str | None, _mailbox("ID", "OAuth2: client id.")] = None,
+    client_secret_file: Annotated[str | None, _mailbox("FILE", "OAuth2: file with the client secret.")] = None,
+    refresh_token_file: Annotated[str | None, _mailbox("FILE", "OAuth2: file with the refresh token.")] = None,
+    folder: Annotated[str | None, _mailbox("FOLDER", "Folder to watch; separate levels with /.")] = None,
+    stream: Annotated[str | None, _mailbox("STREAM", "Name for what is counted and suppressed together.")] = None,
+    return_path: Annotated[str | None, _telling("ADDRESS", 'Return path of your mail; "" for none.')] = None,
     sign: Annotated[bool | None, _telling(
-        "--sign/--no-sign",
-        help="Make a key for signed return paths, and count only signed reports. By default unsigned ones count too."
-    )] = None,
-    webhook: Annotated[str | None, _telling(metavar="URL", help="Address of the webhook for suppressions.")] = None,
-    platform: Annotated[str | None, _telling(
-        metavar="KIND", help="Platform whose list is managed, such as mailchimp.")] = None,
+        None, "Make a key for signed return paths, and count only signed reports. By default unsigned ones count too.",
+        "--sign/--no-sign")] = None,
+    webhook: Annotated[str | None, _telling("URL", "Address of the webhook for suppressions.")] = None,
+    platform: Annotated[str | None, _telling("KIND", "Platform whose list is managed, such as mailchimp.")] = None,
     platform_key: Annotated[list[str], _telling(
-        metavar="KEY=VALUE", help="Setting of that platform; a secret as api_key_file=FILE. May be repeated.")] = [],  # noqa: B006 - typer's way
+        "KEY=VALUE", "Setting of that platform; a secret as api_key_file=FILE. May be repeated.")] = [],  # noqa: B006 - typer's way
     shadow: Annotated[bool | None, _telling(
-        "--shadow/--enforce", help="Decide and record, but notify nobody yet.")] = None,
+        None, "Decide and record, but notify nobody yet.", "--shadow/--enforce")] = None,
     web: Annotated[bool | None, _telling(
-        "--web/--no-web", help="Listen for HTTP: dashboard, health checks, and reports from the platform.")] = None,
-    listen: Annotated[str | None, _telling(
-        metavar="HOST:PORT", help=f"Address to listen on, if not {DEFAULT_LISTEN}.")] = None,
-    database: Annotated[str | None, _writing(
-        metavar="URL", help="Database, such as postgresql://user@host/name.")] = None,
+        None, "Listen for HTTP: dashboard, health checks, and reports from the platform.", "--web/--no-web")] = None,
+    listen: Annotated[str | None, _telling("HOST:PORT", f"Address to listen on, if not {DEFAULT_LISTEN}.")] = None,
+    database: Annotated[str | None, _writing("URL", "Database, such as postgresql://user@host/name.")] = None,
     systemd: Annotated[bool | None, _writing(
-        "--systemd/--no-systemd", help="Write a systemd unit; secrets become its credentials.")] = None,
-    systemd_dir: Annotated[Path, _writing(metavar="FOLDER", help="Folder for units.")] = DEFAULT_UNITS,
-    overwrite: Annotated[bool, _writing("--overwrite", metavar="", help="Overwrite existing files.")] = False,
-    yes: Annotated[bool, _writing("--yes", "-y", metavar="", help="Ask nothing: accept all defaults.")] = False,
+        None, "Write a systemd unit; secrets become its credentials.", "--systemd/--no-systemd")] = None,
+    systemd_dir: Annotated[Path, _writing("FOLDER", "Folder for units.")] = DEFAULT_UNITS,
+    overwrite: Annotated[bool, _writing("", "Overwrite existing files.", "--overwrite")] = False,
+    yes: Annotated[bool, _writing("", "Ask nothing: accept all defaults.", "--yes", "-y")] = False,
     config: ConfigFile = None,
 ) -> None:
     """Writes a first configuration: asks for a mailbox, tries the log-in, keeps secrets in private files.

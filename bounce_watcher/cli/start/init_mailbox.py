@@ -12,7 +12,7 @@ from typing import NoReturn
 from pydantic import SecretStr
 
 from bounce_watcher.cli.framework.asking import Asker, fits
-from bounce_watcher.cli.framework.output import WrongUsage
+from bounce_watcher.cli.framework.output import WrongUsage, complain
 from bounce_watcher.config.values import is_loopback
 from bounce_watcher.intake.imap.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.intake.imap.oauth2 import TokenStore
@@ -131,7 +131,7 @@ def _find_server(ask: Asker, given: Options, address: str | None) -> tuple[Greet
         except BounceWatcherError as failure:
             if not ask.attended:
                 raise _plainly(failure) from None
-            ask.fail(str(_plainly(failure)))
+            complain(str(_plainly(failure)))
         place = _place_asked(ask, place)
 
 
@@ -287,7 +287,7 @@ def _log_in(
                     advice = f"{provider.name}: {provider.advice}"
                     plain = PermanentFailure(plain.problem, ". ".join(filter(None, (plain.fix, advice))))
                 raise plain from None
-            ask.fail(str(plain))
+            complain(str(plain))
             continue
         abilities = ", ".join(seen.abilities) or "none of MOVE, UIDPLUS, IDLE"
         ask.note(f"Logged in at {place.host}:{greeting.port} ({greeting.security}). The server can: {abilities}.")

@@ -13,7 +13,7 @@ import typer
 
 from bounce_watcher.cli.framework.asking import Asker, fits
 from bounce_watcher.cli.framework.options import DEFAULT_CONFIG, DEFAULT_LISTEN, DEFAULT_UNITS
-from bounce_watcher.cli.framework.output import WrongUsage, count
+from bounce_watcher.cli.framework.output import WrongUsage, complain, count
 from bounce_watcher.cli.start.checking import show_check
 from bounce_watcher.cli.start.init_mailbox import OpenedMailbox, Options
 from bounce_watcher.config import load
@@ -165,7 +165,7 @@ def _ask_platform(ask: Asker, kind: str, given: dict[str, str], draft: ConfigDra
         told = f"{kind}: {path[-1]}: {text}; see the page on {kind}, and --platform-key"
         if not ask.attended or given:
             raise WrongUsage(told)
-        ask.fail(told)
+        complain(told)
     draft.put("platform", **written)
     for key, secret in secrets.items():
         draft.keep("platform", key, f"{kind}-{key.replace('_', '-')}", secret)

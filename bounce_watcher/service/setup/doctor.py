@@ -31,7 +31,7 @@ from bounce_watcher.outbox.webhook.target import WebhookTarget
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.setup import mailbox_doctor
-from bounce_watcher.service.setup.mailbox_doctor import FIXES, Check, failed
+from bounce_watcher.service.setup.mailbox_doctor import Check
 from bounce_watcher.words import risk
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -40,23 +40,46 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 DEAD_COUNTED = 1000
 """How many dead letters are counted at most: the list may be long."""
 
+FIXES: Mapping[AboutKind, str] = {
+    AboutKind.MAILBOX: "check host, port and security, and that the server is up and reachable from here",
+    AboutKind.ANALYSIS: "see that this machine has memory and processes left",
+    AboutKind.DATABASE: "check url under [database], and that the server is up and reachable from here",
+    AboutKind.SCHEMA: "bounce-watcher db upgrade",
+    AboutKind.WEBHOOK: "check url, ca_file, and that the platform is up and reachable from here",
+    AboutKind.PLATFORM: "check the keys of its table, and that it is up and reachable from here",
+    AboutKind.NOTIFIER: "check its url, and that the mail server or chat is up and reachable from here",
+}
+"""For failures that carry no fix of their own."""
+
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Yields every check as it is made. A server that hangs costs its time-out. Never raises a BounceWatcherError."""
     yield from _configuration(settings)
-    yield _analysis(settings)
-    yield from _database(settings)
-    tokens = TokenStore()
+    tokens, skews = TokenStore(), list[timedelta]()
+    yield from _survived(About(AboutKind.ANALYSIS), _analysis(settings))
+    yield from _survived(About(AboutKind.DATABASE), _database(settings))
     for account in settings.mailboxes:
-        yield from mailbox_doctor.examine(account, tokens)
-    dates: list[timedelta] = []
+        yield from _survived(account.about, mailbox_doctor.examine(account, tokens))
     for target in settings.webhooks:
-        yield from _webhook(target, dates.append)
+        yield from _survived(target.about, _webhook(target, skews.append))
     for platform in settings.platforms:
-        yield from _platform(platform)
+        yield from _survived(platform.about, _platform(platform))
     for notifier in settings.notifiers:
-        yield _notifier(notifier)
-    yield _clock(dates)
+        yield from _survived(notifier.about, _notifier(notifier))
+    yield _clock(skews)
+
+
+def _survived(about: About, checks: Iterator[Check]) -> Iterator[Check]:
+    """Yields the checks. A failure ends them with a check that failed."""
+    try:
+        yield from checks
+    except BounceWatcherError as failure:
+        yield _failed(about, failure)
+
+
+def _failed(about: About, failure: BounceWatcherError) -> Check:
+    detail = failure.problem if failure.about == about else failure.headline
+    return Check(str(about), False, detail, failure.fix or FIXES[about.kind])
 
 
 # ── the configuration ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,17 +99,15 @@ def _configuration(settings: Settings) -> Iterator[Check]:
 
 # ── analysis ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _analysis(settings: Settings) -> Check:
+def _analysis(settings: Settings) -> Iterator[Check]:
     """Checks the analysis. A missing protection is no failure: mail is analysed all the same."""
-    try:
-        with Analyser(settings.attribution, 1, rules=settings.rules) as analyser:
-            held, missing = analyser.protections().described()
-    except BounceWatcherError as failure:
-        return failed(About(AboutKind.ANALYSIS), failure)
-    if not missing:
-        return Check("analysis", True, f"processes that read mail have {held}")
-    return Check("analysis", True, f"processes that read mail have {held}; not in force: {missing}",
-                 "Linux 5.13 or newer has Landlock and seccomp; a container's own profile must not forbid them")
+    with Analyser(settings.attribution, 1, rules=settings.rules) as analyser:
+        held, missing = analyser.protections().described()
+    if missing:
+        yield Check("analysis", True, f"processes that read mail have {held}; not in force: {missing}",
+                    "Linux 5.13 or newer has Landlock and seccomp; a container's own profile must not forbid them")
+    else:
+        yield Check("analysis", True, f"processes that read mail have {held}")
 
 
 # ── the database ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -99,12 +120,9 @@ def _database(settings: Settings) -> Iterator[Check]:
     if path is not None and not path.exists():
         yield _new_file(path)
         return
-    try:
-        with Ledger.connect(url) as ledger:
-            yield Check("database", True, "connected")
-            yield from _schema(ledger)
-    except BounceWatcherError as failure:
-        yield failed(About(AboutKind.DATABASE), failure)
+    with Ledger.connect(url) as ledger:
+        yield Check("database", True, "connected")
+        yield from _schema(ledger)
 
 
 def _new_file(path: Path) -> Check:
@@ -121,7 +139,7 @@ def _schema(ledger: Ledger) -> Iterator[Check]:
     try:
         ledger.check()
     except NewerSchema as failure:
-        yield failed(About(AboutKind.SCHEMA), failure)
+        yield _failed(About(AboutKind.SCHEMA), failure)
         return
     except BounceWatcherError as failure:
         yield Check("schema", True, failure.headline, "nothing: the next poll does so by itself")
@@ -145,12 +163,7 @@ def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> I
 
     Calls `note_skew` with how far our clock is ahead of the answering server's, if that tells its time.
     """
-    try:
-        client = HttpClient(transport_to(target), target.timeout)
-    except BounceWatcherError as failure:
-        yield failed(target.about, failure)
-        return
-    with closing(client):
+    with closing(HttpClient(transport_to(target), target.timeout)) as client:
         reply = client.exchange(Request("HEAD", target.url, hides=target.hides))
     with suppress(ValueError, TypeError):  # no date (RFC 9110 section 6.6.1), an invalid one, or one without a zone
         note_skew(utcnow() - parsedate_to_datetime(reply.headers.get("date", "")))
@@ -186,12 +199,7 @@ def _answered(target: WebhookTarget, reply: Reply) -> Check:
 
 def _platform(platform: Platform) -> Iterator[Check]:
     """Makes a harmless call that shows whether we may use the platform."""
-    try:
-        channel = channel_to(platform)
-    except BounceWatcherError as failure:
-        yield failed(platform.about, failure)
-        return
-    with closing(channel):
+    with closing(channel_to(platform)) as channel:
         attempt = channel.test(utcnow())
     if attempt.disposition is Disposition.DELIVERED:
         reads = "its list can be read" if platform.lists else f"a {platform.kind} lets nobody read its list"
@@ -202,14 +210,11 @@ def _platform(platform: Platform) -> Iterator[Check]:
 
 # ── notifiers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _notifier(notifier: Notifier) -> Check:
+def _notifier(notifier: Notifier) -> Iterator[Check]:
     """Checks the notifier's URL. Sends nothing: that is for `outbox test`."""
-    try:
-        understood(notifier)
-    except BounceWatcherError as failure:
-        return failed(notifier.about, failure)
-    return Check(notifier.label, True, f"told of {', '.join(sorted(notifier.alerts))}: its URL is understood",
-                 f"bounce-watcher outbox test {notifier.name}")
+    understood(notifier)
+    yield Check(notifier.label, True, f"told of {', '.join(sorted(notifier.alerts))}: its URL is understood",
+                f"bounce-watcher outbox test {notifier.name}")
 
 
 # ── what a test was answered ────────────────────────────────────────────────────────────────────────────────────────

@@ -23,9 +23,7 @@ from bounce_watcher.intake.imap.rights import CREATE, INSERT, REMOVE, quotas_of,
 from bounce_watcher.intake.imap.selecting import Selection
 from bounce_watcher.intake.imap.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.intake.imap.watchdog import Watchdog
-from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.model.obstacles import NoRoom, Obstacle
+from bounce_watcher.model.obstacles import NoRoom
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words import obstacles
 
@@ -40,37 +38,18 @@ class Check:
     fix: str = ""
 
 
-def failed(about: About, failure: BounceWatcherError) -> Check:
-    detail = failure.problem if failure.about == about else failure.headline
-    return Check(str(about), False, detail, failure.fix or FIXES[about.kind])
-
-
-FIXES: Mapping[AboutKind, str] = {
-    AboutKind.MAILBOX: "check host, port and security, and that the server is up and reachable from here",
-    AboutKind.ANALYSIS: "see that this machine has memory and processes left",
-    AboutKind.DATABASE: "check url under [database], and that the server is up and reachable from here",
-    AboutKind.SCHEMA: "bounce-watcher db upgrade",
-    AboutKind.WEBHOOK: "check url, ca_file, and that the platform is up and reachable from here",
-    AboutKind.PLATFORM: "check the keys of its table, and that it is up and reachable from here",
-    AboutKind.NOTIFIER: "check its url, and that the mail server or chat is up and reachable from here",
-}
-"""For failures that carry no fix of their own."""
-
 _APPENDED = re.compile(r"\[APPENDUID \d+ (\d+)\]", re.IGNORECASE)
 """RFC 4315 section 3."""
 
 
 def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
-    """Yields every check of one mailbox. Never raises a BounceWatcherError."""
+    """Yields every check of one mailbox. Raises TemporaryFailure, or PermanentFailure with the fix."""
     name = str(account.about)
-    try:
-        with connected(account, tokens) as connection:
-            yield _log_in(name, connection)
-            yield Check(name, True, *_FILING[settlement_of(connection.client)])
-            yield _idle(name, account, connection.client)
-            yield from _folders(name, connection)
-    except BounceWatcherError as failure:
-        yield failed(account.about, failure)
+    with connected(account, tokens) as connection:
+        yield _log_in(name, connection)
+        yield Check(name, True, *_FILING[settlement_of(connection.client)])
+        yield _idle(name, account, connection.client)
+        yield from _folders(name, connection)
 
 
 @contextmanager
@@ -129,16 +108,12 @@ def _watched(name: str, connection: Connection, folder: str) -> Check:
     if selected is None:
         return Check(name, False, f"there is no folder {folder}", "fix `folder` in the configuration, or create it")
     if selected.obstacle is not None:
-        return _in_the_way(name, selected.obstacle)
+        return Check(name, False, *obstacles.explained(selected.obstacle))
     held = f"folder {folder} holds {selected.exists} messages"
     if selected.settlement is Settlement.KEPT:
         return Check(name, True, f"{held}; the server can mark none as settled, so the ledger keeps in mind which are",
                      "empty it from time to time with a mail program")
     return Check(name, True, held)
-
-
-def _in_the_way(name: str, obstacle: Obstacle) -> Check:
-    return Check(name, False, *obstacles.explained(obstacle))
 
 
 def _destination(name: str, connection: Connection, folder: str) -> Check:
@@ -149,7 +124,7 @@ def _destination(name: str, connection: Connection, folder: str) -> Check:
         return _lacks(name, folder, missing, "settled mail can't be put there")
     full = tuple(quota for quota in quotas_of(client, folder) if quota.is_full)
     if full:
-        return _in_the_way(name, NoRoom(folder, full, ""))
+        return Check(name, False, *obstacles.explained(NoRoom(folder, full, "")))
     can_try = client.has_capability("UIDPLUS") and not rights.missing(REMOVE)
     refused = _tried(client, folder) if can_try else None
     if refused is None:
