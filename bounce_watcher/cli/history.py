@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.opening import alert_named, at_the_shell, ledger_of, load_settings
-from bounce_watcher.cli.framework.options import (
-    Address,
-    ConfigFile,
-    DryRun,
-    Json,
-    OnlyReason,
-    example,
-    flag,
-    option,
-    past,
-)
+from bounce_watcher.cli.framework.options import Address, ConfigFile, DryRun, Json, OnlyReason, example, option, past
 from bounce_watcher.cli.framework.output import WrongUsage, clean, count, json_line, listing, progress, say
 from bounce_watcher.model.ledger import AlertKind, BounceEvent, State
 from bounce_watcher.policy.guards.incident import Incident
@@ -232,8 +222,8 @@ def _verdict(event: BounceEvent) -> str:
     return " ".join(filter(None, (event.bounce_type, event.reason))) or event.action or "no failure"
 
 
-NoVacuum = Annotated[bool, flag(
-    "Don't clean the files now: the service does it, or `db vacuum` once after many.", "--no-vacuum")]
+NoVacuum = Annotated[bool, option(
+    "", "Don't clean the files now: the service does it, or `db vacuum` once after many.", "--no-vacuum")]
 
 
 @app.command(epilog=example("forget user@example.org --dry-run"))

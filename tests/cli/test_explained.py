@@ -4,7 +4,7 @@ import pytest
 
 from bounce_watcher.classification.classify import classify_reply
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.cli.mail.verdicts import STAGES
+from bounce_watcher.cli.mail.explain import STAGES
 from bounce_watcher.parsing.smtp_reply import read_reply
 from tests.cli.conftest import Program, letter
 from tests.families import for_each

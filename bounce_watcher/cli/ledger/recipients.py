@@ -15,14 +15,7 @@ from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import RecipientRecord
 from bounce_watcher.service.operations import protecting
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words.rows import (
-    EVENT_COLUMNS,
-    OPT_OUT_COLUMNS,
-    STEP_COLUMNS,
-    Row,
-    recipient_row,
-    with_streams_of,
-)
+from bounce_watcher.words.rows import EVENT_COLUMNS, OPT_OUT_COLUMNS, STEP_COLUMNS, Row, recipient_row, with_streams_of
 
 app = typer.Typer()
 commands = typer.Typer(help="Shows a recipient's state and history; protects addresses and domains.")

@@ -27,17 +27,7 @@ from bounce_watcher.cli.framework.options import (
     option,
     past,
 )
-from bounce_watcher.cli.framework.output import (
-    WrongUsage,
-    clean,
-    complain,
-    count,
-    fields,
-    json_line,
-    listing,
-    plain,
-    say,
-)
+from bounce_watcher.cli.framework.output import WrongUsage, clean, complain, count, fields, listing, plain, say
 from bounce_watcher.cli.ledger.alerts import list_decided
 from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
@@ -78,14 +68,14 @@ def show(address: Address, stream: Stream = None, as_json: Json = False, config:
     """Shows whether an address is suppressed, since when, and for what reason."""
     with ledger_of(config, to_look=True) as (_, ledger):
         rows = list(map(suppression_row, ledger.lists.suppressions(SuppressionFilter(address, stream))))
+    if as_json:
+        listing(rows, SUPPRESSION_COLUMNS, as_json=True)
+        return
     for number, row in enumerate(rows):
-        if as_json:
-            say(json_line(row))
-            continue
         if number:
             say()
         fields({name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()})
-    if not rows and not as_json:
+    if not rows:
         say(f"{clean(address)} is not suppressed")
 
 

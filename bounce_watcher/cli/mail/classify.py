@@ -14,7 +14,7 @@ from bounce_watcher.cli.framework.files import DEFAULT_MESSAGE_BYTES, MessageByt
 from bounce_watcher.cli.framework.opening import rules_of
 from bounce_watcher.cli.framework.options import Json, RulesOf, example, flag
 from bounce_watcher.cli.framework.output import clean, complain, listing, progress, say
-from bounce_watcher.cli.mail.verdicts import reply_lines, verdict_lines
+from bounce_watcher.cli.mail.explain import reply_lines, verdict_lines
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:

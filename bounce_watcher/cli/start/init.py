@@ -11,13 +11,7 @@ import typer
 
 from bounce_watcher import logs
 from bounce_watcher.cli.framework.opening import config_path
-from bounce_watcher.cli.framework.options import (
-    DEFAULT_LISTEN,
-    DEFAULT_UNITS,
-    ConfigFile,
-    example,
-    option,
-)
+from bounce_watcher.cli.framework.options import DEFAULT_LISTEN, DEFAULT_UNITS, ConfigFile, example, option
 
 app = typer.Typer()
 

@@ -91,7 +91,15 @@ def ask_mailbox(ask: Asker, given: Options, draft: ConfigDraft) -> OpenedMailbox
     greeting, trust = _find_server(ask, given, address)
     account, seen = _log_in(ask, given, greeting, trust, address, draft)
     folder = _choose_folder(ask, given, seen, account)
-    _put_down(given, draft, account, trust, folder)
+    ca_file = trust.ca_file
+    if trust.certificate is not None:
+        draft.certificate, ca_file = trust.certificate.pem, CERTIFICATE
+    draft.put(
+        "mailbox", name=NAME, host=account.host,
+        port=account.port if account.port != USUAL_PORTS[account.security] else None,
+        security=account.security.value if account.security is not Security.TLS else None,
+        username=account.username, ca_file=ca_file, folder=folder if folder != "INBOX" else None, stream=given.stream,
+    )
     return OpenedMailbox(address, replace(account, folders=(folder,)), seen)
 
 
@@ -151,9 +159,10 @@ def _trusted_by_a_person(ask: Asker, given: Options, failure: Untrusted) -> Cert
     host, shown = failure.account.host, shown_certificate(failure.account)
     if not shown.is_self_signed:
         raise failure
-    if given.trust_certificate is not None and _bare(given.trust_certificate) == _bare(shown.sha256):
+    named = given.trust_certificate
+    if named is not None and named.replace(":", "").replace(" ", "").upper() == shown.sha256.replace(":", ""):
         return shown
-    if given.trust_certificate is not None or not ask.attended:
+    if named is not None or not ask.attended:
         raise PermanentFailure(
             f"{host}: its certificate is self-signed, with the SHA-256 fingerprint {shown.sha256}",
             "compare it at the server, then name it by --trust-certificate, or its authority by --ca-file"
@@ -163,10 +172,6 @@ def _trusted_by_a_person(ask: Asker, given: Options, failure: Untrusted) -> Cert
     if not ask.yes("Does this match the server's fingerprint?", None, proposal=False):
         raise failure
     return shown
-
-
-def _bare(fingerprint: str) -> str:
-    return fingerprint.replace(":", "").replace(" ", "").upper()
 
 
 def _plainly(failure: BounceWatcherError) -> BounceWatcherError:
@@ -368,15 +373,3 @@ def _choose_folder(ask: Asker, given: Options, seen: Look, account: ImapAccount)
         ):
             return folder
         ask.note("Use a filter on the server to move bounces into a folder of their own, and watch that one.")
-
-
-def _put_down(given: Options, draft: ConfigDraft, account: ImapAccount, trust: _Trust, folder: str) -> None:
-    ca_file = trust.ca_file
-    if trust.certificate is not None:
-        draft.certificate, ca_file = trust.certificate.pem, CERTIFICATE
-    draft.put(
-        "mailbox", name=NAME, host=account.host,
-        port=account.port if account.port != USUAL_PORTS[account.security] else None,
-        security=account.security.value if account.security is not Security.TLS else None,
-        username=account.username, ca_file=ca_file, folder=folder if folder != "INBOX" else None, stream=given.stream,
-    )

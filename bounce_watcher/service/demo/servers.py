@@ -7,12 +7,13 @@ import asyncio
 import json
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from anyio.from_thread import start_blocking_portal
 from imapclient import IMAPClient
 from proxyprotocol.noop import ProxyProtocolNoop
 from proxyprotocol.reader import ProxyProtocolReader
@@ -22,7 +23,6 @@ from pysasl.hashing import BuiltinHash
 from standardwebhooks import Webhook, WebhookVerificationError
 
 USER, PASSWORD = "bounces", "demo"  # no secret: a slow password hash (a quarter of a second) would protect nothing
-START_SECONDS = 15.0
 
 # the arguments that pymap's own command line would parse
 _ARGUMENTS = {
@@ -34,56 +34,28 @@ _ARGUMENTS = {
 @contextmanager
 def running_imap_server() -> Iterator[int]:
     """Yields the port of a server that runs until the end of the block. It then forgets everything."""
-    server = _Server()
-    thread = threading.Thread(target=server.run, name="demo imap", daemon=True)
-    thread.start()
-    try:
-        yield server.port()
-    finally:
-        server.stop()
-        thread.join(5)
-
-
-class _Server:
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._port: int | None = None
-        self._failure: Exception | None = None
-        self._decided = threading.Event()
-        self._end = asyncio.Event()
-
-    def run(self) -> None:
+    with start_blocking_portal(name="demo imap") as portal, ExitStack() as stack:
         try:
-            self._loop.run_until_complete(self._serve())
+            port = stack.enter_context(portal.wrap_async_context_manager(_imap_server()))
         except Exception as failure:
-            self._failure = failure
+            raise RuntimeError("the embedded IMAP server did not start") from failure
+        yield port
+
+
+@asynccontextmanager
+async def _imap_server() -> AsyncIterator[int]:
+    backend, config = await DictBackend.init(Namespace(**_ARGUMENTS), hash_context=BuiltinHash(rounds=1))
+    config.apply_context()
+    answer = ProxyProtocolReader(ProxyProtocolNoop()).get_callback(IMAPServer(backend.login, config))
+    before = asyncio.all_tasks()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        try:
+            yield server.sockets[0].getsockname()[1]
         finally:
-            self._decided.set()
-            self._loop.close()
-
-    def port(self) -> int:
-        self._decided.wait(START_SECONDS)
-        if self._port is None:
-            raise RuntimeError("the embedded IMAP server did not start") from self._failure
-        return self._port
-
-    def stop(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end.set)
-
-    async def _serve(self) -> None:
-        backend, config = await DictBackend.init(Namespace(**_ARGUMENTS), hash_context=BuiltinHash(rounds=1))
-        config.apply_context()
-        reader = ProxyProtocolReader(ProxyProtocolNoop())
-        answer = reader.get_callback(IMAPServer(backend.login, config))
-        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-            self._port = server.sockets[0].getsockname()[1]
-            self._decided.set()
-            await self._end.wait()
-        others = asyncio.all_tasks() - {asyncio.current_task()}  # the remaining connections
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+            connections = asyncio.all_tasks() - before
+            for task in connections:
+                task.cancel()
+            await asyncio.gather(*connections, return_exceptions=True)
 
 
 @contextmanager
