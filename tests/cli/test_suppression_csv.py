@@ -79,6 +79,7 @@ def test_what_was_held_back_stays_so_and_what_is_over_stays_out(program: Program
     ("nobody,,", "'nobody' is not an address"),
     ("a@b.example,gone,", "state: 'gone' must be one of suppressed, pending"),
     ("a@b.example,,tomorrow", "until: 'tomorrow' is not a time"),
+    ("a@b.example,,0001-01-01T00:00:00+14:00", "until: '0001-01-01T00:00:00+14:00' is not a time"),
     ("a@b.example,,,,", "has more columns than the first line names"),
 ])
 def test_a_bad_line_is_told_and_left_out(program: Program, row: str, problem: str) -> None:

@@ -130,6 +130,9 @@ def _time(text: str, direction: int, such_as: str) -> datetime:
 
 
 def moment(text: str) -> datetime:
-    """Parses a day or a moment. Without a zone it is UTC. Raises ValueError or OverflowError for anything else."""
+    """Parses a day or a moment. Without a zone it is UTC. Raises ValueError for anything else."""
     found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    try:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text} is not within the years 1 to 9999 in UTC") from None
