@@ -21,7 +21,7 @@ def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]
     def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
         if is_forgotten(occurrence.recipient):
             return ()  # nobody else knows the recipient under its hashed name
-        return notices(occurrence, targets, _new_id)
+        return notices(occurrence, targets, lambda: f"msg_{uuid.uuid4().hex}")
 
     return announce
 
@@ -36,7 +36,3 @@ def who_hears(settings: Settings) -> str:
     if settings.policy.mode is Mode.SHADOW:
         return "nobody is told, for the mode is shadow"
     return "targets are told with the next poll"
-
-
-def _new_id() -> str:
-    return f"msg_{uuid.uuid4().hex}"

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.filing import UnfiledMail
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.session import ImapSession, open_session
-from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
@@ -92,7 +92,11 @@ class Poller:
             for place, messages in places.items():
                 self._counts.add(What.FILED, account.name, place, number=len(messages))
             on_page(totals)
-            _log_page(account, totals)
+            log.info(
+                "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=totals.messages,
+                events=totals.events, suppressed=totals.suppressed, duplicates=totals.duplicates,
+                doubted=totals.doubted, opt_outs=totals.opt_outs,
+            )
 
         try:
             with (
@@ -125,14 +129,6 @@ class Poller:
 def filing_of(mailbox: str) -> About:
     """Names the subject of troubles with filing a mailbox's mail. They do not stop the mailbox from being read."""
     return About(AboutKind.FILING, mailbox)
-
-
-def _log_page(account: ImapAccount, totals: PassTotals) -> None:
-    log.info(
-        "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=totals.messages,
-        events=totals.events, suppressed=totals.suppressed, duplicates=totals.duplicates, doubted=totals.doubted,
-        opt_outs=totals.opt_outs,
-    )
 
 
 def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda _: None) -> PollReport:

@@ -14,7 +14,7 @@ from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import Doubt
-from bounce_watcher.model.ledger import MessageRecord, PageOutcome
+from bounce_watcher.model.ledger import PageOutcome
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.service.analysis.analyser import Analysed, Analyser, Ticket
@@ -71,9 +71,7 @@ class Recorder:
         self._announce = announcer(settings)
 
     def drain(
-        self,
-        pages: Iterable[Sequence[RawMessage]],
-        settle: Callable[[Destinations, PassTotals], None],
+        self, pages: Iterable[Sequence[RawMessage]], settle: Callable[[Destinations, PassTotals], None],
         stop: threading.Event,
     ) -> PassTotals:
         """Takes pages until there are none or `stop` is set. Calls `settle` for several at once after commit.
@@ -110,15 +108,20 @@ class Recorder:
 
     def _write(self, ticket: Ticket) -> "_Written":
         analysed = self._analyser.result(ticket)
+        records = [each.record for each in analysed if each.record is not None]
+        if not self._keep_raw:
+            records = [replace(record, packed=None) for record in records]
         with self._troubles.guard(LEDGER, by_kind=True):
-            outcome = self._ledger.recording.record(
-                _records(analysed, self._keep_raw), self._decide, self._announce, self._policy
-            )
+            outcome = self._ledger.recording.record(records, self._decide, self._announce, self._policy)
         self._count(ticket.page, outcome)
         log.debug("page written", action="page_written", messages=len(ticket.page), events=outcome.events)
         places = _destinations(ticket.page, analysed, outcome.named)
-        doubted = sum(1 for each in analysed if _doubt(each))
-        return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())), doubted))
+        return _Written(places, PassTotals(
+            messages=len(ticket.page), new_messages=outcome.messages, events=outcome.events,
+            suppressed=outcome.suppressed, released=outcome.released, notices=outcome.notices,
+            quarantined=len(places.get(Destination.QUARANTINE, ())),
+            doubted=sum(1 for each in analysed if _doubt(each)), opt_outs=outcome.opt_outs,
+        ))
 
     def _count(self, page: Sequence[RawMessage], outcome: PageOutcome) -> None:
         """Counts a page, which comes from one mailbox or from files."""
@@ -179,14 +182,13 @@ def _until_it_fails(write: Callable[[Ticket], _Written]) -> Callable[[Ticket], _
     return guarded
 
 
-def _records(analysed: Sequence[Analysed], keep_raw: bool) -> list[MessageRecord]:
-    records = (each.record for each in analysed if each.record is not None)
-    return list(records) if keep_raw else [replace(record, packed=None) for record in records]
-
-
 def _destinations(
     page: Sequence[RawMessage], analysed: Sequence[Analysed], named: Set[str]
 ) -> dict[Destination, list[RawMessage]]:
+    """Returns where each message is filed.
+
+    A report that names nobody needs no person if the ledger knew whom it is about. An opt-out always needs one.
+    """
     places: dict[Destination, list[RawMessage]] = {}
     for raw, each in zip(page, analysed, strict=True):
         if each.error is not None:
@@ -199,28 +201,12 @@ def _destinations(
                 "report is forged or mixed up", action="report_doubted", source=raw.source, uid=raw.uid,
                 doubt=words.doubt(doubt),
             )
-        places.setdefault(_destination(each, named), []).append(raw)
+        is_named = each.record is not None and each.record.digest in named and not each.record.opt_outs
+        places.setdefault(Destination.PROCESSED if is_named else each.destination, []).append(raw)
     return places
-
-
-def _destination(each: Analysed, named: Set[str]) -> Destination:
-    """Returns where a message is filed.
-
-    A report that names nobody needs no person if the ledger knew whom it is about. An opt-out always needs one.
-    """
-    is_named = each.record is not None and each.record.digest in named and not each.record.opt_outs
-    return Destination.PROCESSED if is_named else each.destination
 
 
 def _doubt(each: Analysed) -> Doubt | None:
     """Returns why a report is forged or mixed up, or None. Names no address."""
     events = each.record.events if each.record else ()
     return next((event.doubt for event in events if event.doubt), None)
-
-
-def _tally(messages: int, outcome: PageOutcome, quarantined: int, doubted: int) -> PassTotals:
-    return PassTotals(
-        messages=messages, new_messages=outcome.messages, events=outcome.events, suppressed=outcome.suppressed,
-        released=outcome.released, notices=outcome.notices, quarantined=quarantined,
-        doubted=doubted, opt_outs=outcome.opt_outs,
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bounce_watcher.intake.imap.account import ImapAccount
-from bounce_watcher.intake.imap.backlog import UnsettledMail
+from bounce_watcher.intake.imap.session import UnsettledMail
 from bounce_watcher.model.about import About
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import Mode
@@ -84,12 +84,17 @@ class MailboxStates:
             return self._of(account)
 
     def waits(self, account: ImapAccount, waiting: UnsettledMail, read: int = 0) -> None:
-        """Notes how many messages a pass has found waiting, and how many more it has read."""
+        """Notes how many messages a pass has found waiting, and how many more it has read.
+
+        If no date of them can be read, the oldest counts as waiting since waiting mail was first found.
+        """
         with self._lock:
             before = self._of(account)
+            oldest = waiting.oldest_at or before.oldest_waiting_at or self._now()
             self._known[account.name] = replace(
-                before, waiting=waiting.messages, oldest_waiting_at=self._oldest(before, waiting),
-                newest_at=_latest(before.newest_at, waiting.newest_at), read=before.read + read,
+                before, waiting=waiting.messages, oldest_waiting_at=oldest if waiting.messages else None,
+                newest_at=max(filter(None, (before.newest_at, waiting.newest_at)), default=None),
+                read=before.read + read,
             )
 
     def passed(self, account: ImapAccount, begun: datetime) -> float:
@@ -108,13 +113,3 @@ class MailboxStates:
     def _of(self, account: ImapAccount) -> MailboxState:
         fresh = MailboxState(account.name, ", ".join(account.folders), account.stream)
         return self._known.get(account.name, fresh)
-
-    def _oldest(self, before: MailboxState, waiting: UnsettledMail) -> datetime | None:
-        """Returns since when the oldest message waits: if no date can be read, since waiting mail was first found."""
-        if not waiting.messages:
-            return None
-        return waiting.oldest_at or before.oldest_waiting_at or self._now()
-
-
-def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((each for each in (one, other) if each is not None), default=None)

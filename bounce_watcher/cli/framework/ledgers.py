@@ -25,8 +25,8 @@ def ledger_of(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
 def ledger_to_look(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
     """Like `ledger_of`, for commands that only read: it changes nothing, not even the registered webhooks."""
     from bounce_watcher.cli.framework.configuration import load_settings
-    from bounce_watcher.service.opening import open_to_look
+    from bounce_watcher.service.opening import open_ledger
 
     settings = load_settings(config)
-    with closing(open_to_look(settings)) as ledger:
+    with closing(open_ledger(settings, to_look=True)) as ledger:
         yield settings, ledger

@@ -13,7 +13,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import CapabilityError
 
 from bounce_watcher.intake.imap.account import ImapAccount, PasswordLogin, Security
-from bounce_watcher.intake.imap.failures import translated
+from bounce_watcher.intake.imap.failures import translated, trusting
 from bounce_watcher.intake.imap.login import log_in, other_way
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.watchdog import Watchdog
@@ -21,6 +21,20 @@ from bounce_watcher.intake.imap.wire import Plug, Wire
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # it logs user names and every close
+
+SHORTEST, LONGEST = 5.0, 300.0
+"""Seconds between two tries to connect."""
+
+
+def reconnect_delay(attempt: int, jitter: float) -> float:
+    """Seconds to wait before try number `attempt` + 1, after `attempt` failures in a row.
+
+    `jitter` is a random number from 0 to 1. The ceiling doubles from 10 s to 5 min. The wait is anywhere between 5 s
+    and the ceiling, so that mailboxes that lose one server together do not reconnect together.
+    """
+    ceiling = min(LONGEST, SHORTEST * 2.0 ** min(max(attempt, 1), 16))
+    return SHORTEST + jitter * (ceiling - SHORTEST)
+
 
 class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
     def __init__(self, account: ImapAccount, plug: Plug) -> None:
@@ -136,24 +150,18 @@ class Connection:
 
     def _connect(self) -> IMAPClient:
         account = self.account
-        context = None if account.security is Security.NONE else _trust(account)
+        context = None if account.security is Security.NONE else trusting(account.ca_file, account.about)
         client = _Client(account, lambda: self._plug(context if account.security is Security.TLS else None))
-        if account.security is Security.STARTTLS:
-            self._start_tls(client, context)
-        return client
-
-    def _start_tls(self, client: IMAPClient, context: ssl.SSLContext | None) -> None:
         try:
-            client.starttls(context)
-        except CapabilityError:
+            if account.security is Security.STARTTLS:
+                client.starttls(context)
+        except BaseException as failure:
             _end(client)
-            raise PermanentFailure(
-                "the server offers no STARTTLS", "set security to tls and port to 993",
-                about=self.account.about,
-            ) from None
-        except BaseException:
-            _end(client)
+            if isinstance(failure, CapabilityError):
+                fix = "set security to tls and port to 993"
+                raise PermanentFailure("the server offers no STARTTLS", fix, about=account.about) from None
             raise
+        return client
 
     def _plug(self, context: ssl.SSLContext | None) -> socket.socket:
         account = self.account
@@ -165,13 +173,3 @@ class Connection:
 def _end(client: IMAPClient) -> None:
     with contextlib.suppress(OSError, ValueError):  # the socket may be gone already
         client.shutdown()
-
-
-def _trust(account: ImapAccount) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=account.ca_file)
-    except OSError as error:
-        why = error.strerror or "no certificate in it"
-        raise PermanentFailure(
-            f"ca_file {account.ca_file}: {why}", "name a readable PEM file", about=account.about
-        ) from None

@@ -17,8 +17,6 @@ from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, Te
 
 # RFC 5530, and texts of Gmail and others without a code: "Too many simultaneous connections. (Failure)".
 _PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]|too many|try again|temporar", re.IGNORECASE)
-
-
 _OF_PASSWORD = re.compile(r"\[(?:AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|CONTACTADMIN)\]", re.IGNORECASE)
 
 
@@ -39,7 +37,7 @@ def log_in(
     """
     oauth2 = account.oauth2
     if oauth2 is not None:
-        _by_token(client, account, oauth2, lambda: tokens.token(oauth2, now, account.timeout), tokens)
+        _by_token(client, account, oauth2, now, tokens)
     else:
         _by_password(client, account, way or account.auth)
 
@@ -80,11 +78,7 @@ def _by_password(client: IMAPClient, account: ImapAccount, way: PasswordLogin | 
 
 
 def _by_token(
-    client: IMAPClient,
-    account: ImapAccount,
-    oauth2: OAuth2Account,
-    fetch: Callable[[], AccessToken],
-    tokens: TokenStore,
+    client: IMAPClient, account: ImapAccount, oauth2: OAuth2Account, now: datetime, tokens: TokenStore
 ) -> None:
     mechanism = oauth2.mechanism.value.upper()
     if not client.has_capability(f"AUTH={mechanism}"):
@@ -92,30 +86,25 @@ def _by_token(
             f"the server offers no {mechanism}", "set mechanism to what it offers, or use a password",
             about=account.about,
         )
-    token = fetch()
+    token = tokens.token(oauth2, now, account.timeout)
     try:
         _present(client, account, oauth2.mechanism, token)
     except PermanentFailure:
         tokens.forget(oauth2, token)
         if token.is_fresh:
             raise
-        _present(client, account, oauth2.mechanism, fetch())
+        _present(client, account, oauth2.mechanism, tokens.token(oauth2, now, account.timeout))
 
 
 def _present(client: IMAPClient, account: ImapAccount, mechanism: Mechanism, token: AccessToken) -> None:
-    answers = chain([_initial(mechanism, account.username, token.value)], repeat(_AFTER_ERROR[mechanism]))
-    _attempt(account, token.value, lambda: client.sasl_login(mechanism.value.upper(), lambda _: next(answers)))
-
-
-def _initial(mechanism: Mechanism, user: str, token: str) -> bytes:
     if mechanism is Mechanism.XOAUTH2:
-        return f"user={user}\1auth=Bearer {token}\1\1".encode()
-    escaped = user.replace("=", "=3D").replace(",", "=2C")  # RFC 5801 section 4, saslname
-    return f"n,a={escaped},\1auth=Bearer {token}\1\1".encode()
-
-
-# The server explains a refusal in a challenge that needs an answer before the server says NO (RFC 7628 section 3.2.3).
-_AFTER_ERROR = {Mechanism.XOAUTH2: b"", Mechanism.OAUTHBEARER: b"\1"}
+        initial, after_error = f"user={account.username}\1auth=Bearer {token.value}\1\1", b""
+    else:
+        user = account.username.replace("=", "=3D").replace(",", "=2C")  # RFC 5801 section 4, saslname
+        initial, after_error = f"n,a={user},\1auth=Bearer {token.value}\1\1", b"\1"
+    # a refusal is explained in a challenge, which needs an answer before the server says NO: RFC 7628 section 3.2.3
+    answers = chain([initial.encode()], repeat(after_error))
+    _attempt(account, token.value, lambda: client.sasl_login(mechanism.value.upper(), lambda _: next(answers)))
 
 
 def _attempt(account: ImapAccount, token: str, authenticate: Callable[[], object]) -> None:

@@ -18,7 +18,7 @@ from imapclient import IMAPClient
 from bounce_watcher.intake.imap.account import ImapAccount, Security
 from bounce_watcher.intake.imap.folders import Hierarchy, hierarchy_of
 from bounce_watcher.intake.imap.oauth2 import TokenStore
-from bounce_watcher.intake.imap.settling import Settlement, settlement_of
+from bounce_watcher.intake.imap.selecting import Settlement, settlement_of
 from bounce_watcher.intake.imap.wire import Wire
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.service.setup.mailbox_doctor import connected
