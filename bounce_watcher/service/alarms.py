@@ -13,28 +13,18 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.recording.alerts import alert_on
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model import grounds
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.model.grounds import (
-    MailboxFails,
-    MailboxFault,
-    MailboxQuiet,
-    Subject,
-    SubjectKind,
-    TargetFails,
-    TargetGaveUp,
-)
 from bounce_watcher.model.ledger import Alert, AlertKind, Announce, Disposition
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import What
 from bounce_watcher.service.polling import filing_of
-from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.service.trouble import Trouble, Troubles
+from bounce_watcher.service.state import MailboxState, ServiceState, Trouble, Troubles, What
 
-Of = tuple[AlertKind, Subject]
+Of = tuple[AlertKind, grounds.Subject]
 """What identifies an alert: its kind and its subject."""
 
 KINDS = (AlertKind.MAILBOX, AlertKind.QUIET, AlertKind.TARGET)
@@ -99,11 +89,11 @@ def _by_subject(alerts: Iterable[Alert]) -> dict[Of, Alert]:
 
 
 def _mailbox(kind: AlertKind, name: str) -> Of:
-    return kind, Subject(SubjectKind.MAILBOX, name)
+    return kind, grounds.Subject(grounds.SubjectKind.MAILBOX, name)
 
 
 def _target(name: str) -> Of:
-    return AlertKind.TARGET, Subject(SubjectKind.TARGET, name)
+    return AlertKind.TARGET, grounds.Subject(grounds.SubjectKind.TARGET, name)
 
 
 # ── what lasts ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,14 +124,14 @@ def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> I
     for mailbox in state.mailboxes:
         since = mailbox.moved_at if mailbox.stopped else mailbox.trouble_since
         if since is not None and (mailbox.stopped or now - since >= limit):
-            fault = MailboxFault.STOPPED if mailbox.stopped else MailboxFault.UNREAD
+            fault = grounds.MailboxFault.STOPPED if mailbox.stopped else grounds.MailboxFault.UNREAD
             said = mailbox.trouble
         elif (filing := state.troubles.get(filing_of(mailbox.name))) and now - filing.since >= limit:
-            fault, since, said = MailboxFault.UNFILED, filing.since, filing.text
+            fault, since, said = grounds.MailboxFault.UNFILED, filing.since, filing.text
         else:
             continue
         of = _mailbox(AlertKind.MAILBOX, mailbox.name)
-        yield alert_on(*of, since, MailboxFails(mailbox.name, fault, since), quote=said and one_line(said))
+        yield alert_on(*of, since, grounds.MailboxFails(mailbox.name, fault, since), quote=said and one_line(said))
 
 
 def _quiet(state: ServiceState, paces: Mapping[str, ArrivalRate], now: datetime) -> Iterator[Alert]:
@@ -150,7 +140,7 @@ def _quiet(state: ServiceState, paces: Mapping[str, ArrivalRate], now: datetime)
         if pace is not None and mailbox.is_quiet(pace) and _is_settled(mailbox):
             of, usual = _mailbox(AlertKind.QUIET, mailbox.name), pace.longest / _HOUR
             yield replace(
-                alert_on(*of, pace.last_at, MailboxQuiet(mailbox.name, pace.last_at, usual)), raised_at=now,
+                alert_on(*of, pace.last_at, grounds.MailboxQuiet(mailbox.name, pace.last_at, usual)), raised_at=now,
                 count=int((now - pace.last_at) / _HOUR), alarm_from=math.ceil(pace.unusual_from / _HOUR), usual=usual,
             )
 
@@ -160,9 +150,7 @@ def _is_settled(mailbox: MailboxState) -> bool:
     return since is not None and until is not None and until - since >= SETTLED
 
 
-def _targets(
-    settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime
-) -> Iterator[Alert]:
+def _targets(settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[Alert]:
     limit = settings.untold_after
     if limit is None:
         return
@@ -170,10 +158,10 @@ def _targets(
         queue, trouble = queues.get(receiver.name, Queue()), state.troubles.get(receiver.about)
         of = _target(receiver.name)
         if trouble is not None and queue.due and not (queue.disabled or queue.paused) and now - trouble.since >= limit:
-            grounds = TargetFails(receiver.label, trouble.since, queue.due)
-            yield alert_on(*of, trouble.since, grounds, quote=one_line(trouble.text), count=queue.due)
+            failing = grounds.TargetFails(receiver.label, trouble.since, queue.due)
+            yield alert_on(*of, trouble.since, failing, quote=one_line(trouble.text), count=queue.due)
         elif queue.dead:
-            yield alert_on(*of, now, TargetGaveUp(receiver.label, receiver.name, queue.dead), count=queue.dead)
+            yield alert_on(*of, now, grounds.TargetGaveUp(receiver.label, receiver.name, queue.dead), count=queue.dead)
 
 
 def _is_told(name: str, trouble: Trouble | None, queue: Queue, state: ServiceState) -> bool:

@@ -32,13 +32,11 @@ from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import Counts, expect
 from bounce_watcher.service.delivering import Deliverer
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.polling import Poller
 from bounce_watcher.service.recording import Recorder
-from bounce_watcher.service.state import ServiceState
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Counts, ServiceState, Troubles, expect
 from bounce_watcher.service.watching import Housekeeping, MailboxJob, Progress
 from bounce_watcher.words import risk
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
 from time import monotonic
+from typing import TypeVar
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
@@ -21,8 +22,10 @@ from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.circuit import Circuit
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import Counts, What
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Counts, Troubles, What
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 BEGUN = timedelta(seconds=5)
 """A leased item is begun within this time, or its lease is given back."""
@@ -252,14 +255,20 @@ def deliver_all(
     settings: Settings, ledger: Ledger, troubles: Troubles, stop: threading.Event
 ) -> tuple[DispatchReport, ...]:
     """Makes one round for every target, in parallel: a slow target delays only its own items."""
-    if not settings.receivers:
-        return ()
-    with ExitStack() as stack, ThreadPoolExecutor(len(settings.receivers)) as threads:
+    with ExitStack() as stack:
         deliverers = [Deliverer(ledger, target, troubles) for target in settings.receivers]
         for each in deliverers:
             stack.callback(each.close)
+        return in_parallel(lambda each: each.round(stop), deliverers, stop)
+
+
+def in_parallel(work: Callable[[T], R], values: Sequence[T], stop: threading.Event) -> tuple[R, ...]:
+    """Returns what `work` returns for each value, each in its own thread. An interruption (Ctrl-C) sets `stop`."""
+    if not values:
+        return ()
+    with ThreadPoolExecutor(len(values), thread_name_prefix="pass") as threads:
         try:
-            return tuple(threads.map(lambda each: each.round(stop), deliverers))
-        except BaseException:  # on Ctrl-C only the current requests are finished
+            return tuple(threads.map(work, values))
+        except BaseException:  # leaving the `with` block waits for the threads
             stop.set()
             raise

@@ -3,7 +3,6 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,12 +18,10 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import Counts, What
-from bounce_watcher.service.delivering import DispatchReport, deliver_all
+from bounce_watcher.service.delivering import DispatchReport, deliver_all, in_parallel
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, PassTotals, Recorder
-from bounce_watcher.service.state import MailboxStates
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Counts, MailboxStates, Troubles, What
 from bounce_watcher.words.obstacles import told
 
 
@@ -154,9 +151,6 @@ def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda
 
 def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals], None]) -> tuple[PassReport, ...]:
     """Reads every mailbox to its end. On an interruption (Ctrl-C) each one only finishes its current pages."""
-    if not settings.mailboxes:
-        return ()
-
     def drain(account: ImapAccount) -> PassReport:
         report = latest = poller.run(account, on_page)
         while latest.unfinished and latest.totals.messages and not poller.stop.is_set():
@@ -164,9 +158,4 @@ def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals]
             report = replace(latest, totals=report.totals + latest.totals)
         return report
 
-    with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:
-        try:
-            return tuple(threads.map(drain, settings.mailboxes))
-        except BaseException:  # leaving the `with` block waits for the threads
-            poller.stop.set()
-            raise
+    return in_parallel(drain, settings.mailboxes, poller.stop)

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from bounce_watcher.config import Settings
@@ -19,7 +20,7 @@ from bounce_watcher.policy.guards import flood
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.polling import PassReport, Poller
 from bounce_watcher.service.recording import PassTotals, Recorder
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 
 RunAt = Callable[[str, datetime], None]
 """Asks the scheduler to run the named job at that time, or at once if the time is past."""
@@ -142,24 +143,18 @@ class Housekeeping:
         self._left: Files | None = None
 
     def expire(self) -> None:
-        try:
+        with suppress(BounceWatcherError):  # logged by the guard; the next minute tries again
             now = utcnow()
-            released = self._recorder.expire(now, self._poller.read_until(self._settings.mailboxes, now))
-        except BounceWatcherError:
-            return  # logged by the guard; the next minute tries again
-        if released:
-            log.info("suppressions expired", action="suppressions_expired", released=released)
+            if released := self._recorder.expire(now, self._poller.read_until(self._settings.mailboxes, now)):
+                log.info("suppressions expired", action="suppressions_expired", released=released)
 
     def finish_forgetting(self) -> None:
         """Finishes what `forget` left open: notices that were still due, and files that were in use."""
-        try:
-            with self._troubles.guard(LEDGER, by_kind=True):
-                left = self._ledger.privacy.finish_forgetting()
-        except BounceWatcherError:
-            return
-        if left is not self._left:
-            warn_of_files(left)
-        self._left = left
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+            left = self._ledger.privacy.finish_forgetting()
+            if left is not self._left:
+                warn_of_files(left)
+            self._left = left
 
     def purge(self) -> None:
         settings, history = self._settings, self._ledger.history
@@ -177,21 +172,13 @@ class Housekeeping:
         quota = self._settings.raw_quota
         if quota is None:
             return
-        try:
-            with self._troubles.guard(LEDGER, by_kind=True):
-                dropped = self._ledger.history.trim_raw(quota)
-        except BounceWatcherError:
-            return
-        if dropped:
-            log.warning("more mail came than raw_quota has room for: the oldest is kept no longer",
-                        action="raw_quota_reached", messages=dropped, quota=quota)
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+            if dropped := self._ledger.history.trim_raw(quota):
+                log.warning("more mail came than raw_quota has room for: the oldest is kept no longer",
+                            action="raw_quota_reached", messages=dropped, quota=quota)
 
     def _drop(self, what: str, retention: timedelta | None, purge: Callable[[datetime], int]) -> None:
         if retention is None:
             return
-        try:
-            with self._troubles.guard(LEDGER, by_kind=True):
-                dropped = purge(utcnow() - retention)
-        except BounceWatcherError:
-            return
-        log.debug(f"{what} purged", action="purged", messages=dropped)
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+            log.debug(f"{what} purged", action="purged", messages=purge(utcnow() - retention))

@@ -26,7 +26,7 @@ def register(commands: typer.Typer) -> None:
 
 def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
     """Protects an address or a domain: from now on no rule suppresses it. An existing suppression stays."""
-    from bounce_watcher.service.operations.protecting import Protect
+    from bounce_watcher.service.operations.recipients import Protect
 
     whom, by = _known(name), at_the_shell(because)
     with ledger_of(config) as (settings, ledger):
@@ -43,7 +43,7 @@ def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debu
 
 def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
     """Ends a protection that was made by hand. One in the configuration is removed there."""
-    from bounce_watcher.service.operations.protecting import Unprotect
+    from bounce_watcher.service.operations.recipients import Unprotect
 
     whom = _known(name)
     with ledger_of(config) as (settings, ledger):
@@ -54,7 +54,7 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: De
 
 def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
     """Lists the protected addresses and domains, both those made by hand and those in the configuration."""
-    from bounce_watcher.service.operations.protecting import CONFIGURATION, Protector
+    from bounce_watcher.service.operations.recipients import CONFIGURATION, Protector
 
     with ledger_to_look(config) as (settings, ledger):
         policy = settings.policy
@@ -65,7 +65,7 @@ def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = F
 
 
 def _known(text: str) -> str:
-    from bounce_watcher.service.operations.protecting import name_of
+    from bounce_watcher.service.operations.recipients import name_of
 
     try:
         return name_of(text)

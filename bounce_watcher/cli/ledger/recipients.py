@@ -14,7 +14,7 @@ from bounce_watcher.cli.framework.tables import table
 from bounce_watcher.cli.ledger import protecting
 from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.model.ledger import RecipientRecord
-from bounce_watcher.service.operations.protecting import Protector, protector
+from bounce_watcher.service.operations.recipients import Protector, protector
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import (
     EVENT_COLUMNS,
@@ -26,7 +26,7 @@ from bounce_watcher.words.rows import (
 )
 
 if TYPE_CHECKING:
-    from bounce_watcher.service.operations.protecting import Protector
+    from bounce_watcher.service.operations.recipients import Protector
 
 commands = typer.Typer(help="Shows a recipient's state and history; protects addresses and domains.")
 

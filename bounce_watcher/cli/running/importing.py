@@ -19,7 +19,7 @@ from bounce_watcher.words import grounds as words
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.service.operations.importing import ImportReport
+    from bounce_watcher.service.recording import PassTotals
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +43,7 @@ def import_files(
 
     Mail that the ledger already knows changes nothing, so an import can be repeated. The files are not changed.
     """
-    from bounce_watcher.service.operations.importing import import_messages
+    from bounce_watcher.service.recording import import_messages
 
     settings = load_settings(config)
     if trusted:
@@ -67,14 +67,14 @@ def _floods(settings: Settings) -> list[Alert]:
         return [alert for alert in ledger.lists.alerts(under_way=True) if alert.kind is AlertKind.FLOOD]
 
 
-def _rehearsed(report: ImportReport) -> str:
+def _rehearsed(report: PassTotals) -> str:
     return (
         f"would import {count(report.messages, 'message')} with {count(report.events, 'event')}; "
         f"{report.quarantined} could not be analysed; nothing was written"
     )
 
 
-def _told(report: ImportReport) -> str:
+def _told(report: PassTotals) -> str:
     return (
         f"{count(report.messages, 'message')}, {count(report.events, 'new event')}, {report.suppressed} suppressed, "
         f"{report.released} released, {report.duplicates} known already, {report.quarantined} not analysed"

@@ -76,9 +76,7 @@ class Filer:
         for name in self._names.values():
             self._refuse_circle(hierarchy.name(name))
 
-    def unread(
-        self, source: Source, selected: Selected, numbers: Sequence[int], over: Callable[[], bool]
-    ) -> list[int]:
+    def unread(self, source: Source, selected: Selected, numbers: Sequence[int], over: Callable[[], bool]) -> list[int]:
         """Returns the folder's messages that are not stored as unfiled. Tries to file the others until it is `over`."""
         kept = self._unfiled.of(source.label, selected.uidvalidity)
         there = {uid: kept[uid] for uid in numbers if uid in kept}
@@ -152,9 +150,7 @@ class Filer:
                 return self._take_away(source, selected, batch, unfiled.to, how)
             return self._put(source, selected, batch, unfiled.to, how)
 
-    def _put(
-        self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
-    ) -> bool:
+    def _put(self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement) -> bool:
         """Moves messages, or copies them and takes them away."""
         client, unfiled = self._connection.client, Unfiled(to)
         put = client.move if how is Settlement.MOVE else client.copy
@@ -205,7 +201,9 @@ class Filer:
             self._stuck.add(source)
             self._note(NotTaken(source.folder))
             self._keep(source, selected, sorted(left), Unfiled(to, copied=True))
-        self._drop(source, selected, [uid for uid in batch if uid not in left])
+        if gone := self._kept.get(source, set()).intersection(batch) - left:
+            self._unfiled.drop(source.label, selected.uidvalidity, gone)
+            self._kept[source] -= gone
 
     # The destination
 
@@ -262,12 +260,6 @@ class Filer:
     def _keep(self, source: Source, selected: Selected, batch: Collection[int], as_: Unfiled) -> None:
         self._unfiled.keep(source.label, selected.uidvalidity, batch, as_)
         self._kept.setdefault(source, set()).update(batch)
-
-    def _drop(self, source: Source, selected: Selected, batch: Sequence[int]) -> None:
-        kept = self._kept.get(source, set())
-        if gone := kept.intersection(batch):
-            self._unfiled.drop(source.label, selected.uidvalidity, gone)
-            kept -= gone
 
 
 def _is_of_others(refused: CommandRefused) -> bool:

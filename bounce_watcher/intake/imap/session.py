@@ -264,9 +264,7 @@ class ImapSession:
             with wire.within(bounds_of_bodies(len(numbers), length, self._account.max_message_bytes)):
                 return fetch(wire, numbers, items)
 
-    def _fetch_singly(
-        self, selected: Selected, numbers: Sequence[int], items: str, length: int
-    ) -> dict[int, Fetched]:
+    def _fetch_singly(self, selected: Selected, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
         """Fetches each message by its own command.
 
         At a message that it can't read, Dovecot closes the connection, and all later messages are lost too.

@@ -72,10 +72,8 @@ def windows(exists: int, length: int = SEARCH_WINDOW) -> Iterator[str]:
     Only the last one is open. A server refuses a number beyond the end, which can occur after others expunge messages.
     """
     starts = range(1, exists + 1, length)
-    for start in starts[:-1]:
-        yield f"{start}:{start + length - 1}"
-    if starts:
-        yield f"{starts[-1]}:*"
+    for start in starts:
+        yield f"{start}:*" if start == starts[-1] else f"{start}:{start + length - 1}"
 
 
 def pages(values: Iterable[T], load: Callable[[T], int], most: int, most_load: int) -> Iterator[list[T]]:

@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -107,13 +107,8 @@ def _plain(value: Any) -> object:
 
 def analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
     assert _toolkit is not None
-    now = utcnow()
-    return [analyse_one(_not_after(raw, now), _toolkit) for raw in page]
-
-
-def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
-    """Bounds the arrival time to now: a forged Date or wrong clock must not put a bounce or webhook into the future."""
-    return raw if raw.received_at <= now else replace(raw, received_at=now)
+    now = utcnow()  # a forged Date or wrong clock must not put a bounce or webhook into the future
+    return [analyse_one(raw if raw.received_at <= now else replace(raw, received_at=now), _toolkit) for raw in page]
 
 
 def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:

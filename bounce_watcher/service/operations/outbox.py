@@ -109,9 +109,7 @@ class ItemOperation(Operation[ItemOutline, int]):
         numbers = {OutboxState.DEAD: queue.dead, OutboxState.DUE: queue.due}
         return {state: many for state, many in numbers.items() if many and state in self.usual}
 
-    def _targets(
-        self, items: Sequence[OutboxItem], replaced: Sequence[OutboxItem], count: int
-    ) -> Mapping[str, int]:
+    def _targets(self, items: Sequence[OutboxItem], replaced: Sequence[OutboxItem], count: int) -> Mapping[str, int]:
         """Returns how many items change for each target; 0 for a target with `replaced` items only."""
         if self.target is not None:
             return {self.target: count}

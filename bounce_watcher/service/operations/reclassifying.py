@@ -12,16 +12,16 @@ from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.history.revise import Kept, Revised, Revision, differs, withdrawn
+from bounce_watcher.ledger.history.revise import Kept, Revision, differs, withdrawn
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import DEFAULT_STREAM, Actor, Announce, BounceEvent, MessageRecord, State
-from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Verdict
-from bounce_watcher.service.analysis.analyser import Analysed, Analyser
+from bounce_watcher.service.analysis.analyser import Analyser
+from bounce_watcher.service.analysis.worker import Analysed
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
@@ -131,15 +131,11 @@ class _Writer:
                 revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run,
                 act=self._act,
             )
-            yield from map(_found, done)
+            yield from (ReclassifiedEvent(it.revision.before, it.revision.after, it.was, it.state) for it in done)
         named = [each for each in self._ledger.recording.with_recipients(new) if each.events or each.opt_outs]
         if named and not self._dry_run:
             self._ledger.recording.record(named, self._decide, self._announce, self._policy)
         yield from (ReclassifiedEvent(None, event) for message in named for event in message.events)
-
-
-def _found(done: Revised) -> ReclassifiedEvent:
-    return ReclassifiedEvent(done.revision.before, done.revision.after, done.was, done.state)
 
 
 def _compared(
@@ -150,12 +146,22 @@ def _compared(
     for kept, analysed in zip(page, read, strict=True):
         if analysed.record is None or _proof_is_gone(kept, analysed.record):
             continue
-        today = _today(kept, analysed.record)
-        revisions += _revisions(kept, today)
-        fresh = _fresh(kept, analysed.record, today, settings)
-        if fresh or analysed.record.opt_outs:  # the ledger enters a message's opt-outs only once
-            asked = _asked(kept, analysed.record, settings)
-            new.append(replace(analysed.record, digest=kept.digest, events=fresh, opt_outs=asked))
+        record, today, stream = analysed.record, _today(kept, analysed.record), _stream(kept, settings)
+        for event in kept.events:
+            after = replace(today.get(event.id) or withdrawn(event), id=event.id, recipient=event.recipient)
+            if differs(event, after):
+                revisions.append(Revision(event, after))
+        known = {event.id for event in today.values()}
+        fresh = tuple(
+            event if stream is None else replace(event, stream=stream)
+            for event in record.events if event.id not in known
+        )
+        if fresh or record.opt_outs:  # the ledger enters a message's opt-outs only once
+            asked = tuple(
+                replace(each, stream=stream or DEFAULT_STREAM) if each.stream == DEFAULT_STREAM else each
+                for each in record.opt_outs
+            )
+            new.append(replace(record, digest=kept.digest, events=fresh, opt_outs=asked))
     return revisions, new
 
 
@@ -178,30 +184,6 @@ def _today(kept: Kept, record: MessageRecord) -> dict[str, BounceEvent]:
         for event in kept.events
     }
     return {name: event for name, event in found.items() if event is not None}
-
-
-def _revisions(kept: Kept, today: dict[str, BounceEvent]) -> Iterator[Revision]:
-    for event in kept.events:
-        after = replace(today.get(event.id) or withdrawn(event), id=event.id, recipient=event.recipient)
-        if differs(event, after):
-            yield Revision(event, after)
-
-
-def _fresh(
-    kept: Kept, record: MessageRecord, today: dict[str, BounceEvent], settings: Settings
-) -> tuple[BounceEvent, ...]:
-    known = {event.id for event in today.values()}
-    fresh = [event for event in record.events if event.id not in known]
-    stream = _stream(kept, settings)
-    return tuple(event if stream is None else replace(event, stream=stream) for event in fresh)
-
-
-def _asked(kept: Kept, record: MessageRecord, settings: Settings) -> tuple[OptOut, ...]:
-    """Returns a message's opt-outs, in its mailbox's stream if they name none."""
-    stream = _stream(kept, settings) or DEFAULT_STREAM
-    return tuple(
-        replace(each, stream=stream) if each.stream == DEFAULT_STREAM else each for each in record.opt_outs
-    )
 
 
 def _stream(kept: Kept, settings: Settings) -> str | None:
@@ -228,6 +210,10 @@ def _milder(event: BounceEvent, ruleset: Ruleset) -> Revision | None:
     is_milder = _SEVERITY.index(verdict.bounce_type) < _SEVERITY.index(event.bounce_type)
     if not is_milder or verdict.rule.startswith(_NOT_BY_RULES):
         return None
+    return revised(event, verdict)
+
+
+def revised(event: BounceEvent, verdict: Verdict) -> Revision:
     return Revision(event, replace(
         event, bounce_type=verdict.bounce_type, reason=verdict.reason, rule=verdict.rule, quote=verdict.quote
     ))
