@@ -256,9 +256,7 @@ def deliver_all(
 ) -> tuple[DispatchReport, ...]:
     """Makes one round for every target, in parallel: a slow target delays only its own items."""
     with ExitStack() as stack:
-        deliverers = [Deliverer(ledger, target, troubles) for target in settings.receivers]
-        for each in deliverers:
-            stack.callback(each.close)
+        deliverers = [stack.enter_context(closing(Deliverer(ledger, each, troubles))) for each in settings.receivers]
         return in_parallel(lambda each: each.round(stop), deliverers, stop)
 
 

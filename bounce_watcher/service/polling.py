@@ -134,8 +134,7 @@ def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda
     `on_page` is called with the totals of each page, in any of these threads.
     """
     stop, troubles = threading.Event(), Troubles()
-    ledger = open_ledger(settings)
-    try:
+    with open_ledger(settings) as ledger:
         with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
             poller = Poller(recorder, ledger.recording.unfiled, troubles, stop)
@@ -144,8 +143,6 @@ def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda
         deliveries = deliver_all(settings, ledger, troubles, stop)
         with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER, by_kind=True):
             ledger.privacy.finish_forgetting()
-    finally:
-        ledger.close()
     return PollReport(passes, deliveries)
 
 

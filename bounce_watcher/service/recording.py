@@ -229,13 +229,10 @@ def import_messages(
     with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
         if dry_run:
             return _rehearse(analyser, pages(messages), progress)
-        ledger = open_ledger(settings)
-        try:
+        with open_ledger(settings) as ledger:
             recorder = Recorder(settings, ledger, analyser, Troubles())
             total = recorder.drain(pages(messages), lambda _, settled: progress(settled.messages), threading.Event())
             recorder.expire(now := utcnow(), read_until=now)
-        finally:
-            ledger.close()
     return total
 
 

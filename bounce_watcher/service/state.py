@@ -204,11 +204,12 @@ class MailboxStates:
     def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
         self._now = now
         self._known: dict[str, MailboxState] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def of(self, account: ImapAccount) -> MailboxState:
+        fresh = MailboxState(account.name, ", ".join(account.folders), account.stream)
         with self._lock:
-            return self._of(account)
+            return self._known.get(account.name, fresh)
 
     def waits(self, account: ImapAccount, waiting: UnsettledMail, read: int = 0) -> None:
         """Notes how many messages a pass has found waiting, and how many more it has read.
@@ -216,7 +217,7 @@ class MailboxStates:
         If no date of them can be read, the oldest counts as waiting since waiting mail was first found.
         """
         with self._lock:
-            before = self._of(account)
+            before = self.of(account)
             oldest = waiting.oldest_at or before.oldest_waiting_at or self._now()
             self._known[account.name] = replace(
                 before, waiting=waiting.messages, oldest_waiting_at=oldest if waiting.messages else None,
@@ -229,14 +230,10 @@ class MailboxStates:
         now = self._now()
         took = max(0.0, (now - begun).total_seconds())
         with self._lock:
-            before = self._of(account)
+            before = self.of(account)
             last = before.last_read_at
             is_on_end = last is not None and now - last <= account.poll_every + _BREAK
             self._known[account.name] = replace(
                 before, last_read_at=now, pass_seconds=took, read_since=before.read_since if is_on_end else now
             )
         return took
-
-    def _of(self, account: ImapAccount) -> MailboxState:
-        fresh = MailboxState(account.name, ", ".join(account.folders), account.stream)
-        return self._known.get(account.name, fresh)

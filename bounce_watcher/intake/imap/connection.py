@@ -70,8 +70,8 @@ class Connection:
         self.account = account
         self.generation = 0
         self.fell_back_to: PasswordLogin | None = None
-        self._watchdog = watchdog
-        self._now = now
+        self.watchdog = watchdog
+        self.now = now
         self._tokens = tokens
         self._client: IMAPClient | None = None
 
@@ -108,7 +108,7 @@ class Connection:
 
     def _log_in(self, way: PasswordLogin | None) -> None:
         with self.conversation("logging in"):
-            log_in(self._client, self.account, self._now(), self._tokens, way)
+            log_in(self._client, self.account, self.now(), self._tokens, way)
 
     def _log_in_otherwise(self, way: PasswordLogin, failure: BounceWatcherError) -> None:
         """Logs in by `way` on a new connection. If that fails too, raises the first failure, which says more."""
@@ -152,7 +152,7 @@ class Connection:
                 yield
         except (TemporaryFailure, PermanentFailure) as failure:
             self.drop()
-            if self._watchdog.has_cut:
+            if self.watchdog.has_cut:
                 late = f"{doing}: cut off, for the pass took longer than pass_deadline"
                 raise TemporaryFailure(late, about=self.account.about) from failure
             raise
@@ -175,7 +175,7 @@ class Connection:
     def _plug(self, context: ssl.SSLContext | None) -> socket.socket:
         account = self.account
         raw = socket.create_connection((account.host, account.port), account.timeout.total_seconds())
-        self._watchdog.hold(raw)
+        self.watchdog.hold(raw)
         return raw if context is None else context.wrap_socket(raw, server_hostname=account.host)
 
 

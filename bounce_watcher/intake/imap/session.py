@@ -85,7 +85,7 @@ def open_session(
     with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
         connection = Connection(account, watchdog, now, tokens)
         try:
-            session = ImapSession(account, connection, watchdog, now, unfiled)
+            session = ImapSession(connection, unfiled)
             yield session
             session.complain()
             connection.close()
@@ -99,16 +99,11 @@ class ImapSession:
     `unfinished`: the deadline came before the end, or a folder was renumbered; poll again at once.
     """
 
-    def __init__(
-        self, account: ImapAccount, connection: Connection, watchdog: Watchdog, now: Callable[[], datetime],
-        unfiled: UnfiledMail,
-    ) -> None:
+    def __init__(self, connection: Connection, unfiled: UnfiledMail) -> None:
         self.unfinished = False
-        self.overdue = watchdog.overdue
-        self._account = account
+        self.overdue = connection.watchdog.overdue
+        self._account = account = connection.account
         self._connection = connection
-        self._watchdog = watchdog
-        self._now = now
         self._missing: list[str] = []
         self._obstacles: dict[Obstacle, None] = {}
         self._backlog = Backlog()
@@ -193,7 +188,7 @@ class ImapSession:
 
     def _beginnings(self, selected: Selected, batch: Sequence[int], length: int) -> list[uids.FolderEntry]:
         found = self._fetch(selected, batch, beginning(length), length)
-        return [uids.FolderEntry(uid, each.size or 0, each.received_at or self._now(), each.body)
+        return [uids.FolderEntry(uid, each.size or 0, each.received_at or self._connection.now(), each.body)
                 for uid in batch if (each := found.get(uid)) is not None and each.body is not None]
 
     def _whole(
@@ -252,7 +247,7 @@ class ImapSession:
         try:
             return self._fetch_at_once(numbers, items, length)
         except TemporaryFailure as failure:
-            if self._watchdog.has_cut:
+            if self._connection.watchdog.has_cut:
                 raise
             log.info("batch not fetched, trying its messages one by one", action="batch_not_fetched",
                      mailbox=self._account.name, messages=len(numbers), trouble=str(failure))
@@ -279,7 +274,7 @@ class ImapSession:
                 failed_in_a_row = 0
             except TemporaryFailure as failure:
                 failed_in_a_row += 1
-                if self._watchdog.has_cut or failed_in_a_row == HOPELESS:
+                if self._connection.watchdog.has_cut or failed_in_a_row == HOPELESS:
                     raise
                 log.warning("message can't be fetched and stays where it is", action="message_not_fetched",
                             mailbox=self._account.name, uid=uid, trouble=str(failure))

@@ -16,8 +16,7 @@ from bounce_watcher.ledger.suppressions.undo import UndoOutcome
 from bounce_watcher.model.ledger import Actor, Announce
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling, SkipReason
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation
 
 T = TypeVar("T")

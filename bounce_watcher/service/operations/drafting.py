@@ -28,7 +28,7 @@ from bounce_watcher.model.verdict import BounceType, Reason, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.policy import masking
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import decider
 from bounce_watcher.service.operations.operation import Operation, digest
 from bounce_watcher.service.operations.reclassifying import judged, revised
 

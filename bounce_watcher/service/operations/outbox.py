@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -225,8 +226,5 @@ def tried(receiver: Receiver, now: datetime) -> Attempt:
 
     Raises PermanentFailure if it can't be called at all because its extra is missing.
     """
-    channel = channel_to(receiver)
-    try:
+    with closing(channel_to(receiver)) as channel:
         return channel.test(now)
-    finally:
-        channel.close()

@@ -22,9 +22,8 @@ from bounce_watcher.model.ledger import DEFAULT_STREAM, Actor, Announce, BounceE
 from bounce_watcher.model.verdict import BounceType, Verdict
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.worker import Analysed
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation, digest
 
 ONE_WITHIN = 20.0
@@ -57,15 +56,15 @@ def reclassify(
     What was corrected is not found again, so an interrupted run may start anew, or at the last time that it yielded.
     Raises TemporaryFailure or PermanentFailure.
     """
-    write = _Writer(settings, ledger, dry_run)
     with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
         for page in ledger.history.kept(since):
             read = analyser.result(analyser.submit([each.raw for each in page]))
-            yield from write(*_compared(page, read, settings))
+            yield from _written(settings, ledger, *_compared(page, read, settings), dry_run=dry_run)
             advance(len(page))
     ruleset = load_rules(settings.rules)
     for events in ledger.history.bare(since):
-        yield from write([found for event in events if (found := _milder(event, ruleset))], [])
+        milder = [found for event in events if (found := _milder(event, ruleset))]
+        yield from _written(settings, ledger, milder, [], dry_run=dry_run)
         advance(len(events))
 
 
@@ -89,16 +88,18 @@ class RereadMail(Operation[RereadOutline, None]):
 
     def preview(self, by: Actor) -> RereadOutline:
         counter = NoticeCounter(self.settings, self.ledger)
-        found = self._read(_Writer(self.settings, self.ledger, dry_run=True, announce=counter))
+        found = self._read(dry_run=True, announce=counter)
         seen = digest(
             (each.before, each.after.reason, each.after.rule, each.after.recipient, each.state) for each in found or ()
         )
         return RereadOutline(found, counter.notices, seen)
 
     def carry_out(self, by: Actor) -> None:
-        self._read(_Writer(self.settings, self.ledger, dry_run=False, act=Act(by, "reread", self.event.id)))
+        self._read(dry_run=False, act=Act(by, "reread", self.event.id))
 
-    def _read(self, write: "_Writer") -> Sequence[ReclassifiedEvent] | None:
+    def _read(
+        self, *, dry_run: bool, announce: Announce | None = None, act: Act | None = None
+    ) -> Sequence[ReclassifiedEvent] | None:
         kept = self.ledger.history.kept_one(self.event.message_digest)
         if kept is None:
             return None
@@ -108,34 +109,23 @@ class RereadMail(Operation[RereadOutline, None]):
         if read[0].record is None:
             told = (read[0].error or "it broke off").splitlines()[-1]
             raise PermanentFailure(f"this mail cannot be analysed: {told}")
-        return list(write(*_compared([kept], read, self.settings)))
+        found = _compared([kept], read, self.settings)
+        return list(_written(self.settings, self.ledger, *found, dry_run=dry_run, announce=announce, act=act))
 
 
-class _Writer:
-    """Writes what was found in a page, or rehearses it."""
-
-    def __init__(
-        self, settings: Settings, ledger: Ledger, dry_run: bool, announce: Announce | None = None,
-        act: Act | None = None,
-    ) -> None:
-        self._act = act
-        self._ledger = ledger
-        self._dry_run = dry_run
-        self._policy = settings.policy
-        self._decide = decider(settings)
-        self._announce = announce or announcer(settings)
-
-    def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[ReclassifiedEvent]:
-        if revisions:
-            done = self._ledger.history.revise(
-                revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run,
-                act=self._act,
-            )
-            yield from (ReclassifiedEvent(it.revision.before, it.revision.after, it.was, it.state) for it in done)
-        named = [each for each in self._ledger.recording.with_recipients(new) if each.events or each.opt_outs]
-        if named and not self._dry_run:
-            self._ledger.recording.record(named, self._decide, self._announce, self._policy)
-        yield from (ReclassifiedEvent(None, event) for message in named for event in message.events)
+def _written(
+    settings: Settings, ledger: Ledger, revisions: Sequence[Revision], new: Sequence[MessageRecord], *, dry_run: bool,
+    announce: Announce | None = None, act: Act | None = None,
+) -> Iterator[ReclassifiedEvent]:
+    """Writes what was found in a page, or rehearses it. Yields it."""
+    decide, announce, policy = decider(settings), announce or announcer(settings), settings.policy
+    if revisions:
+        done = ledger.history.revise(revisions, decide, announce, utcnow(), policy=policy, dry_run=dry_run, act=act)
+        yield from (ReclassifiedEvent(it.revision.before, it.revision.after, it.was, it.state) for it in done)
+    named = [each for each in ledger.recording.with_recipients(new) if each.events or each.opt_outs]
+    if named and not dry_run:
+        ledger.recording.record(named, decide, announce, policy)
+    yield from (ReclassifiedEvent(None, event) for message in named for event in message.events)
 
 
 def _compared(

@@ -22,8 +22,7 @@ from bounce_watcher.model.sending import (
     SentOutcome,
     bare_message_id,
 )
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import judge
+from bounce_watcher.service.announcing import announcer, judge
 from bounce_watcher.service.operations.parts import batched
 
 AT_ONCE = 5000
