@@ -164,8 +164,7 @@ class ImapSession:
         if self._missing:
             names = ", ".join(self._missing)
             raise PermanentFailure(
-                f"no such folder on the server: {names}", "fix `folder` or create it",
-                about=self._account.about,
+                f"no such folder on the server: {names}", "fix `folder` or create it", about=self._account.about,
             )
 
     # Reading
