@@ -143,7 +143,7 @@ def import_files(
     Mail that the ledger already knows changes nothing, so an import can be repeated. The files are not changed.
     """
     from bounce_watcher.service.opening import open_ledger
-    from bounce_watcher.service.operations.importing import import_messages
+    from bounce_watcher.service.recording import import_messages
 
     settings = load_settings(config)
     if trusted:

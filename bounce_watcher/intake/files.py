@@ -3,9 +3,10 @@
 import contextlib
 import io
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,17 +14,32 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from bounce_watcher.intake import mbox
-from bounce_watcher.intake.arrival import arrival_time
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.parsing.dates import parse_date
+from bounce_watcher.parsing.headers import Headers
 
 STDIN = "-"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The names of other files in a Maildir, beside its messages (Dovecot, Courier, maildrop).
 _MAILDIR_OWN = ("dovecot", "subscriptions", "maildirfolder", "maildirsize", "courier", "sieve", ".")
+
+MARK = b"From "
+"""A file that begins with this counts as an mbox."""
+
+LINE = 64 * 1024
+"""The most bytes of an mbox's line that are read at once; a longer line comes in pieces."""
+
+HEAD_BYTES = 64 * 1024
+"""How much of a header is searched for the time of arrival, in bytes."""
+
+EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+"""An earlier date comes from a broken clock: it is before the first mail standards."""
+
+_ENVELOPE_LINE = re.compile(rb"From \S*\r?\n|From .{0,300}?\d\d?:\d\d")
+_QUOTED = re.compile(rb">+From ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,15 @@ class _File:
     open: Callable[[], AbstractContextManager[BinaryIO]]
     may_be_mbox: bool = True
     is_regular: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One message of a stream. `offset` is where it begins. `content` may be cut; `size` is of the whole, in bytes."""
+
+    offset: int
+    content: bytes
+    size: int
 
 
 def read_messages(paths: Sequence[str | Path], *, max_message_bytes: int, stdin: BinaryIO) -> Iterator[RawMessage]:
@@ -92,13 +117,13 @@ def _messages(file: _File, cap: int) -> Iterator[tuple[int, RawMessage]]:
         _left_out(file.source, error)
 
 
-def _pieces(stream: BinaryIO, may_be_mbox: bool, cap: int) -> Iterator[tuple[mbox.Piece, bool]]:
-    first = stream.readline(mbox.LINE)
-    if may_be_mbox and first.startswith(mbox.MARK):
-        rest = iter(lambda: stream.readline(mbox.LINE), b"")
-        return ((piece, True) for piece in mbox.split(chain([first], rest), cap))
+def _pieces(stream: BinaryIO, may_be_mbox: bool, cap: int) -> Iterator[tuple[Piece, bool]]:
+    first = stream.readline(LINE)
+    if may_be_mbox and first.startswith(MARK):
+        rest = iter(lambda: stream.readline(LINE), b"")
+        return ((piece, True) for piece in split_mbox(chain([first], rest), cap))
     content = first[:cap] + stream.read(max(0, cap - len(first)))
-    return iter([(mbox.Piece(0, content, max(len(first), len(content)) + _length_of_rest(stream)), False)])
+    return iter([(Piece(0, content, max(len(first), len(content)) + _length_of_rest(stream)), False)])
 
 
 def _length_of_rest(stream: BinaryIO) -> int:
@@ -108,7 +133,7 @@ def _length_of_rest(stream: BinaryIO) -> int:
     return sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
 
 
-def _raw(source: str, piece: mbox.Piece, time: datetime) -> RawMessage:
+def _raw(source: str, piece: Piece, time: datetime) -> RawMessage:
     return RawMessage(source, piece.content, arrival_time(piece.content, time), size=piece.size)
 
 
@@ -132,6 +157,45 @@ def _spooled(file: _File, spools: ExitStack) -> _File:
         return contextlib.nullcontext(spool)
 
     return _File(file.source, reopen, file.may_be_mbox)
+
+
+def split_mbox(lines: Iterable[bytes], cap: int) -> Iterator[Piece]:
+    """Yields the messages of an mbox (RFC 4155), at most `cap` bytes of each; holds only one at a time.
+
+    `lines` keep their ends and may be cut at LINE; the first one begins with MARK. Undoes the quoting of "From " at the
+    beginning of a line (">From ", ">>From "). Leaves out the blank line before the next message.
+    """
+    content, start, size = bytearray(), 0, 0
+    offset, blank, is_start = 0, b"", True
+    for line in lines:
+        if is_start and blank and _ENVELOPE_LINE.match(line):
+            yield Piece(start, bytes(content), size)
+            content, start, size, blank = bytearray(), offset, 0, b""
+        elif offset:
+            text, blank = blank, line if is_start and line in {b"\n", b"\r\n"} else b""
+            if not blank:
+                text += line[1:] if is_start and _QUOTED.match(line) else line
+            size += len(text)
+            content += text[: cap - len(content)]
+        offset += len(line)
+        is_start = line.endswith(b"\n")
+    if offset:
+        yield Piece(start, bytes(content), size)
+
+
+def arrival_time(content: bytes, otherwise: datetime) -> datetime:
+    """Returns the topmost Received header's date (RFC 5321 section 4.4: after the last ";").
+
+    Without a usable one, returns that of the Date header, else `otherwise`.
+    """
+    head = content[:HEAD_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    headers = Headers(head.partition(b"\n\n")[0])
+    for text in ((headers.get("received") or "").rpartition(";")[2], headers.get("date") or ""):
+        date = parse_date(text.strip())
+        with contextlib.suppress(OverflowError, ValueError):  # the year 1 or 9999 with a zone
+            if date is not None and (date := date.astimezone(UTC)) >= EARLIEST:
+                return date
+    return otherwise
 
 
 # Finding the files
@@ -172,7 +236,7 @@ def _below(top: Path, given: str) -> Iterator[_File]:
             continue
         if not path.is_dir():
             yield _plain(path, _source_below(given, top, path))
-        elif _is_maildir(path):
+        elif (path / "cur").is_dir() and (path / "new").is_dir():  # a Maildir
             for message in _maildir_messages(path):
                 yield _plain(message, _source_below(given, top, message), may_be_mbox=False)
             pending.extend(reversed(_beside_messages(path)))
@@ -186,10 +250,6 @@ def _entries(folder: Path) -> list[Path]:
     except OSError as error:
         _left_out(str(folder), error)
         return []
-
-
-def _is_maildir(folder: Path) -> bool:
-    return (folder / "cur").is_dir() and (folder / "new").is_dir()
 
 
 def _maildir_messages(maildir: Path) -> list[Path]:

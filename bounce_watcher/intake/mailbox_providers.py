@@ -122,17 +122,13 @@ PROVIDERS: tuple[MailboxProvider, ...] = (
             ("in", "imappro", (), ("zoho.in",)), ("com.au", "imappro", (), ("zoho.com.au",)),
         )
     ),
-    MailboxProvider(
-        "GMX", "imap.gmx.net", "hilfe.gmx.net/pop-imap", ("gmx.net", "gmx.de", "gmx.at", "gmx.ch"), (),
-        advice="allow POP3 and IMAP in the settings of the mailbox",
-    ),
-    MailboxProvider(
-        "GMX", "imap.gmx.com", "support.gmx.com/pop-imap", ("gmx.com",), (),
-        advice="allow POP3 and IMAP in the settings of the mailbox",
-    ),
-    MailboxProvider(
-        "WEB.DE", "imap.web.de", "hilfe.web.de/pop-imap", ("web.de",), (),
-        advice="allow POP3 and IMAP in the settings of the mailbox",
+    *(
+        MailboxProvider(name, host, source, domains, advice="allow POP3 and IMAP in the settings of the mailbox")
+        for name, host, source, domains in (
+            ("GMX", "imap.gmx.net", "hilfe.gmx.net/pop-imap", ("gmx.net", "gmx.de", "gmx.at", "gmx.ch")),
+            ("GMX", "imap.gmx.com", "support.gmx.com/pop-imap", ("gmx.com",)),
+            ("WEB.DE", "imap.web.de", "hilfe.web.de/pop-imap", ("web.de",)),
+        )
     ),
     MailboxProvider(
         "T-Online", "secureimap.t-online.de", "telekom.de/hilfe", ("t-online.de", "magenta.de"), (),
@@ -177,10 +173,8 @@ def provider_of_exchangers(hosts: Iterable[str]) -> MailboxProvider | None:
 
 def provider_of_host(host: str) -> MailboxProvider | None:
     """Returns the provider by its IMAP server. Of several there, prefers Microsoft 365, which has customer domains."""
-    at_host = [each for each in PROVIDERS if each.host == host.casefold()]
-    return next((each for each in at_host if each.exchangers and each.oauth2 is _MICROSOFT_365_OAUTH2), None) or next(
-        iter(at_host), None
-    )
+    at_host = (each for each in PROVIDERS if each.host == host.casefold())
+    return max(at_host, key=lambda each: each.oauth2 is _MICROSOFT_365_OAUTH2, default=None)
 
 
 def _is_below(name: str, domain: str) -> bool:

@@ -5,7 +5,7 @@ can't be used, it holds no alert: the notifiers are then told directly.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,29 +13,18 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.recording.alerts import alert_on
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model import grounds
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.model.grounds import (
-    Alarm,
-    MailboxFails,
-    MailboxFault,
-    MailboxQuiet,
-    Subject,
-    SubjectKind,
-    TargetFails,
-    TargetGaveUp,
-)
 from bounce_watcher.model.ledger import Alert, AlertKind, Announce, Disposition
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import What
 from bounce_watcher.service.polling import filing_of
-from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.service.trouble import Trouble, Troubles
+from bounce_watcher.service.state import MailboxState, ServiceState, Trouble, Troubles, What
 
-Of = tuple[AlertKind, Subject]
+Of = tuple[AlertKind, grounds.Subject]
 """What identifies an alert: its kind and its subject."""
 
 KINDS = (AlertKind.MAILBOX, AlertKind.QUIET, AlertKind.TARGET)
@@ -50,27 +39,10 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Lasting:
-    """A trouble that is worth an alert. `quote` is what the other side said, masked.
-
-    `raised_at` is None if it equals `since`. `count`, `alarm_from` and `usual` are as in `Alert`.
-    """
-
-    of: Of
-    since: datetime
-    grounds: Alarm
-    quote: str | None = None
-    count: int = 1
-    alarm_from: int = 1
-    usual: float = 0
-    raised_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
     """What a look found. `sound`: known to be well. What is in neither keeps its alert: nothing was tried yet."""
 
-    lasting: Mapping[Of, Lasting]
+    lasting: Mapping[Of, Alert]
     sound: frozenset[Of]
 
 
@@ -99,11 +71,9 @@ class Alarms:
         self._of_ledger.look(self._troubles.open().get(LEDGER), utcnow())
 
     def _keep(self, found: Findings, now: datetime) -> None:
-        under_way = {
-            (alert.kind,
-             alert.subject): alert for alert in self._ledger.lists.alerts(under_way=True) if alert.kind in KINDS
-        }
-        begun = [_alert(found.lasting[each]) for each in sorted(found.lasting.keys() - under_way.keys(), key=_order)]
+        under_way = _by_subject(each for each in self._ledger.lists.alerts(under_way=True) if each.kind in KINDS)
+        new = sorted(found.lasting.keys() - under_way.keys(), key=lambda of: (of[0], of[1].name))
+        begun = [found.lasting[each] for each in new]
         over = [alert for each, alert in under_way.items() if each not in found.lasting and self._is_over(each, found)]
         if begun or over:
             self._ledger.recording.tell_alerts(begun, over, now, self._announce)
@@ -114,23 +84,16 @@ class Alarms:
         return of in found.sound or all(each.name != about.name for each in known)
 
 
-def _order(of: Of) -> tuple[str, str]:
-    return of[0], of[1].name
+def _by_subject(alerts: Iterable[Alert]) -> dict[Of, Alert]:
+    return {(alert.kind, alert.subject): alert for alert in alerts}
 
 
 def _mailbox(kind: AlertKind, name: str) -> Of:
-    return kind, Subject(SubjectKind.MAILBOX, name)
+    return kind, grounds.Subject(grounds.SubjectKind.MAILBOX, name)
 
 
 def _target(name: str) -> Of:
-    return AlertKind.TARGET, Subject(SubjectKind.TARGET, name)
-
-
-def _alert(trouble: Lasting) -> Alert:
-    return replace(
-        alert_on(*trouble.of, trouble.since, trouble.grounds, quote=trouble.quote, count=trouble.count),
-        raised_at=trouble.raised_at or trouble.since, alarm_from=trouble.alarm_from, usual=trouble.usual,
-    )
+    return AlertKind.TARGET, grounds.Subject(grounds.SubjectKind.TARGET, name)
 
 
 # ── what lasts ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,35 +115,33 @@ def findings(
         *(_target(receiver.name) for receiver in settings.receivers
           if _is_told(receiver.name, state.troubles.get(receiver.about), queues.get(receiver.name, Queue()), state)),
     ]
-    return Findings({each.of: each for each in lasting}, frozenset(sound))
+    return Findings(_by_subject(lasting), frozenset(sound))
 
 
-def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> Iterator[Lasting]:
+def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> Iterator[Alert]:
     if limit is None:
         return
     for mailbox in state.mailboxes:
         since = mailbox.moved_at if mailbox.stopped else mailbox.trouble_since
         if since is not None and (mailbox.stopped or now - since >= limit):
-            fault = MailboxFault.STOPPED if mailbox.stopped else MailboxFault.UNREAD
-            yield Lasting(
-                _mailbox(AlertKind.MAILBOX, mailbox.name), since, MailboxFails(mailbox.name, fault, since),
-                mailbox.trouble and one_line(mailbox.trouble),
-            )
+            fault = grounds.MailboxFault.STOPPED if mailbox.stopped else grounds.MailboxFault.UNREAD
+            said = mailbox.trouble
         elif (filing := state.troubles.get(filing_of(mailbox.name))) and now - filing.since >= limit:
-            grounds = MailboxFails(mailbox.name, MailboxFault.UNFILED, filing.since)
-            of = _mailbox(AlertKind.MAILBOX, mailbox.name)
-            yield Lasting(of, filing.since, grounds, one_line(filing.text))
+            fault, since, said = grounds.MailboxFault.UNFILED, filing.since, filing.text
+        else:
+            continue
+        of = _mailbox(AlertKind.MAILBOX, mailbox.name)
+        yield alert_on(*of, since, grounds.MailboxFails(mailbox.name, fault, since), quote=said and one_line(said))
 
 
-def _quiet(state: ServiceState, paces: Mapping[str, ArrivalRate], now: datetime) -> Iterator[Lasting]:
+def _quiet(state: ServiceState, paces: Mapping[str, ArrivalRate], now: datetime) -> Iterator[Alert]:
     for mailbox in state.mailboxes:
         pace = paces.get(mailbox.name)
         if pace is not None and mailbox.is_quiet(pace) and _is_settled(mailbox):
-            yield Lasting(
-                _mailbox(AlertKind.QUIET, mailbox.name), pace.last_at,
-                MailboxQuiet(mailbox.name, pace.last_at, pace.longest / _HOUR),
-                count=int((now - pace.last_at) / _HOUR), alarm_from=math.ceil(pace.unusual_from / _HOUR),
-                usual=pace.longest / _HOUR, raised_at=now,
+            of, usual = _mailbox(AlertKind.QUIET, mailbox.name), pace.longest / _HOUR
+            yield replace(
+                alert_on(*of, pace.last_at, grounds.MailboxQuiet(mailbox.name, pace.last_at, usual)), raised_at=now,
+                count=int((now - pace.last_at) / _HOUR), alarm_from=math.ceil(pace.unusual_from / _HOUR), usual=usual,
             )
 
 
@@ -189,9 +150,7 @@ def _is_settled(mailbox: MailboxState) -> bool:
     return since is not None and until is not None and until - since >= SETTLED
 
 
-def _targets(
-    settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime
-) -> Iterator[Lasting]:
+def _targets(settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[Alert]:
     limit = settings.untold_after
     if limit is None:
         return
@@ -199,10 +158,10 @@ def _targets(
         queue, trouble = queues.get(receiver.name, Queue()), state.troubles.get(receiver.about)
         of = _target(receiver.name)
         if trouble is not None and queue.due and not (queue.disabled or queue.paused) and now - trouble.since >= limit:
-            grounds = TargetFails(receiver.label, trouble.since, queue.due)
-            yield Lasting(of, trouble.since, grounds, one_line(trouble.text), queue.due)
+            failing = grounds.TargetFails(receiver.label, trouble.since, queue.due)
+            yield alert_on(*of, trouble.since, failing, quote=one_line(trouble.text), count=queue.due)
         elif queue.dead:
-            yield Lasting(of, now, TargetGaveUp(receiver.label, receiver.name, queue.dead), count=queue.dead)
+            yield alert_on(*of, now, grounds.TargetGaveUp(receiver.label, receiver.name, queue.dead), count=queue.dead)
 
 
 def _is_told(name: str, trouble: Trouble | None, queue: Queue, state: ServiceState) -> bool:
@@ -212,10 +171,6 @@ def _is_told(name: str, trouble: Trouble | None, queue: Queue, state: ServiceSta
     """
     taken = state.counted.get(What.TRIES, {}).get((name, Disposition.DELIVERED), 0) > 0
     return not queue.dead and (not queue.due or (trouble is None and taken))
-
-
-def _since(moment: datetime) -> str:
-    return f"since {moment:%Y-%m-%d %H:%M} UTC"
 
 
 # ── the ledger itself ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,6 +198,6 @@ def _on_ledger(trouble: Trouble | None) -> Message:
     if trouble is None:
         return Message("bounce-watcher: the database can be used again", "What waited is read and told now.",
                        is_bad=False)
-    text = f"It can't be used {_since(trouble.since)}: mail waits in its mailboxes, and nobody is told anything."
-    said = quoted(one_line(trouble.text))
-    return Message("bounce-watcher: the database can't be used", f"{text}\n{said}", is_bad=True)
+    text = (f"It can't be used since {trouble.since:%Y-%m-%d %H:%M} UTC: mail waits in its mailboxes, "
+            f"and nobody is told anything.\n{quoted(one_line(trouble.text))}")
+    return Message("bounce-watcher: the database can't be used", text, is_bad=True)

@@ -1,13 +1,20 @@
-"""Decides who is told what: the configured webhooks and platforms (none in shadow mode), and the operator."""
+"""What a configuration means to the ledger: how recipients are decided on, and who is told what.
+
+That is the configured webhooks and platforms (none in shadow mode), and the operator.
+"""
 
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.recording.reevaluate import DecisionContext
 from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import Occurrence, OutboxItem
 from bounce_watcher.outbox.webhook.notice import notices
+from bounce_watcher.policy.decide import decide
+from bounce_watcher.policy.replay import Decide
 from bounce_watcher.policy.settings import Mode
 
 
@@ -21,7 +28,7 @@ def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]
     def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
         if is_forgotten(occurrence.recipient):
             return ()  # nobody else knows the recipient under its hashed name
-        return notices(occurrence, targets, _new_id)
+        return notices(occurrence, targets, lambda: f"msg_{uuid.uuid4().hex}")
 
     return announce
 
@@ -38,5 +45,9 @@ def who_hears(settings: Settings) -> str:
     return "targets are told with the next poll"
 
 
-def _new_id() -> str:
-    return f"msg_{uuid.uuid4().hex}"
+def decider(settings: Settings) -> Decide:
+    return partial(decide, settings=settings.policy)
+
+
+def judge(settings: Settings) -> DecisionContext:
+    return DecisionContext(decider(settings), announcer(settings), settings.policy)

@@ -1,15 +1,20 @@
-"""The service: scheduler, signals, watchdog. What the jobs do is in watching.py."""
+"""The service: scheduler, signals, watchdog. What the jobs do is in watching.py.
 
+Its state is reported to systemd: sd_notify(3), sd_watchdog_enabled(3).
+"""
+
+import os
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from multiprocessing import resource_tracker
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from apscheduler.executors.pool import BasePoolExecutor
@@ -18,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from bounce_watcher import logs
 from bounce_watcher.config import Settings, load
-from bounce_watcher.intake.imap.backoff import reconnect_delay
+from bounce_watcher.intake.imap.connection import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
@@ -27,17 +32,12 @@ from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import Counts, expect
 from bounce_watcher.service.delivering import Deliverer
-from bounce_watcher.service.notify import notify, reloading, watchdog_interval
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.pace import Cooldown
 from bounce_watcher.service.polling import Poller
-from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder
-from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.service.trouble import Trouble, Troubles
-from bounce_watcher.service.watching import Housekeeping, MailboxJob
+from bounce_watcher.service.state import Counts, ServiceState, Troubles, expect
+from bounce_watcher.service.watching import Housekeeping, MailboxJob, Progress
 from bounce_watcher.words import risk
 
 DELIVER_EVERY = timedelta(seconds=5)
@@ -51,6 +51,23 @@ Beside = Callable[[Settings, Ledger, Callable[[], list[str]], Callable[[], Servi
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 """Signals that every thread blocks and the main one waits for: no handler ever runs between two instructions."""
+
+
+class Cooldown:
+    """Lets something succeed at most once in `every`. A failure may be tried again at once. For one thread."""
+
+    def __init__(self, every: timedelta, now: Callable[[], datetime] = utcnow) -> None:
+        self._every = every
+        self._now = now
+        self._last: datetime | None = None
+
+    @property
+    def allows(self) -> bool:
+        """Checks whether the time has passed. A clock that was set back delays nothing."""
+        return self._last is None or not timedelta(0) <= self._now() - self._last < self._every
+
+    def succeeded(self) -> None:
+        self._last = self._now()
 
 
 class _Threads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler 3 carries no types
@@ -93,10 +110,7 @@ class Service:
         ]
         jobs = len(self._mailboxes) + len(self._deliverers) + 4
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="job")  # one each: no job waits for another
-        self._scheduler = self._new_scheduler()
-
-    def _new_scheduler(self) -> Any:
-        return BackgroundScheduler(
+        self._scheduler: Any = BackgroundScheduler(
             executors={"default": _Threads(self._threads)},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
             timezone="UTC",
@@ -117,8 +131,7 @@ class Service:
         log.info(
             "service started", action="service_started", mailboxes=len(self._mailboxes),
             webhooks=len(self._settings.webhooks), platforms=len(self._settings.platforms),
-            notifiers=len(self._settings.notifiers),
-            mode=self._settings.policy.mode.value,
+            notifiers=len(self._settings.notifiers), mode=self._settings.policy.mode.value,
         )
         return self
 
@@ -136,10 +149,8 @@ class Service:
 
     def _run_at(self, job: str, at: datetime) -> None:
         """Moves a job's next run. Ignores a job that is gone: the service is stopping."""
-        try:
+        with suppress(JobLookupError):
             self._scheduler.modify_job(job, next_run_time=at)
-        except JobLookupError:
-            return
 
     def _wake_targets(self) -> None:
         for deliverer in self._deliverers:
@@ -152,22 +163,16 @@ class Service:
     def state(self) -> ServiceState:
         """Returns the current state of everything. May be called from any thread."""
         troubles, ages, stuck = self._troubles.open(), self._progress.ages(), set(self.stuck())
-        return ServiceState(
-            self._started_at, self._settings.policy.mode,
-            tuple(
-                self._mailbox_state(job, troubles.get(job.account.about), ages[job.name], stopped=job.name in stuck)
-                for job in self._mailboxes
-            ),
-            troubles, self._counts.counted(),
-        )
-
-    def _mailbox_state(
-        self, job: MailboxJob, trouble: Trouble | None, still_for: float, *, stopped: bool
-    ) -> MailboxState:
-        state = replace(
-            self._poller.states.of(job.account), moved_at=utcnow() - timedelta(seconds=still_for), stopped=stopped
-        )
-        return replace(state, trouble=trouble.text, trouble_since=trouble.since) if trouble else state
+        mailboxes = []
+        for job in self._mailboxes:
+            trouble = troubles.get(job.account.about)
+            mailboxes.append(replace(
+                self._poller.states.of(job.account), moved_at=utcnow() - timedelta(seconds=ages[job.name]),
+                stopped=job.name in stuck, trouble=trouble.text if trouble else None,
+                trouble_since=trouble.since if trouble else None,
+            ))
+        mode = self._settings.policy.mode
+        return ServiceState(self._started_at, mode, tuple(mailboxes), troubles, self._counts.counted())
 
     def status(self) -> str:
         """One line for `systemctl status`."""
@@ -175,9 +180,7 @@ class Service:
         troubles = "; ".join(f"{about}: {each.text}" for about, each in sorted(self._troubles.open().items()))
         return f"{watched}; {troubles}"[:400] if troubles else watched
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Finishes the current pages and requests, then stops."""
         self._stop.set()
         self._scheduler.shutdown(wait=False)
@@ -247,7 +250,7 @@ def _serve(service: Service, config_path: Path) -> Settings | None:
     while True:
         received = _next_signal(rhythm)
         if received == signal.SIGHUP:
-            reloading()
+            notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             settings = _reloaded(config_path)
             if settings is not None:
                 return settings
@@ -255,15 +258,10 @@ def _serve(service: Service, config_path: Path) -> Settings | None:
         elif received is not None:
             notify("STOPPING=1")
             return None
-        _feed(service)
-
-
-def _feed(service: Service) -> None:
-    stuck = service.stuck()
-    if stuck:
-        log.error("no progress: the watchdog is not fed", action="watchdog_starved", stuck=stuck)
-        return
-    notify("WATCHDOG=1", f"STATUS={service.status()}")
+        if stuck := service.stuck():
+            log.error("no progress: the watchdog is not fed", action="watchdog_starved", stuck=stuck)
+        else:
+            notify("WATCHDOG=1", f"STATUS={service.status()}")
 
 
 def _reloaded(config_path: Path) -> Settings | None:
@@ -281,3 +279,26 @@ def _next_signal(wait: timedelta) -> int | None:
     """Returns the next of SIGNALS within `wait`, or None."""
     received = signal.sigtimedwait(SIGNALS, wait.total_seconds())
     return received.si_signo if received else None
+
+
+def notify(*lines: str) -> None:
+    """Sends the lines ("READY=1", "STATUS=…") to the service manager. Does nothing if there is none."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):  # Linux's abstract namespace
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        try:
+            channel.sendto("\n".join(lines).encode(), address)
+        except OSError:  # a manager that is gone is no reason to stop watching
+            return
+
+
+def watchdog_interval() -> timedelta | None:
+    """Returns how often to send WATCHDOG=1: half of what the manager allows. None if it does not watch this process."""
+    limit = os.environ.get("WATCHDOG_USEC", "")
+    owner = os.environ.get("WATCHDOG_PID", "")
+    if not limit.isdecimal() or int(limit) == 0 or (owner and owner != str(os.getpid())):
+        return None
+    return timedelta(microseconds=int(limit) / 2)

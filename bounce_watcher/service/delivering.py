@@ -2,15 +2,16 @@
 
 import random
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
 from time import monotonic
+from typing import TypeVar
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
@@ -21,8 +22,10 @@ from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.circuit import Circuit
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import Counts, What
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Counts, Troubles, What
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 BEGUN = timedelta(seconds=5)
 """A leased item is begun within this time, or its lease is given back."""
@@ -35,7 +38,6 @@ UNWRITTEN = 2
 If the service dies, batches that were sent but not recorded are sent again, so this is small. It is more than one, so
 that no call waits for the ledger.
 """
-
 
 _STOPPING = frozenset({Disposition.RETRY, Disposition.GONE})
 """After a turn with only these results there is no point in another turn now."""
@@ -121,22 +123,20 @@ class Deliverer:
         A target that fails as a whole is left alone for a while: see `Circuit`. Never raises a BounceWatcherError.
         Items without a recorded result are sent again when their lease runs out.
         """
-        report = DispatchReport(self.target)
-        try:
-            self._thin()
+        found = Counter[Disposition]()
+        with suppress(BounceWatcherError):  # the guard has logged it
+            if self._keeps is not None and self._circuit.allows(utcnow()):
+                with self._troubles.guard(LEDGER, by_kind=True):
+                    self._ledger.outbox.supersede_stale(self.target, utcnow(), self._keeps)
             while not stop.is_set() and self._circuit.allows(utcnow()):
                 tries = self._turn(stop)
-                report = _sum(report, _report(self.target, _attempts(tries)))
+                found.update(attempt.disposition for attempt in _attempts(tries))
                 if not any(each.goes_on for each in tries):
                     break
-        except BounceWatcherError:
-            pass  # the guard has logged it
-        return report
-
-    def _thin(self) -> None:
-        if self._keeps is not None and self._circuit.allows(utcnow()):
-            with self._troubles.guard(LEDGER, by_kind=True):
-                self._ledger.outbox.supersede_stale(self.target, utcnow(), self._keeps)
+        return DispatchReport(
+            self.target, found[Disposition.DELIVERED], found[Disposition.RETRY] + found[Disposition.GONE],
+            found[Disposition.DEAD], disabled=Disposition.GONE in found,
+        )
 
     def _turn(self, stop: threading.Event) -> list[_Try]:
         """Sends one lease, with as many calls at a time as are allowed: a single one while the circuit is open."""
@@ -151,15 +151,12 @@ class Deliverer:
             for group in groups:
                 self._write(group)
                 tries += group
-        self._give_back([item for each in tries if not each.attempts for item in each.items])
+        if unsent := [item for each in tries if not each.attempts for item in each.items]:
+            with self._troubles.guard(LEDGER, by_kind=True):
+                self._ledger.outbox.give_back(unsent)
         if attempts := _attempts(tries):
             self._circuit = self._judged(attempts)
         return tries
-
-    def _give_back(self, items: Sequence[OutboxItem]) -> None:
-        if items:
-            with self._troubles.guard(LEDGER, by_kind=True):
-                self._ledger.outbox.give_back(items)
 
     def _judged(self, attempts: Sequence[Attempt]) -> Circuit:
         """Returns the circuit after these attempts. Obeys a target that asks for a wait, whatever it took before."""
@@ -258,32 +255,18 @@ def deliver_all(
     settings: Settings, ledger: Ledger, troubles: Troubles, stop: threading.Event
 ) -> tuple[DispatchReport, ...]:
     """Makes one round for every target, in parallel: a slow target delays only its own items."""
-    if not settings.receivers:
+    with ExitStack() as stack:
+        deliverers = [stack.enter_context(closing(Deliverer(ledger, each, troubles))) for each in settings.receivers]
+        return in_parallel(lambda each: each.round(stop), deliverers, stop)
+
+
+def in_parallel(work: Callable[[T], R], values: Sequence[T], stop: threading.Event) -> tuple[R, ...]:
+    """Returns what `work` returns for each value, each in its own thread. An interruption (Ctrl-C) sets `stop`."""
+    if not values:
         return ()
-    with ExitStack() as stack, ThreadPoolExecutor(len(settings.receivers)) as threads:
-        deliverers = [Deliverer(ledger, target, troubles) for target in settings.receivers]
-        for each in deliverers:
-            stack.callback(each.close)
+    with ThreadPoolExecutor(len(values), thread_name_prefix="pass") as threads:
         try:
-            return tuple(threads.map(lambda each: each.round(stop), deliverers))
-        except BaseException:  # on Ctrl-C only the current requests are finished
+            return tuple(threads.map(work, values))
+        except BaseException:  # leaving the `with` block waits for the threads
             stop.set()
             raise
-
-
-def _report(target: str, attempts: Sequence[Attempt]) -> DispatchReport:
-    found = [attempt.disposition for attempt in attempts]
-    return DispatchReport(
-        target,
-        delivered=found.count(Disposition.DELIVERED),
-        retried=found.count(Disposition.RETRY) + found.count(Disposition.GONE),
-        dead=found.count(Disposition.DEAD),
-        disabled=Disposition.GONE in found,
-    )
-
-
-def _sum(one: DispatchReport, other: DispatchReport) -> DispatchReport:
-    return DispatchReport(
-        one.target, one.delivered + other.delivered, one.retried + other.retried, one.dead + other.dead,
-        one.disabled or other.disabled,
-    )

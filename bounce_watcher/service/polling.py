@@ -3,15 +3,14 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.filing import UnfiledMail
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.session import ImapSession, open_session
-from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
@@ -19,12 +18,10 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import Counts, What
-from bounce_watcher.service.delivering import DispatchReport, deliver_all
+from bounce_watcher.service.delivering import DispatchReport, deliver_all, in_parallel
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, PassTotals, Recorder
-from bounce_watcher.service.state import MailboxStates
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Counts, MailboxStates, Troubles, What
 from bounce_watcher.words.obstacles import told
 
 
@@ -92,7 +89,11 @@ class Poller:
             for place, messages in places.items():
                 self._counts.add(What.FILED, account.name, place, number=len(messages))
             on_page(totals)
-            _log_page(account, totals)
+            log.info(
+                "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=totals.messages,
+                events=totals.events, suppressed=totals.suppressed, duplicates=totals.duplicates,
+                doubted=totals.doubted, opt_outs=totals.opt_outs,
+            )
 
         try:
             with (
@@ -127,22 +128,13 @@ def filing_of(mailbox: str) -> About:
     return About(AboutKind.FILING, mailbox)
 
 
-def _log_page(account: ImapAccount, totals: PassTotals) -> None:
-    log.info(
-        "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=totals.messages,
-        events=totals.events, suppressed=totals.suppressed, duplicates=totals.duplicates, doubted=totals.doubted,
-        opt_outs=totals.opt_outs,
-    )
-
-
 def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda _: None) -> PollReport:
     """Drains every mailbox, each in its own thread, then sends what is due. Raises what `open_ledger` raises.
 
     `on_page` is called with the totals of each page, in any of these threads.
     """
     stop, troubles = threading.Event(), Troubles()
-    ledger = open_ledger(settings)
-    try:
+    with open_ledger(settings) as ledger:
         with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
             poller = Poller(recorder, ledger.recording.unfiled, troubles, stop)
@@ -151,16 +143,11 @@ def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda
         deliveries = deliver_all(settings, ledger, troubles, stop)
         with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER, by_kind=True):
             ledger.privacy.finish_forgetting()
-    finally:
-        ledger.close()
     return PollReport(passes, deliveries)
 
 
 def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals], None]) -> tuple[PassReport, ...]:
     """Reads every mailbox to its end. On an interruption (Ctrl-C) each one only finishes its current pages."""
-    if not settings.mailboxes:
-        return ()
-
     def drain(account: ImapAccount) -> PassReport:
         report = latest = poller.run(account, on_page)
         while latest.unfinished and latest.totals.messages and not poller.stop.is_set():
@@ -168,9 +155,4 @@ def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals]
             report = replace(latest, totals=report.totals + latest.totals)
         return report
 
-    with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:
-        try:
-            return tuple(threads.map(drain, settings.mailboxes))
-        except BaseException:  # leaving the `with` block waits for the threads
-            poller.stop.set()
-            raise
+    return in_parallel(drain, settings.mailboxes, poller.stop)

@@ -1,13 +1,15 @@
-"""The jobs of a running service, one small object each: watching a mailbox, housekeeping."""
+"""The jobs of a running service, one small object each: watching a mailbox, housekeeping; and their progress."""
 
 import random
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount
-from bounce_watcher.intake.imap.backoff import reconnect_delay
+from bounce_watcher.intake.imap.connection import reconnect_delay
 from bounce_watcher.intake.imap.idle import wait_for_mail
 from bounce_watcher.ledger.db.files import Files
 from bounce_watcher.ledger.store import Ledger
@@ -17,23 +19,49 @@ from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.policy.guards import flood
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.polling import PassReport, Poller
-from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import PassTotals, Recorder
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 
 RunAt = Callable[[str, datetime], None]
 """Asks the scheduler to run the named job at that time, or at once if the time is past."""
+
+
+class Progress:
+    """When each part last made progress. Thread-safe. Uses the monotonic clock: setting the clock raises no alarm."""
+
+    def __init__(self) -> None:
+        self._patience: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def expect(self, name: str, patience: timedelta) -> None:
+        """Requires that `name` makes progress at least once in `patience` from now on."""
+        with self._lock:
+            self._patience[name] = patience.total_seconds()
+            self._last[name] = time.monotonic()
+
+    def made(self, name: str) -> None:
+        with self._lock:
+            self._last[name] = time.monotonic()
+
+    def ages(self) -> dict[str, float]:
+        """Returns for how many seconds each part has made no progress."""
+        now = time.monotonic()
+        with self._lock:
+            return {name: now - last for name, last in self._last.items()}
+
+    def stuck(self) -> list[str]:
+        """Returns the parts that have made no progress for longer than they may."""
+        now = time.monotonic()
+        with self._lock:
+            return [name for name, last in self._last.items() if now - last > self._patience[name]]
 
 
 class MailboxJob:
     """Polls one mailbox. Repeats a failed pass with back-off, and an unfinished or hinted one at once."""
 
     def __init__(
-        self,
-        account: ImapAccount,
-        poller: Poller,
-        progress: Progress,
-        run_at: RunAt,
+        self, account: ImapAccount, poller: Poller, progress: Progress, run_at: RunAt,
         wake_webhooks: Callable[[], None],
     ) -> None:
         self.account = account
@@ -44,7 +72,9 @@ class MailboxJob:
         self._wake_webhooks = wake_webhooks
         self._hinted = threading.Event()
         self._failures = 0
-        progress.expect(self.name, _patience(account))
+        # a healthy mailbox shows progress after the wait and a pass up to its deadline, with some slack
+        longest_wait = max(account.poll_every, timedelta(seconds=reconnect_delay(99, 1.0)))
+        progress.expect(self.name, longest_wait + account.pass_deadline + 4 * account.timeout + timedelta(minutes=2))
 
     def __call__(self) -> None:
         self._hinted.clear()
@@ -89,12 +119,6 @@ class MailboxJob:
             self._poller.stop.wait(reconnect_delay(failures, random.random()))  # noqa: S311
 
 
-def _patience(account: ImapAccount) -> timedelta:
-    """Returns how long a healthy mailbox may show no progress: the wait, a pass up to its deadline, and some slack."""
-    longest_wait = max(account.poll_every, timedelta(seconds=reconnect_delay(99, 1.0)))
-    return longest_wait + account.pass_deadline + 4 * account.timeout + timedelta(minutes=2)
-
-
 def warn_of_files(left: Files | None) -> None:
     """Logs a warning if the database files may still hold erased data."""
     if left in (None, Files.CLEAN):
@@ -111,13 +135,7 @@ class Housekeeping:
     def __init__(
         self, settings: Settings, ledger: Ledger, recorder: Recorder, poller: Poller, troubles: Troubles
     ) -> None:
-        self._mailboxes = settings.mailboxes
-        self._raw_retention = settings.raw_retention
-        self._raw_quota = settings.raw_quota
-        self._sent_retention = settings.sent_retention
-        self._event_retention = settings.event_retention
-        self._outbox_retention = settings.outbox_retention
-        self._counts_retention = max(settings.policy.guard.baseline, flood.REACH) + timedelta(days=2)
+        self._settings = settings
         self._ledger = ledger
         self._recorder = recorder
         self._poller = poller
@@ -125,53 +143,42 @@ class Housekeeping:
         self._left: Files | None = None
 
     def expire(self) -> None:
-        try:
+        with suppress(BounceWatcherError):  # logged by the guard; the next minute tries again
             now = utcnow()
-            released = self._recorder.expire(now, self._poller.read_until(self._mailboxes, now))
-        except BounceWatcherError:
-            return  # logged by the guard; the next minute tries again
-        if released:
-            log.info("suppressions expired", action="suppressions_expired", released=released)
+            if released := self._recorder.expire(now, self._poller.read_until(self._settings.mailboxes, now)):
+                log.info("suppressions expired", action="suppressions_expired", released=released)
 
     def finish_forgetting(self) -> None:
         """Finishes what `forget` left open: notices that were still due, and files that were in use."""
-        try:
-            with self._troubles.guard(LEDGER, by_kind=True):
-                left = self._ledger.privacy.finish_forgetting()
-        except BounceWatcherError:
-            return
-        if left is not self._left:
-            warn_of_files(left)
-        self._left = left
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+            left = self._ledger.privacy.finish_forgetting()
+            if left is not self._left:
+                warn_of_files(left)
+            self._left = left
 
     def purge(self) -> None:
-        self._drop("raw mail", self._raw_retention, self._ledger.history.purge_raw)
+        settings, history = self._settings, self._ledger.history
+        self._drop("raw mail", settings.raw_retention, history.purge_raw)
         self._trim()
-        self._drop("sent mail", self._sent_retention, self._ledger.history.purge_sent)
-        self._drop("events", self._event_retention, self._ledger.history.purge_events)
-        self._drop("bodies of notices", self._outbox_retention, self._ledger.history.purge_bodies)
-        self._drop("counts", self._counts_retention, self._ledger.history.purge_counts)
+        self._drop("sent mail", settings.sent_retention, history.purge_sent)
+        self._drop("events", settings.event_retention, history.purge_events)
+        self._drop("bodies of notices", settings.outbox_retention, history.purge_bodies)
+        counted = max(settings.policy.guard.baseline, flood.REACH) + timedelta(days=2)
+        self._drop("counts", counted, history.purge_counts)
         self._drop("sessions", timedelta(0), self._ledger.sessions.sweep)
 
     def _trim(self) -> None:
         """Drops the oldest raw mail beyond the quota. Warns, as that mail goes before its time."""
-        if self._raw_quota is None:
+        quota = self._settings.raw_quota
+        if quota is None:
             return
-        try:
-            with self._troubles.guard(LEDGER, by_kind=True):
-                dropped = self._ledger.history.trim_raw(self._raw_quota)
-        except BounceWatcherError:
-            return
-        if dropped:
-            log.warning("more mail came than raw_quota has room for: the oldest is kept no longer",
-                        action="raw_quota_reached", messages=dropped, quota=self._raw_quota)
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+            if dropped := self._ledger.history.trim_raw(quota):
+                log.warning("more mail came than raw_quota has room for: the oldest is kept no longer",
+                            action="raw_quota_reached", messages=dropped, quota=quota)
 
     def _drop(self, what: str, retention: timedelta | None, purge: Callable[[datetime], int]) -> None:
         if retention is None:
             return
-        try:
-            with self._troubles.guard(LEDGER, by_kind=True):
-                dropped = purge(utcnow() - retention)
-        except BounceWatcherError:
-            return
-        log.debug(f"{what} purged", action="purged", messages=dropped)
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+            log.debug(f"{what} purged", action="purged", messages=purge(utcnow() - retention))

@@ -21,8 +21,8 @@ from bounce_watcher.model.ledger import Actor, Attempt, Disposition
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.service.analysis.analyser import Analyser
-from bounce_watcher.service.analysis.paging import pages
 from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.operations.parts import pages
 from tests.simulation.judges import LISTENER, Watcher
 from tests.simulation.letters import RETURNS, Reply
 from tests.simulation.mail import write_and_analyse

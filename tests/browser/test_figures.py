@@ -9,8 +9,7 @@ from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.service.trouble import Trouble
+from bounce_watcher.service.state import MailboxState, ServiceState, Trouble
 from tests.browser.conftest import (
     PHONE,
     Dashboard,

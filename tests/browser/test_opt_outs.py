@@ -17,9 +17,8 @@ from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.analysis.judging import message_record
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.opening import open_ledger
 from tests.browser.conftest import Dashboard, Open, dashboard, flaws, follow, free_port
 from tests.browser.seeded import configured

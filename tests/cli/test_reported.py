@@ -15,8 +15,7 @@ from bounce_watcher.config import load
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import State
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.words.grounds import text
 from tests.ledger.making import bounce, day, page, record
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.filing import UnfiledMail
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.session import ImapSession, open_session
-from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.filing import Destination, Unfiled
 from bounce_watcher.model.message import RawMessage

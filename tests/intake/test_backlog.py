@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bounce_watcher.intake.imap.backlog import Backlog, UnsettledMail
+from bounce_watcher.intake.imap.session import Backlog, UnsettledMail
 from bounce_watcher.model.filing import Destination
 from tests.intake.conftest import Account
 from tests.intake.passes import bounces, session_of

@@ -1,4 +1,4 @@
-from bounce_watcher.intake.imap.backoff import LONGEST, SHORTEST, reconnect_delay
+from bounce_watcher.intake.imap.connection import LONGEST, SHORTEST, reconnect_delay
 
 
 def test_the_ceiling_doubles_up_to_five_minutes() -> None:

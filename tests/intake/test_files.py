@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bounce_watcher.intake.arrival import arrival_time
-from bounce_watcher.intake.files import messages_by_time, read_messages
+from bounce_watcher.intake.files import arrival_time, messages_by_time, read_messages
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.message import RawMessage
 from tests.families import for_each

@@ -10,8 +10,7 @@ from imapclient import IMAPClient
 
 from bounce_watcher.intake.imap import copies, filing, selecting
 from bounce_watcher.intake.imap.account import PasswordLogin
-from bounce_watcher.intake.imap.rights import Rights, read_rights
-from bounce_watcher.intake.imap.settling import Settlement
+from bounce_watcher.intake.imap.selecting import Rights, Settlement, read_rights
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 from tests.families import for_each

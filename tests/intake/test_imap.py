@@ -1,4 +1,4 @@
-"""The contract of MailboxSession on a real Dovecot: with MOVE, with UIDPLUS alone, with neither."""
+"""The contract of a session on a real Dovecot: with MOVE, with UIDPLUS alone, with neither."""
 
 import imaplib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import imapclient
 import pytest
 
 from bounce_watcher.intake.imap.account import ImapAccount
-from bounce_watcher.intake.imap.settling import Settlement
+from bounce_watcher.intake.imap.selecting import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage

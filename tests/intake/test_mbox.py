@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounce_watcher.intake.mbox import LINE, split
+from bounce_watcher.intake.files import LINE, split_mbox
 
 HEADER = b"From MAILER-DAEMON Mon Jan  5 10:00:00 2026\n"
 
@@ -16,7 +16,7 @@ def _lines(content: bytes) -> Iterator[bytes]:
 
 
 def _contents(content: bytes, cap: int = 10**6) -> list[bytes]:
-    return [piece.content for piece in split(_lines(content), cap)]
+    return [piece.content for piece in split_mbox(_lines(content), cap)]
 
 
 def test_messages_end_before_the_blank_line_of_the_next() -> None:
@@ -27,8 +27,8 @@ def test_messages_end_before_the_blank_line_of_the_next() -> None:
 
 def test_offsets_lead_to_each_message_again() -> None:
     content = HEADER + b"Subject: a\n\nx\n\n" + HEADER + b"Subject: b\n\ny\n\n" + HEADER + b"z"
-    for piece in split(_lines(content), 100):
-        assert next(split(_lines(content[piece.offset :]), 100)).content == piece.content
+    for piece in split_mbox(_lines(content), 100):
+        assert next(split_mbox(_lines(content[piece.offset :]), 100)).content == piece.content
 
 
 @pytest.mark.parametrize("line", [
@@ -56,7 +56,7 @@ def test_quoting_is_undone_by_one_level() -> None:
 
 
 def test_a_message_is_cut_at_the_cap_and_its_size_is_told() -> None:
-    pieces = list(split(_lines(HEADER + b"0123456789\n" * 10 + b"\n" + HEADER + b"b\n"), 25))
+    pieces = list(split_mbox(_lines(HEADER + b"0123456789\n" * 10 + b"\n" + HEADER + b"b\n"), 25))
     assert [(piece.content, piece.size) for piece in pieces] == [(b"0123456789\n0123456789\n012", 110), (b"b\n", 2)]
 
 

@@ -3,9 +3,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounce_watcher.intake.imap.uids import FolderEntry, batches, compact, pages, windows
+from bounce_watcher.intake.imap import uids
+from bounce_watcher.intake.imap.uids import FolderEntry, batches, compact, windows
 
 SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def pages(entries: list[FolderEntry], most: int, most_bytes: int, cap: int) -> list[list[FolderEntry]]:
+    return list(uids.pages(entries, lambda entry: entry.load(cap), most, most_bytes))
 
 
 def _entries(*sizes: int) -> list[FolderEntry]:

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from bounce_watcher.intake.imap.login import LoginRefused
+from bounce_watcher.intake.imap.connection import LoginRefused
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError, ConfigError, PermanentFailure, TemporaryFailure
 

@@ -24,11 +24,8 @@ from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service import alarms, app
 from bounce_watcher.service.alarms import Alarms, LedgerAlarm, findings
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.app import Service
-from bounce_watcher.service.counts import What
-from bounce_watcher.service.pace import Cooldown
-from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.service.trouble import Trouble, Troubles
+from bounce_watcher.service.app import Cooldown, Service
+from bounce_watcher.service.state import MailboxState, ServiceState, Trouble, Troubles, What
 from bounce_watcher.words.grounds import text
 from tests.facts import BY
 from tests.ledger.making import LEASE, Platform, bounce, mail, page, record

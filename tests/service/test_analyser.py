@@ -75,7 +75,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
         from datetime import UTC, datetime
         from bounce_watcher.attribution.settings import AttributionSettings
         from bounce_watcher.model.message import RawMessage
-        from bounce_watcher.service.analysis import workers
+        from bounce_watcher.service.analysis import analyser as workers
         from bounce_watcher.service.analysis.analyser import Analyser
 
         if __name__ == "__main__":

@@ -6,7 +6,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount, Security
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.webhook.target import WebhookTarget
-from bounce_watcher.service.counts import Counts, What, expect
+from bounce_watcher.service.state import Counts, What, expect
 
 SETTINGS = Settings(
     SecretStr("sqlite:///none.db"),

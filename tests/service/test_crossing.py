@@ -14,7 +14,7 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.message import RawMessage, pack, unpack
 from bounce_watcher.pipeline import Toolkit
-from bounce_watcher.service.analysis import workers
+from bounce_watcher.service.analysis import analyser as workers
 from bounce_watcher.service.analysis.worker import Analysed, _as_json, analyse_one
 from tests.any_value import any_of
 from tests.mail import mailbag

@@ -34,7 +34,7 @@ from bounce_watcher.outbox.platform_channel import PlatformChannel
 from bounce_watcher.service import delivering
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.delivering import BEGUN, SLACK, UNWRITTEN, Deliverer, deliver_all
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 from tests.facts import BY
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -16,8 +16,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, State
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.operations.drafting import RuleDraft, Trial, suggested, toml_of, tried
 from tests.ledger.making import bounce, day, page
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from bounce_watcher.config import Settings, parse
 from bounce_watcher.ledger.db.files import Files
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 from bounce_watcher.service.watching import Housekeeping
 
 DAY = timedelta(days=1)

@@ -21,8 +21,7 @@ from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.service.operations.bulk import ReleaseListed, UndoIncident
 from bounce_watcher.service.operations.operation import Operation
 from bounce_watcher.service.operations.outbox import Discard, PauseTarget, ResumeTarget, Retry
-from bounce_watcher.service.operations.protecting import Protect, Unprotect
-from bounce_watcher.service.operations.recipients import Forget, Release, Suppress
+from bounce_watcher.service.operations.recipients import Forget, Protect, Release, Suppress, Unprotect
 from bounce_watcher.service.operations.reviewing import Reopen, SetAside
 from tests.ledger.making import LEASE, START, USER, bounce, day, page, record
 

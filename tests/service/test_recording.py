@@ -15,7 +15,7 @@ from bounce_watcher.model.ledger import MessageRecord, PageOutcome
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.recording import SETTLE_PAGES, Destinations, PassTotals, Recorder
-from bounce_watcher.service.trouble import ReportedFailure, Troubles
+from bounce_watcher.service.state import ReportedFailure, Troubles
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from bounce_watcher.config import Settings, load
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import decider
 from bounce_watcher.service.operations import simulating
 from tests.ledger.past import fill_history
 

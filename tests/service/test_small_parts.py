@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.service.notify import notify, watchdog_interval
-from bounce_watcher.service.progress import Progress
-from bounce_watcher.service.trouble import ReportedFailure, Trouble, Troubles
+from bounce_watcher.service.app import notify, watchdog_interval
+from bounce_watcher.service.state import ReportedFailure, Trouble, Troubles
+from bounce_watcher.service.watching import Progress
 from tests.families import for_each
 
 OURS = About(AboutKind.MAILBOX, "a")

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount, Security
-from bounce_watcher.intake.imap.backlog import UnsettledMail
+from bounce_watcher.intake.imap.session import UnsettledMail
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.app import Service

@@ -15,7 +15,7 @@ from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.service import polling
 from bounce_watcher.service.polling import Poller
 from bounce_watcher.service.recording import Recorder
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

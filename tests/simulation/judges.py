@@ -19,10 +19,10 @@ from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType
 from bounce_watcher.model.message import RawMessage, message_digest
 from bounce_watcher.model.sending import SentMail
 from bounce_watcher.service.analysis.analyser import Analyser
-from bounce_watcher.service.analysis.paging import pages
 from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.operations.parts import pages
 from bounce_watcher.service.recording import Recorder
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 from tests.simulation.letters import RETURNS, Kind
 from tests.simulation.mail import Mailed, Unwritten, write_and_analyse
 from tests.simulation.model import Model, Recipient, Report

@@ -22,8 +22,7 @@ from bounce_watcher.model.ledger import Actor, State
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service.analysis.worker import analyse_one
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.operations.reported import RowOptions, take_deliveries, take_sent
 from tests.examples import examples
 from tests.facts import BY

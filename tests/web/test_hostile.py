@@ -24,7 +24,7 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Recorder
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 from tests.browser.crawling import Links, crawl, inline_code, route_of
 from tests.web.conftest import TOKEN, Web
 

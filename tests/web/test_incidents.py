@@ -17,9 +17,8 @@ from bounce_watcher.model.ledger import Actor, Alert, AlertKind, BounceEvent, St
 from bounce_watcher.policy.decide import decide as really_decide
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import Mode, PolicySettings
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations import bulk
 from bounce_watcher.web.pages.shared import forms
 from bounce_watcher.words.formatting import command

@@ -18,9 +18,7 @@ from bounce_watcher.model.ledger import Actor, Attempt, Disposition
 from bounce_watcher.outbox.webhook.target import WebhookTarget
 from bounce_watcher.policy.guards.limits import GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings
-from bounce_watcher.service.counts import Counts, What, expect
-from bounce_watcher.service.state import MailboxState
-from bounce_watcher.service.trouble import Trouble
+from bounce_watcher.service.state import Counts, MailboxState, Trouble, What, expect
 from bounce_watcher.web.http import metrics
 from tests.ledger.making import LEASE, Platform, bounce, day, mail, page, record
 from tests.servers.promtool import promtool

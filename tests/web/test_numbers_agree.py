@@ -11,9 +11,8 @@ from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.ledger import Actor, State
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.deciding import decider
 from tests.web.conftest import Web
 from tests.web.looking import section
 from tests.web.looking import words as said

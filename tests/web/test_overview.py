@@ -17,8 +17,7 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.service.trouble import Trouble
+from bounce_watcher.service.state import MailboxState, ServiceState, Trouble
 from tests.facts import an_alert
 from tests.ledger.making import LEASE, Platform, bounce, mail, record
 from tests.web.conftest import Web

@@ -6,9 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from bounce_watcher.model.ledger import Actor, NoticeType, State
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.deciding import decider
 from tests.facts import BY
 from tests.ledger.making import START, bounce, page
 from tests.web.conftest import Web, on_page

@@ -13,8 +13,7 @@ from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.dkim_keys import key_lookup
 from bounce_watcher.service.analysis.worker import Analysed, analyse_one
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.operations import reclassifying
 from bounce_watcher.words.grounds import formerly
 from tests.cli.test_history import OWN_RULES

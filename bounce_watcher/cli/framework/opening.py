@@ -57,10 +57,10 @@ def ledger_of(config: Path | None, *, to_look: bool = False) -> Iterator[tuple[S
 
     `to_look` is for commands that only read: nothing changes, not even the registered webhooks.
     """
-    from bounce_watcher.service.opening import open_ledger, open_to_look
+    from bounce_watcher.service.opening import open_ledger
 
     settings = load_settings(config)
-    with (open_to_look if to_look else open_ledger)(settings) as ledger:
+    with open_ledger(settings, to_look=to_look) as ledger:
         yield settings, ledger
 
 

@@ -91,7 +91,7 @@ def _show(found: Drift, fix: Side | None, *, as_json: bool) -> Told:
     told: Told = Counter()
 
     def rows() -> Iterator[Row]:
-        for each in found.differences():
+        for each in found.lists.differences():
             told[each.side, each.case] += 1
             if fix is None or each.fixed_at is fix:
                 yield {
@@ -106,7 +106,8 @@ def _show(found: Drift, fix: Side | None, *, as_json: bool) -> Told:
 
 def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> None:
     left_out = f"; {found.skipped} entries of its list are not addresses" if found.skipped else ""
-    say(f"{platform.label} lists {found.there}; suppressed here for it: {found.here}{left_out}")
+    here, there = found.lists.count(Side.HERE), found.lists.count(Side.THERE)
+    say(f"{platform.label} lists {there}; suppressed here for it: {here}{left_out}")
     for side in Side:
         cases = {case: number for (where, case), number in sorted(told.items()) if where is side}
         parts = ", ".join(f"{number} {case.value.replace('_', ' ')}" for case, number in cases.items())

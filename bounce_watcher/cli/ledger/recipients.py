@@ -13,7 +13,7 @@ from bounce_watcher.cli.framework.output import WrongUsage, clean, iso, json_lin
 from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import RecipientRecord
-from bounce_watcher.service.operations import protecting
+from bounce_watcher.service.operations import recipients as operations
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import EVENT_COLUMNS, OPT_OUT_COLUMNS, STEP_COLUMNS, Row, recipient_row, with_streams_of
 
@@ -32,7 +32,7 @@ def show(address: Address, stream: Stream = None, as_json: Json = False, config:
     nothing.
     """
     with ledger_of(config) as (settings, ledger):
-        it, opt_outs = protecting.protector(settings, ledger, address), ledger.review.opt_outs_of(address)
+        it, opt_outs = operations.protector(settings, ledger, address), ledger.review.opt_outs_of(address)
         known = with_streams_of(ledger.lists.recipients(address), opt_outs, ledger.lists.known_as(address))
         records = [each for each in known if stream in (None, each.stream)]
         rows = [
@@ -85,7 +85,7 @@ def protect(name: Name, because: Because, config: ConfigFile = None) -> None:
     """Protects an address or a domain: from now on no rule suppresses it. An existing suppression stays."""
     whom, by = _known(name), at_the_shell(because)
     with ledger_of(config) as (settings, ledger):
-        operation = protecting.Protect(settings, ledger, whom, of=None if whom.startswith("@") else whom)
+        operation = operations.Protect(settings, ledger, whom, of=None if whom.startswith("@") else whom)
         try:
             operation.carry_out(by)
         except ValueError as error:
@@ -101,7 +101,7 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None) -> None:
     """Ends a protection that was made by hand. One in the configuration is removed there."""
     whom = _known(name)
     with ledger_of(config) as (settings, ledger):
-        if not protecting.Unprotect(settings, ledger, whom).carry_out(at_the_shell(because)):
+        if not operations.Unprotect(settings, ledger, whom).carry_out(at_the_shell(because)):
             raise PermanentFailure(f"{whom} is not protected by hand", "see `recipients protected`")
     say(f"{clean(whom)} is no longer protected by hand")
 
@@ -113,13 +113,13 @@ def protected(as_json: Json = False, config: ConfigFile = None) -> None:
         policy = settings.policy
         names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
         by_hand = ledger.lists.protections()
-        rows = [protecting.Protector(each.name, each.actor, each.at, each.because) for each in by_hand]
-        rows += [protecting.Protector(name, protecting.CONFIGURATION) for name in sorted(names)]
+        rows = [operations.Protector(each.name, each.actor, each.at, each.because) for each in by_hand]
+        rows += [operations.Protector(name, operations.CONFIGURATION) for name in sorted(names)]
         listing((each.row for each in rows), ("name", "by", "at", "because"), as_json=as_json)
 
 
 def _known(text: str) -> str:
     try:
-        return protecting.name_of(text)
+        return operations.name_of(text)
     except ValueError as error:
         raise WrongUsage(str(error)) from None

@@ -8,8 +8,7 @@ from bounce_watcher.classification.ruleset import OwnRules, load_rules
 from bounce_watcher.model.finding import Analysis, Kind
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit, analyse
-from bounce_watcher.service.analysis.paging import PAGE_MESSAGES, pages
-from bounce_watcher.service.operations.processes import by_processes
+from bounce_watcher.service.operations.parts import PAGE_MESSAGES, by_processes, pages
 from bounce_watcher.words.rows import Row, analysis_row
 
 

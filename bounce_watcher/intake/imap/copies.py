@@ -51,7 +51,8 @@ def copied(
     since = [uid for uid in client.search(f"UID {begun.uidnext}:*") if uid >= begun.uidnext]
     if not since:
         return set()
-    sizes = _sizes(connection, since)
+    sizes = {uid: each.size for batch in uids.batches(since)
+             for uid, each in fetch(connection.wire, batch, "(RFC822.SIZE)").items()}
     client.select_folder(folder, readonly=True)
     ours = _contents(connection, sorted(numbers), longest)
     wanted = {size for size, _ in ours.values()}
@@ -64,11 +65,6 @@ def copied(
             copies[content] -= 1
             found.add(uid)
     return found
-
-
-def _sizes(connection: Connection, numbers: Sequence[int]) -> dict[int, int | None]:
-    return {uid: each.size for batch in uids.batches(numbers)
-            for uid, each in fetch(connection.wire, batch, "(RFC822.SIZE)").items()}
 
 
 def _contents(connection: Connection, numbers: Sequence[int], longest: int) -> dict[int, _Content]:

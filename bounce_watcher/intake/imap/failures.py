@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.model.about import About
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
 LONGEST_TEXT = 300
@@ -18,8 +19,7 @@ _NONSENSE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 _TLS_MISMATCH = frozenset({
     "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE",
     "SSLV3_ALERT_HANDSHAKE_FAILURE", "RECORD_LAYER_FAILURE",
-})  # fmt: skip
-
+})
 
 _NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
 
@@ -95,3 +95,12 @@ def translated(account: ImapAccount, doing: str) -> Iterator[None]:
     except (imaplib.IMAP4.error, OSError, *_NONSENSE) as error:
         why, fix = explained(error, account)
         raise TemporaryFailure(f"{doing}: {one_line(why, secrets)}", fix, about=about) from error
+
+
+def trusting(ca_file: str | None, about: About | None = None, doing: str = "") -> ssl.SSLContext:
+    """Returns what verifies servers, by `ca_file` or the system's authorities. Raises PermanentFailure."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        why = error.strerror or "no certificate in it"
+        raise PermanentFailure(f"{doing}ca_file {ca_file}: {why}", "name a readable PEM file", about=about) from None

@@ -18,7 +18,6 @@ _SIZE = re.compile(rb"[( ]RFC822\.SIZE (\d+)", re.IGNORECASE)
 _DATE = re.compile(rb'[( ]INTERNALDATE "([^"]{1,40})"', re.IGNORECASE)
 _SHORT = re.compile(rb'[( ]BODY\[\](?:<\d+>)? "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
-
 WHOLE = "(BODY.PEEK[])"
 """Asks for a whole message, without marking it as seen."""
 
@@ -73,17 +72,13 @@ def _answers(data: Iterable[object]) -> Iterator[tuple[bytes, bytes | None]]:
 
 def _read(text: bytes, literal: bytes | None) -> tuple[int, Fetched]:
     uid, size, date = (pattern.search(text) for pattern in (_UID, _SIZE, _DATE))
+    if literal is None and (short := _SHORT.search(text)):  # not NIL, which Dovecot sends for an expunged message
+        literal = re.sub(rb"\\(.)", rb"\1", short[1])
     return int(uid[1]) if uid else 0, Fetched(
         size=int(size[1]) if size else None,
         received_at=_internal_date(date[1].decode("latin-1")) if date else None,
-        body=literal if literal is not None else _short_body(text),
+        body=literal,
     )
-
-
-def _short_body(text: bytes) -> bytes | None:
-    """Returns a body that came without a literal. NIL is no body: Dovecot sends it for a message expunged elsewhere."""
-    match = _SHORT.search(text)
-    return re.sub(rb"\\(.)", rb"\1", match[1]) if match else None
 
 
 def _internal_date(text: str) -> datetime | None:

@@ -6,15 +6,15 @@ copies. Mail that can't leave is stored too: it is not read again, and each pass
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
+
+from imapclient import DELETED, IMAPClient
 
 from bounce_watcher.intake.imap import copies, folders, uids
 from bounce_watcher.intake.imap.connection import Connection
 from bounce_watcher.intake.imap.failures import CommandRefused, one_line, refusals, secrets_of
 from bounce_watcher.intake.imap.folders import Hierarchy
-from bounce_watcher.intake.imap.rights import quotas_of
-from bounce_watcher.intake.imap.selecting import Selected, Selection
-from bounce_watcher.intake.imap.settling import KEYWORD, Settlement, take_away
-from bounce_watcher.intake.mailbox import UnfiledMail
+from bounce_watcher.intake.imap.selecting import KEYWORD, Selected, Selection, Settlement, quotas_of
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
@@ -22,6 +22,25 @@ from bounce_watcher.model.obstacles import NoRoom, NotFiled, NotTaken, Obstacle,
 
 TRIED_AGAIN = 50
 """Messages in one command after a refusal to file: a destination may have room for some but not for all."""
+
+
+class UnfiledMail(Protocol):
+    """A store of settled mail that could not leave its folder, by `source` (as in RawMessage), UIDVALIDITY and UID.
+
+    Every method raises TemporaryFailure or PermanentFailure.
+    """
+
+    def of(self, source: str, uidvalidity: int) -> Mapping[int, Unfiled]:
+        """Returns the unfiled mail by UID. Drops what is stored for older UIDVALIDITY values: it is meaningless now."""
+        ...
+
+    def keep(self, source: str, uidvalidity: int, uids: Collection[int], as_: Unfiled) -> None:
+        """Stores `as_` for these messages, replacing what was stored before."""
+        ...
+
+    def drop(self, source: str, uidvalidity: int, uids: Collection[int]) -> None:
+        """Removes messages that have left their folder."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +76,7 @@ class Filer:
         for name in self._names.values():
             self._refuse_circle(hierarchy.name(name))
 
-    def unread(
-        self, source: Source, selected: Selected, numbers: Sequence[int], over: Callable[[], bool]
-    ) -> list[int]:
+    def unread(self, source: Source, selected: Selected, numbers: Sequence[int], over: Callable[[], bool]) -> list[int]:
         """Returns the folder's messages that are not stored as unfiled. Tries to file the others until it is `over`."""
         kept = self._unfiled.of(source.label, selected.uidvalidity)
         there = {uid: kept[uid] for uid in numbers if uid in kept}
@@ -79,7 +96,7 @@ class Filer:
         """
         is_whole = True
         for batch in uids.commands(numbers):
-            selected = self._still(source, uidvalidity)
+            selected = self._selection.still(source.folder, uidvalidity)
             if selected is None:
                 return False
             is_whole &= self._file(source, selected, batch, Unfiled(to))
@@ -105,7 +122,7 @@ class Filer:
         if unfiled.copied and selected.settlement is Settlement.KEPT:
             return
         for batch in uids.batches(numbers, TRIED_AGAIN):
-            still = None if over() else self._still(source, selected.uidvalidity)
+            still = None if over() else self._selection.still(source.folder, selected.uidvalidity)
             if still is None or not self._file(source, still, batch, unfiled):
                 return
             if source in self._stuck or (source, unfiled.to) in self._closed:
@@ -122,9 +139,6 @@ class Filer:
 
     # One command's messages
 
-    def _still(self, source: Source, uidvalidity: int | None) -> Selected | None:
-        return self._selection.enter(source.folder) if self._selection.is_still(source.folder, uidvalidity) else None
-
     def _file(self, source: Source, selected: Selected, batch: Sequence[int], unfiled: Unfiled) -> bool:
         """Files one batch. Returns False if others removed some of the messages meanwhile."""
         how = Settlement.KEPT if source in self._stuck else selected.settlement
@@ -134,38 +148,28 @@ class Filer:
         with self._connection.conversation(f"filing mail of {source.folder} in {self._names[unfiled.to]}"):
             if unfiled.copied:
                 return self._take_away(source, selected, batch, unfiled.to, how)
-            if how is Settlement.MOVE:
-                return self._move(source, selected, batch, unfiled.to)
-            return self._copy(source, selected, batch, unfiled.to, how)
+            return self._put(source, selected, batch, unfiled.to, how)
 
-    def _move(self, source: Source, selected: Selected, batch: Sequence[int], to: Destination) -> bool:
-        client = self._connection.client
+    def _put(self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement) -> bool:
+        """Moves messages, or copies them and takes them away."""
+        client, unfiled = self._connection.client, Unfiled(to)
+        put = client.move if how is Settlement.MOVE else client.copy
         try:
-            self._into(to, lambda place: client.move(uids.compact(batch), place))
-        except CommandRefused as refused:
-            if not _is_of_others(refused):
-                self._close(source, to, refused)
-                self._keep(source, selected, batch, Unfiled(to))
-            return not _is_of_others(refused)
-        self._conclude(source, selected, batch, to, Settlement.MOVE)
-        return True
-
-    def _copy(
-        self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
-    ) -> bool:
-        client = self._connection.client
-        unfiled = Unfiled(to)
-        try:
-            unfiled = replace(unfiled, begun=copies.state_of(self._connection, self._place(to)))
+            if how is not Settlement.MOVE:
+                unfiled = replace(unfiled, begun=copies.state_of(self._connection, self._place(to)))
             if unfiled.begun is not None:
                 self._keep(source, selected, batch, unfiled)
-            self._into(to, lambda place: client.copy(uids.compact(batch), place))
+            self._into(to, lambda place: put(uids.compact(batch), place))
         except CommandRefused as refused:
-            if not _is_of_others(refused):
-                self._close(source, to, refused)
-                self._keep(source, selected, batch, unfiled)
-            return not _is_of_others(refused)
-        return self._take_away(source, selected, batch, to, how)
+            if _is_of_others(refused):
+                return False
+            self._close(source, to, refused)
+            self._keep(source, selected, batch, unfiled)
+            return True
+        if how is not Settlement.MOVE:
+            return self._take_away(source, selected, batch, to, how)
+        self._conclude(source, selected, batch, to, how)
+        return True
 
     def _take_away(
         self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
@@ -197,7 +201,9 @@ class Filer:
             self._stuck.add(source)
             self._note(NotTaken(source.folder))
             self._keep(source, selected, sorted(left), Unfiled(to, copied=True))
-        self._drop(source, selected, [uid for uid in batch if uid not in left])
+        if gone := self._kept.get(source, set()).intersection(batch) - left:
+            self._unfiled.drop(source.label, selected.uidvalidity, gone)
+            self._kept[source] -= gone
 
     # The destination
 
@@ -255,13 +261,16 @@ class Filer:
         self._unfiled.keep(source.label, selected.uidvalidity, batch, as_)
         self._kept.setdefault(source, set()).update(batch)
 
-    def _drop(self, source: Source, selected: Selected, batch: Sequence[int]) -> None:
-        kept = self._kept.get(source, set())
-        if gone := kept.intersection(batch):
-            self._unfiled.drop(source.label, selected.uidvalidity, gone)
-            kept -= gone
-
 
 def _is_of_others(refused: CommandRefused) -> bool:
     """Checks for RFC 5530's code that another connection has expunged some of the messages."""
     return "[EXPUNGEISSUED]" in str(refused).upper()
+
+
+def take_away(client: IMAPClient, how: Settlement, numbers: str) -> None:
+    """Marks or removes messages (a sequence set) of the selected folder. Never expunges anybody else's messages."""
+    if how is Settlement.KEYWORD:
+        client.add_flags(numbers, KEYWORD, silent=True)
+        return
+    client.add_flags(numbers, DELETED, silent=True)
+    client.uid_expunge(numbers)

@@ -74,9 +74,7 @@ def exists(client: IMAPClient, name: str) -> bool:
             listed = client.list_folders("", name)
     except CommandRefused:  # a name that is not valid on this server
         return False
-    return any(
-        same(found, name) and not unusable & {flag.lower() for flag in flags} for flags, _, found in listed
-    )
+    return any(same(found, name) and not unusable & {flag.lower() for flag in flags} for flags, _, found in listed)
 
 
 def same(one: str, other: str) -> bool:

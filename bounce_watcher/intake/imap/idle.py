@@ -20,13 +20,8 @@ TICK = 1.0
 
 
 def wait_for_mail(
-    account: ImapAccount,
-    stop: threading.Event,
-    on_mail: Callable[[], None],
-    *,
-    now: Callable[[], datetime],
-    tokens: TokenStore,
-    renew_after: timedelta = RENEW_AFTER,
+    account: ImapAccount, stop: threading.Event, on_mail: Callable[[], None], *, now: Callable[[], datetime],
+    tokens: TokenStore, renew_after: timedelta = RENEW_AFTER,
 ) -> bool:
     """Watches the account's first folder on a separate connection. Calls `on_mail` when mail arrives.
 
@@ -54,10 +49,7 @@ def wait_for_mail(
 
 
 def _listen(
-    connection: Connection,
-    client: IMAPClient,
-    stop: threading.Event,
-    on_mail: Callable[[], None],
+    connection: Connection, client: IMAPClient, stop: threading.Event, on_mail: Callable[[], None],
     renew_after: timedelta,
 ) -> None:
     """Runs one IDLE for at most `renew_after`. It ends sooner if the server sends much: it counts waits, not time."""

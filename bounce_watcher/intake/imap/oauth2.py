@@ -1,6 +1,5 @@
 """Fetches access tokens for IMAP from the provider and keeps them until shortly before they expire (RFC 6749)."""
 
-import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.client import OAuth2Client
 
 from bounce_watcher.intake.imap.account import Grant, OAuth2Account
-from bounce_watcher.intake.imap.failures import one_line
+from bounce_watcher.intake.imap.failures import one_line, trusting
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 
 LEEWAY = timedelta(minutes=2)
@@ -98,13 +97,14 @@ def _read(account: OAuth2Account, answer: Mapping[str, Any], now: datetime) -> A
 
 def _ask(account: OAuth2Account, rotated: str | None, timeout: timedelta) -> Mapping[str, Any]:
     about = f"OAuth2 at {_host(account)}"
-    secrets = _secrets(account, rotated)
+    held = (account.client_secret, account.refresh_token)
+    secrets = (*(secret.get_secret_value() for secret in held if secret), *((rotated,) if rotated else ()))
     try:
         with (
-            httpx.Client(verify=_trust(account), timeout=timeout.total_seconds()) as http,
+            httpx.Client(verify=trusting(account.ca_file, doing="OAuth2: "), timeout=timeout.total_seconds()) as http,
             _closed_after(2 * timeout, http),
         ):
-            answer: Mapping[str, Any] = _request(_oauth2_client(account, http), account, rotated)
+            answer: Mapping[str, Any] = _request(account, http, rotated)
             return answer
     except OAuth2Error as error:
         code = one_line(str(error.error), secrets)
@@ -133,7 +133,10 @@ def _closed_after(limit: timedelta, http: httpx.Client) -> Iterator[None]:
         timer.cancel()
 
 
-def _request(client: Any, account: OAuth2Account, rotated: str | None) -> Any:
+def _request(account: OAuth2Account, http: httpx.Client, rotated: str | None) -> Any:
+    secret = account.client_secret.get_secret_value() if account.client_secret else None
+    method = "client_secret_post" if secret else "none"
+    client = OAuth2Client(_Session(http), account.client_id, secret, token_endpoint_auth_method=method)
     scope = {"scope": account.scope} if account.scope else {}
     if account.grant is Grant.CLIENT_CREDENTIALS:
         return client.fetch_token(account.token_url, grant_type="client_credentials", **scope)
@@ -141,12 +144,6 @@ def _request(client: Any, account: OAuth2Account, rotated: str | None) -> Any:
         raise PermanentFailure(f"OAuth2 at {_host(account)}: the grant needs a refresh_token", "set refresh_token")
     refresh_token = rotated or account.refresh_token.get_secret_value()
     return client.refresh_token(account.token_url, refresh_token=refresh_token, **scope)
-
-
-def _oauth2_client(account: OAuth2Account, http: httpx.Client) -> Any:
-    secret = account.client_secret.get_secret_value() if account.client_secret else None
-    method = "client_secret_post" if secret else "none"
-    return OAuth2Client(_Session(http), account.client_id, secret, token_endpoint_auth_method=method)
 
 
 class _Session:
@@ -163,19 +160,6 @@ class _Session:
     ) -> httpx.Response:
         url, signed, body = auth.prepare("POST", url, dict(headers), urlencode(data))
         return self._http.post(url, content=body, headers=signed)
-
-
-def _trust(account: OAuth2Account) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=account.ca_file)
-    except OSError as error:
-        why = error.strerror or "no certificate in it"
-        raise PermanentFailure(f"OAuth2: ca_file {account.ca_file}: {why}", "name a readable PEM file") from None
-
-
-def _secrets(account: OAuth2Account, rotated: str | None) -> tuple[str, ...]:
-    held = (account.client_secret, account.refresh_token)
-    return tuple(secret.get_secret_value() for secret in held if secret is not None) + ((rotated,) if rotated else ())
 
 
 def _host(account: OAuth2Account) -> str:

@@ -1,21 +1,19 @@
-"""One pass over one IMAP mailbox: reads unsettled mail in pages, files settled mail. Implements MailboxSession."""
+"""One pass over one IMAP mailbox: reads unsettled mail in pages, files settled mail."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from bounce_watcher.intake.imap import folders, uids
 from bounce_watcher.intake.imap.account import ImapAccount
-from bounce_watcher.intake.imap.backlog import Backlog, UnsettledMail
 from bounce_watcher.intake.imap.connection import Connection
 from bounce_watcher.intake.imap.fetching import WHOLE, Fetched, beginning, continuation, fetch
-from bounce_watcher.intake.imap.filing import Filer, Source
+from bounce_watcher.intake.imap.filing import Filer, Source, UnfiledMail
 from bounce_watcher.intake.imap.oauth2 import TokenStore
-from bounce_watcher.intake.imap.selecting import Selected, Selection
-from bounce_watcher.intake.imap.settling import KEYWORD
+from bounce_watcher.intake.imap.selecting import KEYWORD, Selected, Selection
 from bounce_watcher.intake.imap.watchdog import Watchdog
 from bounce_watcher.intake.imap.wire import bounds_of_bodies
-from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
@@ -24,6 +22,54 @@ from bounce_watcher.model.obstacles import Obstacle, Short
 
 HOPELESS = 20
 """If this many messages in a row can't be fetched, the server is at fault, not the messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledMail:
+    """Unsettled mail of a mailbox at one moment. Times are INTERNALDATE (RFC 3501 section 2.3.3), aware.
+
+    `oldest_at` is not later than the arrival of the oldest message; None = none waits, or none of them could be read.
+    `newest_at` is the arrival of the newest message that the pass has seen, settled or not.
+    """
+
+    messages: int = 0
+    oldest_at: datetime | None = None
+    newest_at: datetime | None = None
+
+
+class Backlog:
+    """The progress of one pass: `found` a folder's mail, `seen` a part of it, `settled`. For one thread.
+
+    Mail of a folder comes in the order of its arrival: unseen mail did not arrive before the mail that was seen last.
+    """
+
+    def __init__(self) -> None:
+        self._unseen: dict[str, int] = {}
+        self._seen: dict[tuple[str, int], datetime] = {}
+        self._last: dict[str, datetime] = {}
+        self._newest: datetime | None = None
+
+    def found(self, folder: str, messages: int) -> None:
+        self._unseen[folder] = messages
+
+    def seen(self, folder: str, asked: Sequence[int], came: Mapping[int, datetime]) -> None:
+        """Notes that `came` answered the UIDs `asked` for. UIDs without an answer wait as well: they may still come."""
+        if not came:
+            return
+        earliest = min(came.values())
+        self._seen.update(((folder, uid), came.get(uid, earliest)) for uid in asked)
+        self._unseen[folder] = max(0, self._unseen.get(folder, 0) - len(asked))
+        self._last[folder] = max(came.values())
+        self._newest = max(self._last[folder], self._newest or self._last[folder])
+
+    def settled(self, folder: str, uids: Iterable[int]) -> None:
+        for uid in uids:
+            self._seen.pop((folder, uid), None)
+
+    def waiting(self) -> UnsettledMail:
+        behind = [self._last[folder] for folder, unseen in self._unseen.items() if unseen and folder in self._last]
+        oldest = min([*self._seen.values(), *behind], default=None)
+        return UnsettledMail(len(self._seen) + sum(self._unseen.values()), oldest, self._newest)
 
 
 @contextmanager
@@ -39,7 +85,7 @@ def open_session(
     with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
         connection = Connection(account, watchdog, now, tokens)
         try:
-            session = ImapSession(account, connection, watchdog, now, unfiled)
+            session = ImapSession(connection, unfiled)
             yield session
             session.complain()
             connection.close()
@@ -48,18 +94,16 @@ def open_session(
 
 
 class ImapSession:
-    """One pass. `unfinished`: the deadline came before the end, or a folder was renumbered; poll again at once."""
+    """One pass. Messages that are not settled stay where they are and come again in the next pass.
 
-    def __init__(
-        self, account: ImapAccount, connection: Connection, watchdog: Watchdog, now: Callable[[], datetime],
-        unfiled: UnfiledMail,
-    ) -> None:
+    `unfinished`: the deadline came before the end, or a folder was renumbered; poll again at once.
+    """
+
+    def __init__(self, connection: Connection, unfiled: UnfiledMail) -> None:
         self.unfinished = False
-        self.overdue = watchdog.overdue
-        self._account = account
+        self.overdue = connection.watchdog.overdue
+        self._account = account = connection.account
         self._connection = connection
-        self._watchdog = watchdog
-        self._now = now
         self._missing: list[str] = []
         self._obstacles: dict[Obstacle, None] = {}
         self._backlog = Backlog()
@@ -72,7 +116,11 @@ class ImapSession:
         self._filer = Filer(connection, self._selection, self.hierarchy, sources, unfiled, self._note)
 
     def pages(self) -> Iterator[Sequence[RawMessage]]:
-        """See MailboxSession. Ends early, with `unfinished`, when the pass takes longer than pass_deadline."""
+        """Yields unsettled messages in the order of their arrival, in pages of limited number and bytes.
+
+        The next page may be read before the previous one is settled. Ends early, with `unfinished`, when the pass takes
+        longer than pass_deadline. Raises TemporaryFailure or PermanentFailure.
+        """
         for source in self._sources.values():
             selected = self._selection.enter(source.folder)
             if selected is None:
@@ -83,7 +131,12 @@ class ImapSession:
             yield from self._folder_pages(source, selected)
 
     def settle(self, destinations: Mapping[Destination, Sequence[RawMessage]]) -> None:
-        """See MailboxSession. If the folder was renumbered meanwhile, a message stays there and is read again."""
+        """Files messages. Call it only after the ledger has committed their content.
+
+        A message that can't leave its folder is stored as unfiled, is not read again, and leaves when it can. If the
+        folder was renumbered meanwhile, it stays and is read again. Raises TemporaryFailure or PermanentFailure; some
+        messages may have moved by then.
+        """
         for place, messages in destinations.items():
             groups: dict[tuple[str, int | None], list[int]] = {}
             for message in messages:
@@ -111,8 +164,7 @@ class ImapSession:
         if self._missing:
             names = ", ".join(self._missing)
             raise PermanentFailure(
-                f"no such folder on the server: {names}", "fix `folder` or create it",
-                about=self._account.about,
+                f"no such folder on the server: {names}", "fix `folder` or create it", about=self._account.about,
             )
 
     # Reading
@@ -122,20 +174,20 @@ class ImapSession:
 
         Almost all messages fit into their beginning as a whole.
         """
-        account = self._account
+        account, cap = self._account, self._account.max_message_bytes
         batch_length = min(account.page_messages, uids.BATCH)
-        length = max(1, min(account.max_message_bytes, account.page_bytes // batch_length))
+        length = max(1, min(cap, account.page_bytes // batch_length))
         numbers = self._filer.unread(source, selected, self._search(selected), lambda: self._is_over(selected))
         self._backlog.found(source.label, len(numbers))
         for batch in uids.batches(numbers, batch_length):
             entries = self._beginnings(selected, batch, length)
             self._backlog.seen(source.label, batch, {entry.uid: entry.received_at for entry in entries})
-            cut = uids.pages(entries, account.page_messages, account.page_bytes, account.max_message_bytes)
-            yield from filter(None, (self._whole(source, selected, page, length) for page in cut))
+            pages = uids.pages(entries, lambda entry: entry.load(cap), account.page_messages, account.page_bytes)
+            yield from filter(None, (self._whole(source, selected, page, length) for page in pages))
 
     def _beginnings(self, selected: Selected, batch: Sequence[int], length: int) -> list[uids.FolderEntry]:
         found = self._fetch(selected, batch, beginning(length), length)
-        return [uids.FolderEntry(uid, each.size or 0, each.received_at or self._now(), each.body)
+        return [uids.FolderEntry(uid, each.size or 0, each.received_at or self._connection.now(), each.body)
                 for uid in batch if (each := found.get(uid)) is not None and each.body is not None]
 
     def _whole(
@@ -194,7 +246,7 @@ class ImapSession:
         try:
             return self._fetch_at_once(numbers, items, length)
         except TemporaryFailure as failure:
-            if self._watchdog.has_cut:
+            if self._connection.watchdog.has_cut:
                 raise
             log.info("batch not fetched, trying its messages one by one", action="batch_not_fetched",
                      mailbox=self._account.name, messages=len(numbers), trouble=str(failure))
@@ -206,9 +258,7 @@ class ImapSession:
             with wire.within(bounds_of_bodies(len(numbers), length, self._account.max_message_bytes)):
                 return fetch(wire, numbers, items)
 
-    def _fetch_singly(
-        self, selected: Selected, numbers: Sequence[int], items: str, length: int
-    ) -> dict[int, Fetched]:
+    def _fetch_singly(self, selected: Selected, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
         """Fetches each message by its own command.
 
         At a message that it can't read, Dovecot closes the connection, and all later messages are lost too.
@@ -223,7 +273,7 @@ class ImapSession:
                 failed_in_a_row = 0
             except TemporaryFailure as failure:
                 failed_in_a_row += 1
-                if self._watchdog.has_cut or failed_in_a_row == HOPELESS:
+                if self._connection.watchdog.has_cut or failed_in_a_row == HOPELESS:
                     raise
                 log.warning("message can't be fetched and stays where it is", action="message_not_fetched",
                             mailbox=self._account.name, uid=uid, trouble=str(failure))
@@ -231,9 +281,7 @@ class ImapSession:
 
     def _is_over(self, selected: Selected) -> bool:
         """Checks whether this pass must stop reading the folder: it is late, or the UIDs now mean other messages."""
-        over = self._watchdog.overdue.is_set() or not self._selection.is_still(
-            selected.folder, selected.uidvalidity
-        )
+        over = self.overdue.is_set() or self._selection.still(selected.folder, selected.uidvalidity) is None
         self.unfinished |= over
         return over
 

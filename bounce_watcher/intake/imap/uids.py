@@ -1,8 +1,11 @@
-"""Sets of UIDs in the form of IMAP commands (RFC 3501 section 9, sequence-set), and pages of them."""
+"""Sets of UIDs in the form of IMAP commands (RFC 3501 section 9, sequence-set), and pages of limited size."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
+
+T = TypeVar("T")
 
 BATCH = 500
 """UIDs in one command: Dovecot refuses 20,000 single ones as too long, and more than this is not faster."""
@@ -26,6 +29,10 @@ class FolderEntry:
     received_at: datetime
     beginning: bytes = b""
 
+    def load(self, cap: int) -> int:
+        """Returns its weight in a page, in bytes. `cap` is the most that are read of one message."""
+        return min(max(self.size, len(self.beginning)), cap)
+
 
 def compact(uids: Iterable[int]) -> str:
     """Returns exactly these UIDs in the shortest form: {1, 2, 3, 7} is "1:3,7". It never covers a UID in a gap."""
@@ -34,17 +41,8 @@ def compact(uids: Iterable[int]) -> str:
 
 def commands(uids: Iterable[int], longest: int = LONGEST_SET) -> Iterator[list[int]]:
     """Yields the UIDs in as few parts as the line length allows: each MOVE costs a server work on the whole folder."""
-    together: list[int] = []
-    length = 0
-    for run in _runs(uids):
-        more = len(_spelled(run)) + 1
-        if together and length + more > longest:
-            yield together
-            together, length = [], 0
-        together.extend(range(run[0], run[1] + 1))
-        length += more
-    if together:
-        yield together
+    for part in pages(_runs(uids), lambda run: len(_spelled(run)) + 1, longest, longest):
+        yield [uid for first, last in part for uid in range(first, last + 1)]
 
 
 def _runs(uids: Iterable[int]) -> list[list[int]]:
@@ -74,25 +72,23 @@ def windows(exists: int, length: int = SEARCH_WINDOW) -> Iterator[str]:
     Only the last one is open. A server refuses a number beyond the end, which can occur after others expunge messages.
     """
     starts = range(1, exists + 1, length)
-    for start in starts[:-1]:
-        yield f"{start}:{start + length - 1}"
-    if starts:
-        yield f"{starts[-1]}:*"
+    for start in starts:
+        yield f"{start}:*" if start == starts[-1] else f"{start}:{start + length - 1}"
 
 
-def pages(entries: Iterable[FolderEntry], max_messages: int, max_bytes: int, cap: int) -> Iterator[list[FolderEntry]]:
-    """Cuts entries into pages of limited messages and bytes. `cap` is the most bytes that are read of one message.
+def pages(values: Iterable[T], load: Callable[[T], int], most: int, most_load: int) -> Iterator[list[T]]:
+    """Cuts values into pages of at most `most` values and `most_load` of what `load` returns for each.
 
-    A message larger than a page makes a page of its own.
+    A value that weighs more than a page makes a page of its own.
     """
-    page: list[FolderEntry] = []
+    page: list[T] = []
     weight = 0
-    for entry in entries:
-        load = min(max(entry.size, len(entry.beginning)), cap)
-        if page and (len(page) >= max_messages or weight + load > max_bytes):
+    for value in values:
+        its = load(value)
+        if page and (len(page) >= most or weight + its > most_load):
             yield page
             page, weight = [], 0
-        page.append(entry)
-        weight += load
+        page.append(value)
+        weight += its
     if page:
         yield page

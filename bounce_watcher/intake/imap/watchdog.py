@@ -4,7 +4,6 @@ import contextlib
 import socket
 import threading
 from datetime import timedelta
-from types import TracebackType
 from typing import Self
 
 
@@ -30,9 +29,7 @@ class Watchdog:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_done = True
         self._fed.set()
         self._thread.join()
@@ -57,17 +54,15 @@ class Watchdog:
             before.close()
 
     def _watch(self) -> None:
-        while self._is_fed_in_time():
+        while True:
+            if not self._fed.wait(self._soft):
+                self.overdue.set()
+                if not self._fed.wait(self._grace):
+                    self._cut()
+                    return
             self._fed.clear()
             if self._is_done:
                 return
-        self._cut()
-
-    def _is_fed_in_time(self) -> bool:
-        if self._fed.wait(self._soft):
-            return True
-        self.overdue.set()
-        return self._fed.wait(self._grace)
 
     def _cut(self) -> None:
         with self._lock, contextlib.suppress(OSError):

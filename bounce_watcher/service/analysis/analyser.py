@@ -1,12 +1,19 @@
 """Analyses mail in worker processes: all cores on a backlog. Isolates a message that hangs or kills its worker."""
 
 import os
+import pickle
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
+from multiprocessing.connection import Connection
 from typing import Self
+
+from pydantic import ConfigDict, TypeAdapter
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
@@ -14,17 +21,149 @@ from bounce_watcher.logs import log
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analysis.dkim_keys import key_lookup
-from bounce_watcher.service.analysis.questions import Answers, without_secrets
+from bounce_watcher.service.analysis.fork_server import NEW, NUMBER
+from bounce_watcher.service.analysis.questions import DONE, READY, Answers, without_secrets
 from bounce_watcher.service.analysis.sandbox import Protections
 from bounce_watcher.service.analysis.worker import Analysed, Setup, Work, analyse_all
-from bounce_watcher.service.analysis.workers import BrokenOff, Worker, start_server
-
-__all__ = ["Analysed", "Analyser", "Ticket"]
 
 PAGE_SECONDS = 120.0
 """How long one page may take before its messages are tried one by one. A page of 500 takes some 80 ms."""
 MESSAGE_SECONDS = 20.0
 """How long one message may take when it is tried alone."""
+
+START_SECONDS = 60.0
+"""How long a new worker may take to start. The first one waits until the rules are read, about half a second."""
+
+MAX_ANSWER = 512 * 1024 * 1024
+"""The most bytes that a worker may answer. A page holds 16 MiB, or one mail, and comes back compressed."""
+
+_PROGRAM = """
+import sys
+sys.path[:] = sys.argv[2:]
+from bounce_watcher.service.analysis.fork_server import main
+main(int(sys.argv[1]))
+"""
+
+_HANDED_OVER = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "TZ")
+"""The only environment variables that workers get: others may hold passwords (`*_env`) or tell where secrets are."""
+
+_READY: TypeAdapter[Protections] = TypeAdapter(Protections)
+_DONE = TypeAdapter(list[Analysed], config=ConfigDict(strict=True, val_json_bytes="base64"))
+"""Checks a worker's answers, which are text: a mail may have taken over the worker."""
+
+
+class BrokenOff(Exception):
+    """A worker died, took too long, or answered what no worker of ours answers. The message is a noun phrase."""
+
+
+class ForkServer:
+    """Makes workers. One per process, started when it is first needed, and again if it dies."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control = socket.socket()
+
+    def start(self) -> None:
+        """Starts the server early, so that it reads the rules while the caller does something else."""
+        with self._lock:
+            self._ensure_running()
+
+    def new(self) -> "tuple[int, Connection[bytes, bytes]]":
+        """Makes a worker. Returns its process id and the connection to it. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs, self._lock:
+            self._ensure_running()
+            socket.send_fds(self._control, [NUMBER.pack(NEW)], [theirs.fileno()])
+            process = self._answer()
+            if not process:
+                raise OSError("the system makes no more processes")
+            return process, Connection(ours.detach())
+
+    def end(self, process: int) -> None:
+        """Ends a worker at once. A worker of a server that died ended with it."""
+        with self._lock, suppress(OSError):
+            self._control.sendall(NUMBER.pack(process))
+            self._answer()
+
+    def _answer(self) -> int:
+        answer = self._control.recv(NUMBER.size, socket.MSG_WAITALL)
+        if len(answer) < NUMBER.size:
+            raise ConnectionResetError("the fork server died")
+        (number,) = NUMBER.unpack(answer)
+        return int(number)
+
+    def _ensure_running(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._control.close()
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - this very program
+                [sys.executable, "-I", "-c", _PROGRAM, str(theirs.fileno()), *sys.path],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
+                env={name: os.environ[name] for name in _HANDED_OVER if name in os.environ},
+            )
+
+
+_server = ForkServer()
+
+
+class Worker:
+    """One analysing process, for one thread. Raises TemporaryFailure if it can't be started."""
+
+    def __init__(self, setup: Setup, answers: Answers) -> None:
+        self._answers = answers
+        for attempt in (1, 2):
+            try:
+                self.process, self._connection = _server.new()
+                break
+            except OSError as failure:  # the server died: the next attempt starts another
+                if attempt == 2:
+                    raise TemporaryFailure(f"no process to analyse mail in can be had: {failure}") from failure
+        try:
+            self.protections = _READY.validate_json(self._told(pickle.dumps(setup), START_SECONDS, READY))
+        except (BrokenOff, ValueError) as failure:
+            self.end()
+            raise TemporaryFailure(f"a process to analyse mail in does not start: {failure}") from failure
+
+    def analyse(self, page: Sequence[RawMessage], seconds: float) -> list[Analysed]:
+        """Analyses a page. Raises BrokenOff: the worker is then useless."""
+        try:
+            found = _DONE.validate_json(self._told(pickle.dumps((page, seconds)), seconds, DONE))
+        except ValueError as failure:
+            raise BrokenOff("an answer that is none") from failure
+        if len(found) != len(page):
+            raise BrokenOff("an answer to something else")
+        return found
+
+    def _told(self, message: bytes, seconds: float, kind: bytes) -> bytes:
+        """Sends a message and returns the worker's final answer. Answers its questions meanwhile."""
+        late = threading.Event()
+
+        def time_out() -> None:
+            late.set()
+            self.end()
+
+        timer = threading.Timer(seconds, time_out)
+        timer.start()
+        try:
+            self._connection.send_bytes(message)
+            while (answer := self._connection.recv_bytes(MAX_ANSWER))[:1] != kind:
+                self._connection.send_bytes(self._answers(answer))
+        except (OSError, EOFError, ValueError) as failure:
+            raise BrokenOff("a time-out" if late.is_set() else "the end of its process") from failure
+        finally:
+            timer.cancel()
+        return answer[1:]
+
+    def end(self) -> None:
+        """Ends the worker at once: the mailbox still has all its mail. A waiting caller fails. For any thread."""
+        _server.end(self.process)
+
+    def close(self) -> None:
+        self.end()
+        self._connection.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +183,10 @@ class Analyser:
     """
 
     def __init__(
-        self,
-        settings: AttributionSettings,
-        workers: int = 0,
-        *,
-        rules: OwnRules = (),
-        work: Work | None = None,
+        self, settings: AttributionSettings, workers: int = 0, *, rules: OwnRules = (), work: Work = analyse_all,
         limits: tuple[float, float] = (PAGE_SECONDS, MESSAGE_SECONDS),
     ) -> None:
-        self._setup = Setup(without_secrets(settings), bool(settings.token_keys), rules, work or analyse_all)
+        self._setup = Setup(without_secrets(settings), bool(settings.token_keys), rules, work)
         self._answers = Answers(settings, key_lookup(settings))
         self._page_seconds, self._message_seconds = limits
         self.depth = workers or os.cpu_count() or 1
@@ -61,7 +195,7 @@ class Analyser:
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._threads = ThreadPoolExecutor(self.depth, thread_name_prefix="analysis")
-        start_server()
+        _server.start()
 
     def submit(self, page: Sequence[RawMessage]) -> Ticket:
         return Ticket(page, self._threads.submit(self._analyse, page))
@@ -80,7 +214,9 @@ class Analyser:
         return worker.protections
 
     def _analyse(self, page: Sequence[RawMessage]) -> list[Analysed]:
-        worker = self._idle_worker() or self._new_worker()
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+        worker = worker or self._new_worker()
         try:
             found = worker.analyse(page, self._page_seconds)
         except BrokenOff:
@@ -105,10 +241,6 @@ class Analyser:
         if worker:
             self._give_back(worker)
         return found
-
-    def _idle_worker(self) -> Worker | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
 
     def _new_worker(self) -> Worker:
         worker = Worker(self._setup, self._answers)
@@ -145,7 +277,5 @@ class Analyser:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

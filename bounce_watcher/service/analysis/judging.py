@@ -154,19 +154,15 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
 
 def destination(analysis: Analysis) -> Destination:
     """Returns where the mail is filed. What nobody understood, and what asks for no more mail, goes to review."""
-    if analysis.kind is Kind.OTHER or analysis.unreadable or _names_nobody(analysis) or _asks(analysis):
-        return Destination.REVIEW
-    if len(analysis.recipients) >= MAX_RECIPIENTS:
-        return Destination.REVIEW  # it may name more recipients than were read
-    if any(_needs_review(each) for each in analysis.recipients):
-        return Destination.REVIEW
-    return Destination.PROCESSED
-
-
-def _names_nobody(analysis: Analysis) -> bool:
-    """Checks whether a report names no recipient though it must. Genuine feedback that is no complaint need not."""
+    # genuine feedback that is no complaint need not name a recipient
     must_name = analysis.feedback_type in {None, ABUSE} or analysis.authenticity.failure is not None
-    return analysis.kind in EVENT_KINDS and must_name and not analysis.recipients
+    names_nobody = analysis.kind in EVENT_KINDS and must_name and not analysis.recipients
+    needs_person = (
+        analysis.kind is Kind.OTHER or analysis.unreadable or names_nobody or _asks(analysis)
+        or len(analysis.recipients) >= MAX_RECIPIENTS  # it may name more recipients than were read
+        or any(map(_needs_review, analysis.recipients))
+    )
+    return Destination.REVIEW if needs_person else Destination.PROCESSED
 
 
 def _needs_review(each: RecipientVerdict) -> bool:

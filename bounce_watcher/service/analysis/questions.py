@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import islice
 from multiprocessing.connection import Connection
 
-from bounce_watcher.attribution.attribute import no_key
 from bounce_watcher.attribution.dkim import KeyOf
 from bounce_watcher.attribution.return_path import claims, fits
 from bounce_watcher.attribution.settings import AttributionSettings
@@ -106,9 +105,3 @@ class Questions:
 def without_secrets(settings: AttributionSettings) -> AttributionSettings:
     """Returns the settings that an analysing process is given: without token keys."""
     return replace(settings, token_keys=())
-
-
-def asking(settings: AttributionSettings, questions: Questions, *, has_keys: bool) -> tuple[AttributionSettings, KeyOf]:
-    """Returns what the pipeline is given there, as if the keys were at hand. `settings` are those `without_secrets`."""
-    looks_up = settings.dkim_dns and settings.own_domains
-    return replace(settings, key_holder=questions if has_keys else None), questions.dkim_key if looks_up else no_key

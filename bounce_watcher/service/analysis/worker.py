@@ -12,10 +12,11 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from multiprocessing.connection import Connection
 from typing import Any
 
+from bounce_watcher.attribution.attribute import no_key
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules, load_rules
 from bounce_watcher.model.filing import Destination
@@ -24,7 +25,7 @@ from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.pipeline import Toolkit, analyse_parsed
 from bounce_watcher.service.analysis.judging import destination, message_record
-from bounce_watcher.service.analysis.questions import DONE, READY, Questions, asking
+from bounce_watcher.service.analysis.questions import DONE, READY, Questions
 from bounce_watcher.service.analysis.sandbox import confine
 from bounce_watcher.service.clock import utcnow
 
@@ -83,8 +84,9 @@ def _received(connection: "Connection[bytes, bytes]") -> Any:
 def start(setup: Setup, questions: Questions) -> None:
     global _toolkit  # noqa: PLW0603 - what `work` is given is a page and no more
     gc.set_threshold(50_000)  # a page makes about as many objects, so it is done without a collection
-    settings, key_of = asking(setup.settings, questions, has_keys=setup.has_keys)
-    _toolkit = Toolkit(load_rules(setup.rules), settings, key_of)
+    settings = replace(setup.settings, key_holder=questions if setup.has_keys else None)  # as if keys were at hand
+    looks_up = settings.dkim_dns and settings.own_domains
+    _toolkit = Toolkit(load_rules(setup.rules), settings, questions.dkim_key if looks_up else no_key)
 
 
 def _as_json(page: list[Analysed]) -> bytes:
@@ -107,13 +109,8 @@ def _plain(value: Any) -> object:
 
 def analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
     assert _toolkit is not None
-    now = utcnow()
-    return [analyse_one(_not_after(raw, now), _toolkit) for raw in page]
-
-
-def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
-    """Bounds the arrival time to now: a forged Date or wrong clock must not put a bounce or webhook into the future."""
-    return raw if raw.received_at <= now else replace(raw, received_at=now)
+    now = utcnow()  # a forged Date or wrong clock must not put a bounce or webhook into the future
+    return [analyse_one(raw if raw.received_at <= now else replace(raw, received_at=now), _toolkit) for raw in page]
 
 
 def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:

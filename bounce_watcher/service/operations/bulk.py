@@ -16,8 +16,7 @@ from bounce_watcher.ledger.suppressions.undo import UndoOutcome
 from bounce_watcher.model.ledger import Actor, Announce
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling, SkipReason
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation
 
 T = TypeVar("T")
@@ -54,9 +53,9 @@ class BulkOperation(Operation[BulkOutline[T], Iterator[T]]):
     def run(self, wanted: BulkRequest, *, dry_run: bool) -> Iterator[T]:
         """Carries it out batch by batch, or rehearses it."""
 
-    @abstractmethod
     def changes(self, each: T) -> bool:
         """Checks whether the recipient changes."""
+        return True
 
     @abstractmethod
     def seen(self, each: T) -> Sequence[object]:
@@ -133,9 +132,6 @@ class UndoIncident(BulkOperation[UndoOutcome]):
             self.incident, decider(self.settings), wanted.announce, wanted.by, subject=self.subject, dry_run=dry_run,
             step=wanted.step,
         )
-
-    def changes(self, each: UndoOutcome) -> bool:
-        return True
 
     def seen(self, each: UndoOutcome) -> Sequence[object]:
         return each.recipient, each.stream, each.events, each.was, each.state

@@ -7,12 +7,12 @@ Trying changes nothing. It uses the rules' own code: the check of the files, the
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
-from bounce_watcher.classification.rule import RuleProblem, fold
+from bounce_watcher.classification.rule import fold
 from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
@@ -23,14 +23,14 @@ from bounce_watcher.ledger.review.groups import ReviewGroup, group_of
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.ledger import Actor, BounceEvent, OutboxItem, State
+from bounce_watcher.model.ledger import Actor, BounceEvent, State
 from bounce_watcher.model.verdict import BounceType, Reason, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.policy import masking
-from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.announcing import decider
 from bounce_watcher.service.operations.operation import Operation, digest
-from bounce_watcher.service.operations.reclassifying import judged
+from bounce_watcher.service.operations.reclassifying import judged, revised
 
 SPAN = timedelta(days=90)
 WITHIN = 3.0
@@ -63,6 +63,11 @@ class RuleDraft:
     def texts(self) -> tuple[str, ...]:
         return tuple(part for piece in self.words.split("*") if (part := " ".join(piece.split())))
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The parts of the words as texts are searched for them."""
+        return tuple(map(fold, self.texts))
+
 
 def suggested(
     group: ReviewGroup, samples: Sequence[BounceEvent], reason: str = "", *, words: str | None = None, code: str = "",
@@ -73,7 +78,9 @@ def suggested(
     Reports without a server's reply are matched by their code and the server. Then no reason may be hard.
     """
     if words is None and holds_no_reply(samples):
-        words, code, remote = "", code or next(iter(group.codes), ""), remote or _shared_remote(samples)
+        hosts = {each.remote_mta or "" for each in samples}
+        words, code = "", code or next(iter(group.codes), "")
+        remote = remote or (hosts.pop() if len(hosts) == 1 else "")
     words = masking.longest_constant(group.wording) if words is None else words
     slug = "-".join(_SLUG.findall((words or remote).lower())[:5])[:50].strip("-")
     usual = Reason.INVALID_RECIPIENT if words else Reason.SYSTEM_ERROR
@@ -85,10 +92,9 @@ def holds_no_reply(samples: Sequence[BounceEvent]) -> bool:
     return bool(samples) and not any(each.diagnostic for each in samples)
 
 
-def _shared_remote(samples: Sequence[BounceEvent]) -> str:
-    hosts = {each.remote_mta for each in samples}
-    only = next(iter(hosts)) if len(hosts) == 1 else None
-    return only or ""
+def _says(text: str | None, wanted: Sequence[str]) -> bool:
+    said = fold(text or "")
+    return all(part in said for part in wanted)
 
 
 def toml_of(draft: RuleDraft, samples: Sequence[BounceEvent], at: datetime) -> str:
@@ -118,11 +124,10 @@ def _toml(value: object) -> str:
 
 
 def _examples(draft: RuleDraft, samples: Sequence[BounceEvent]) -> list[str]:
-    wanted = tuple(map(fold, draft.texts))
-    if holds_no_reply(samples) and not wanted:
+    if holds_no_reply(samples) and not draft.texts:
         return [_numbers(samples[0])]
     shown = [_example(event) for event in samples if event.diagnostic]
-    return [next((each for each in shown if all(text in fold(each) for text in wanted)), shown[0])] if shown else []
+    return [next((each for each in shown if _says(each, draft.wanted)), shown[0])] if shown else []
 
 
 def _example(event: BounceEvent) -> str:
@@ -166,7 +171,7 @@ class Consequence:
     of: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Trial:
     """The result of trying a draft. With `problems` it was not tried: it is no valid rule.
 
@@ -183,9 +188,9 @@ class Trial:
     tried: int = 0
     kept_matched: int = 0
     kept: int = 0
-    others: Mapping[str, int] = field(default_factory=dict)
-    taken: Mapping[tuple[str, Reason], int] = field(default_factory=dict)
-    pairs: tuple[ChangedReading, ...] = ()
+    others: Counter[str] = field(default_factory=Counter)
+    taken: Counter[tuple[str, Reason]] = field(default_factory=Counter)
+    pairs: list[ChangedReading] = field(default_factory=list)
     passing: int = 0
     looked_at: int = 0
     looked_back_to: datetime | None = None
@@ -196,6 +201,16 @@ class Trial:
     def seen(self) -> str:
         """A digest of what a person must have seen before saving the rule."""
         return digest((self.toml, *sorted(f"{rule} {reason}" for rule, reason in self.taken)))
+
+    def add(self, found: ChangedReading, gid: str) -> None:
+        """Counts a report that the draft reads differently. `gid` is the draft's own group."""
+        before = found.before
+        if before.bounce_type is not BounceType.UNDETERMINED:
+            self.taken[before.rule, before.reason] += 1
+            if len(self.pairs) < SHOWN and self.taken[before.rule, before.reason] < SHOWN // 4:
+                self.pairs.append(found)
+        elif (other := group_of(found.event)) is not None and other != gid:
+            self.others[other] += 1
 
 
 def samples_of(ledger: Ledger, gid: str) -> list[BounceEvent]:
@@ -215,30 +230,49 @@ def tried(
     files = files_with(settings.rules, settings.rules_dir, toml)
     checked = check(files)
     if checked.problems:
-        return Trial(toml, tuple(_without_place(each, draft) for each in checked.problems))
-    today, then = load_rules(settings.rules), load_rules(files)
+        # a problem with the draft itself has no place in a file yet
+        return Trial(toml, tuple(each.text if each.id == draft.id else str(each) for each in checked.problems))
+    trial, then = Trial(toml, warnings=checked.warnings), load_rules(files)
     own = ledger.review.events(group.gid, OF_GROUP)
     mine = [verdict for event in own if (verdict := judged(event, then)).rule == draft.id]
-    found = _Found(draft, group.gid, today, then)
+    trial.tried, trial.matched = len(own), len(mine)
+    if any(verdict.bounce_type is BounceType.HARD for verdict in mine):
+        trial.passing = sum(map(_may_pass, mine))
+    revisions = []
+    for found in _changed(ledger, draft, (load_rules(settings.rules), then), trial, now, within, advance):
+        trial.add(found, group.gid)
+        revisions.append(revised(found.event, found.after))
+    digests = list(dict.fromkeys(event.message_digest for event in own))[:KEPT_READ]
+    toolkit = Toolkit(then, settings.attribution)
+    for raw in (raw for each in digests if (raw := ledger.lists.message(each)) is not None):
+        trial.kept += 1
+        trial.kept_matched += any(
+            each.verdict and each.verdict.rule == draft.id for each in analyse(raw, toolkit).recipients
+        )
+    trial.seconds = monotonic() - started
+    trial.consequence = _consequence(settings, ledger, revisions, now)
+    return trial
+
+
+def _changed(
+    ledger: Ledger, draft: RuleDraft, rules: tuple[Ruleset, Ruleset], trial: Trial, now: datetime, within: float,
+    advance: Callable[[int], None],
+) -> Iterator[ChangedReading]:
+    """Yields stored reports that the second of `rules` reads differently by the draft, and notes how far it looked."""
+    (today, then), wanted = rules, draft.wanted
     deadline = monotonic() + within
     for page in ledger.review.said(now - SPAN):
-        found.take(ledger.review.events_named([name for _, name, words in page if found.may_say(words)]))
-        found.looked_at, found.looked_back_to = found.looked_at + len(page), page[-1][0]
+        for event in ledger.review.events_named([name for _, name, words in page if _says(words, wanted)]):
+            if event.bounce_type is None or (after := judged(event, then)).rule != draft.id:
+                continue
+            before = judged(event, today)
+            if before.reason is not after.reason:
+                yield ChangedReading(event, before, after)
+        trial.looked_at += len(page)
         advance(len(page))
         if monotonic() > deadline:
-            found.is_cut = True
-            break
-    kept = list(_kept(ledger, own))
-    toolkit = Toolkit(then, settings.attribution)
-    read = [any(each.verdict and each.verdict.rule == draft.id for each in analyse(raw, toolkit).recipients)
-            for raw in kept]
-    is_hard = any(verdict.bounce_type is BounceType.HARD for verdict in mine)
-    return Trial(
-        toml, (), checked.warnings, len(mine), len(own), sum(read), len(kept), found.others, found.taken,
-        tuple(found.pairs), sum(is_hard and _may_pass(verdict) for verdict in mine), found.looked_at,
-        found.looked_back_to if found.is_cut else None, monotonic() - started,
-        _consequence(settings, ledger, found.revisions, now),
-    )
+            trial.looked_back_to = page[-1][0]
+            return
 
 
 def _too_much(draft: RuleDraft) -> tuple[str, ...]:
@@ -250,57 +284,13 @@ def _too_much(draft: RuleDraft) -> tuple[str, ...]:
 
 
 def _nowhere_said(draft: RuleDraft, samples: Sequence[BounceEvent]) -> tuple[str, ...]:
-    wanted = tuple(map(fold, draft.texts))
-    if not wanted or not samples:
+    if not draft.texts or not samples:
         return ()
     if holds_no_reply(samples):
         return ("the reports hold no reply to look for words in: leave the words empty, and name a code or a server",)
-    if any(all(text in fold(each.diagnostic or "") for text in wanted) for each in samples):
+    if any(_says(each.diagnostic, draft.wanted) for each in samples):
         return ()
     return ("none of the newest reports of this wording says all of these words: take some that a sample shows",)
-
-
-def _without_place(problem: RuleProblem, draft: RuleDraft) -> str:
-    """Words a problem. One with the draft itself has no place in a file yet."""
-    return problem.text if problem.id == draft.id else str(problem)
-
-
-class _Found:
-    """Goes through reports and sorts them by what the draft would change."""
-
-    def __init__(self, draft: RuleDraft, gid: str, today: Ruleset, then: Ruleset) -> None:
-        self._id, self._gid, self._today, self._then = draft.id, gid, today, then
-        self._texts = tuple(map(fold, draft.texts))
-        self.others: Counter[str] = Counter()
-        self.taken: Counter[tuple[str, Reason]] = Counter()
-        self.pairs: list[ChangedReading] = []
-        self.revisions: list[Revision] = []
-        self.looked_at = 0
-        self.looked_back_to: datetime | None = None
-        self.is_cut = False
-
-    def may_say(self, words: str | None) -> bool:
-        said = fold(words or "")
-        return all(text in said for text in self._texts)
-
-    def take(self, events: Sequence[BounceEvent]) -> None:
-        for event in events:
-            if event.bounce_type is None or (after := judged(event, self._then)).rule != self._id:
-                continue
-            self._sort(event, judged(event, self._today), after)
-
-    def _sort(self, event: BounceEvent, before: Verdict, after: Verdict) -> None:
-        if before.reason is after.reason:
-            return
-        if before.bounce_type is not BounceType.UNDETERMINED:
-            self.taken[before.rule, before.reason] += 1
-            if len(self.pairs) < SHOWN and self.taken[before.rule, before.reason] < SHOWN // 4:
-                self.pairs.append(ChangedReading(event, before, after))
-        elif (gid := group_of(event)) is not None and gid != self._gid:
-            self.others[gid] += 1
-        self.revisions.append(Revision(event, replace(
-            event, bounce_type=after.bounce_type, reason=after.reason, rule=after.rule, quote=after.quote
-        )))
 
 
 def _may_pass(verdict: Verdict) -> bool:
@@ -308,19 +298,11 @@ def _may_pass(verdict: Verdict) -> bool:
     return status.class_ == 4 if status is not None else code is not None and 400 <= code < 500
 
 
-def _kept(ledger: Ledger, events: Sequence[BounceEvent]) -> Iterator[bytes]:
-    """Yields the newest mails of a group that are kept in their original form."""
-    for message in list(dict.fromkeys(event.message_digest for event in events))[:KEPT_READ]:
-        raw = ledger.lists.message(message)
-        if raw is not None:
-            yield raw
-
-
 def _consequence(settings: Settings, ledger: Ledger, revisions: Sequence[Revision], now: datetime) -> Consequence:
     part = revisions[:REHEARSED]
     if not part:
         return Consequence()
-    done = ledger.history.revise(part, decider(settings), _nobody, now, policy=settings.policy, dry_run=True)
+    done = ledger.history.revise(part, decider(settings), lambda _: (), now, policy=settings.policy, dry_run=True)
     places = {(each.revision.before.recipient, each.revision.before.stream): each for each in done}
     hit = [place for place, each in places.items() if _begins(each.was, each.state)]
     free = sum(_begins(each.state, each.was) for each in places.values())
@@ -330,10 +312,6 @@ def _consequence(settings: Settings, ledger: Ledger, revisions: Sequence[Revisio
         first[place] = min(first.get(place, each.before.at), each.before.at)
     took = sum(_took_mail(ledger, *place, first[place]) for place in hit)
     return Consequence(len(hit), took, free, len(part), len(revisions))
-
-
-def _nobody(_: object) -> Sequence[OutboxItem]:
-    return ()
 
 
 def _begins(before: State, after: State) -> bool:

@@ -1,9 +1,8 @@
 """Compares a platform's own list with the ledger, and fixes the difference."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import timedelta
 from time import sleep
 
 from bounce_watcher.config import Settings
@@ -13,13 +12,14 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import parse_entry
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.grounds import ByPlatform
-from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
-from bounce_watcher.model.list_comparison import Difference, Side
+from bounce_watcher.model.ledger import Announce, State, Suppression, SuppressionSource
+from bounce_watcher.model.list_comparison import Side
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import ListPage, Platform, Session
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.operations.parts import batched
 
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 40))
 """How long to wait after each failed try before asking for a page again: a long list meets rate limits."""
@@ -36,19 +36,8 @@ class Drift:
     """A platform's list beside the ledger. Call `read` first. `skipped` counts entries that are no addresses."""
 
     def __init__(self, settings: Settings, ledger: Ledger, platform: Platform, lists: ListComparison) -> None:
-        self._settings, self._ledger, self._platform, self._lists = settings, ledger, platform, lists
+        self._settings, self._ledger, self._platform, self.lists = settings, ledger, platform, lists
         self.skipped = 0
-
-    @property
-    def here(self) -> int:
-        return self._lists.count(Side.HERE)
-
-    @property
-    def there(self) -> int:
-        return self._lists.count(Side.THERE)
-
-    def differences(self) -> Iterator[Difference]:
-        return self._lists.differences()
 
     def read(self, advance: Callable[[int], None]) -> None:
         """Reads both lists, once. Calls `advance` with how many more entries were read on the platform.
@@ -59,50 +48,40 @@ class Drift:
         with closing(connect(self._platform)) as session:
             for page in _pages(session, self._platform, self._take):
                 advance(len(page.entries))
-        self._lists.read_here()
+        self.lists.read_here()
 
     def _take(self, page: ListPage) -> int:
         """Takes a page and returns how many addresses were new. Skips whole domains and hashes, which name nobody."""
         named = [(parse_entry(each.address), each) for each in page.entries]
         found = [FoundEntry(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
         self.skipped += len(page.entries) - len(found)
-        return self._lists.take(found)
+        return self.lists.take(found)
 
     def fix_there(self) -> int:
         """Tells the platform through the outbox. Returns for how many recipients."""
-        announce = announcer(self._settings)
-
-        def to_it_alone(occurrence: Occurrence) -> Sequence[OutboxItem]:
-            return [item for item in announce(occurrence) if item.target == self._platform.name]
-
-        wanted = (each for each in self.differences() if each.fixed_at is Side.THERE)
-        return sum(self._lists.fix_there(batch, to_it_alone, utcnow()) for batch in _batched(wanted))
+        wanted = (each for each in self.lists.differences() if each.fixed_at is Side.THERE)
+        announce = self._announcer(to_it=True)
+        return sum(self.lists.fix_there(batch, announce, utcnow()) for batch in batched(wanted, PAGE))
 
     def fix_here(self, stream: str) -> int:
         """Suppresses in `stream` those that the platform itself suppresses. Tells every target except the platform.
 
         Returns how many. These suppressions rest on no bounce and never count as one.
         """
-        announce, now = announcer(self._settings), utcnow()
-
-        def to_the_others(occurrence: Occurrence) -> Sequence[OutboxItem]:
-            return [item for item in announce(occurrence) if item.target != self._platform.name]
-
-        count = 0
-        for batch in _batched(each for each in self.differences() if each.fixed_at is Side.HERE):
-            count += self._ledger.suppressions.adopt(
-                [self._imported(each, stream, now) for each in batch], now, to_the_others
+        announce, now = self._announcer(to_it=False), utcnow()
+        wanted = (
+            Suppression(
+                each.address, stream, State.SUPPRESSED, Reason.ALREADY_SUPPRESSED.value, min(each.since or now, now),
+                ByPlatform(self._platform.name, each.reason), SuppressionSource.PLATFORM,
             )
-        return count
-
-    def _imported(self, each: Difference, stream: str, now: datetime) -> Suppression:
-        return Suppression(
-            each.address, stream, State.SUPPRESSED, Reason.ALREADY_SUPPRESSED.value, min(each.since or now, now),
-            self._grounds(each), SuppressionSource.PLATFORM,
+            for each in self.lists.differences() if each.fixed_at is Side.HERE
         )
+        return sum(self._ledger.suppressions.adopt(batch, now, announce) for batch in batched(wanted, PAGE))
 
-    def _grounds(self, each: Difference) -> ByPlatform:
-        return ByPlatform(self._platform.name, each.reason)
+    def _announcer(self, *, to_it: bool) -> Announce:
+        """Returns what tells the platform alone, or every target except it."""
+        announce, name = announcer(self._settings), self._platform.name
+        return lambda occurrence: [item for item in announce(occurrence) if (item.target == name) is to_it]
 
 
 @contextmanager
@@ -143,9 +122,3 @@ def _page(session: Session, cursor: str | None) -> ListPage:
         except TemporaryFailure:
             sleep(wait.total_seconds())
     return session.page(cursor, utcnow())
-
-
-def _batched(wanted: Iterable[Difference]) -> Iterator[list[Difference]]:
-    source = iter(wanted)
-    while batch := list(islice(source, PAGE)):
-        yield batch

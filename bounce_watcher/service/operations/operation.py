@@ -38,6 +38,14 @@ class Operation(ABC, Generic[Shown, Done]):
         """Does it. `by.note` is the reason that was given."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outline(Generic[Shown]):
+    """What an operation concerns as it is now, and a digest of it."""
+
+    what: Shown
+    seen: str
+
+
 def digest(shown: Iterable[object]) -> str:
     """Returns a digest of what an outline shows, in order. Another digest means that the person saw something else."""
     return hashlib.sha256("\x00".join(map(str, shown)).encode("utf-8", "replace")).hexdigest()[:32]

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -109,9 +110,7 @@ class ItemOperation(Operation[ItemOutline, int]):
         numbers = {OutboxState.DEAD: queue.dead, OutboxState.DUE: queue.due}
         return {state: many for state, many in numbers.items() if many and state in self.usual}
 
-    def _targets(
-        self, items: Sequence[OutboxItem], replaced: Sequence[OutboxItem], count: int
-    ) -> Mapping[str, int]:
+    def _targets(self, items: Sequence[OutboxItem], replaced: Sequence[OutboxItem], count: int) -> Mapping[str, int]:
         """Returns how many items change for each target; 0 for a target with `replaced` items only."""
         if self.target is not None:
             return {self.target: count}
@@ -227,8 +226,5 @@ def tried(receiver: Receiver, now: datetime) -> Attempt:
 
     Raises PermanentFailure if it can't be called at all because its extra is missing.
     """
-    channel = channel_to(receiver)
-    try:
+    with closing(channel_to(receiver)) as channel:
         return channel.test(now)
-    finally:
-        channel.close()

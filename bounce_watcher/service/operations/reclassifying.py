@@ -12,19 +12,18 @@ from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.history.revise import Kept, Revised, Revision, differs, withdrawn
+from bounce_watcher.ledger.history.revise import Kept, Revision, differs, withdrawn
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import DEFAULT_STREAM, Actor, Announce, BounceEvent, MessageRecord, State
-from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Verdict
-from bounce_watcher.service.analysis.analyser import Analysed, Analyser
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.analysis.analyser import Analyser
+from bounce_watcher.service.analysis.worker import Analysed
+from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations.operation import NoticeCounter, Notices, Operation, digest
 
 ONE_WITHIN = 20.0
@@ -57,15 +56,15 @@ def reclassify(
     What was corrected is not found again, so an interrupted run may start anew, or at the last time that it yielded.
     Raises TemporaryFailure or PermanentFailure.
     """
-    write = _Writer(settings, ledger, dry_run)
     with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
         for page in ledger.history.kept(since):
             read = analyser.result(analyser.submit([each.raw for each in page]))
-            yield from write(*_compared(page, read, settings))
+            yield from _written(settings, ledger, *_compared(page, read, settings), dry_run=dry_run)
             advance(len(page))
     ruleset = load_rules(settings.rules)
     for events in ledger.history.bare(since):
-        yield from write([found for event in events if (found := _milder(event, ruleset))], [])
+        milder = [found for event in events if (found := _milder(event, ruleset))]
+        yield from _written(settings, ledger, milder, [], dry_run=dry_run)
         advance(len(events))
 
 
@@ -89,16 +88,18 @@ class RereadMail(Operation[RereadOutline, None]):
 
     def preview(self, by: Actor) -> RereadOutline:
         counter = NoticeCounter(self.settings, self.ledger)
-        found = self._read(_Writer(self.settings, self.ledger, dry_run=True, announce=counter))
+        found = self._read(dry_run=True, announce=counter)
         seen = digest(
             (each.before, each.after.reason, each.after.rule, each.after.recipient, each.state) for each in found or ()
         )
         return RereadOutline(found, counter.notices, seen)
 
     def carry_out(self, by: Actor) -> None:
-        self._read(_Writer(self.settings, self.ledger, dry_run=False, act=Act(by, "reread", self.event.id)))
+        self._read(dry_run=False, act=Act(by, "reread", self.event.id))
 
-    def _read(self, write: "_Writer") -> Sequence[ReclassifiedEvent] | None:
+    def _read(
+        self, *, dry_run: bool, announce: Announce | None = None, act: Act | None = None
+    ) -> Sequence[ReclassifiedEvent] | None:
         kept = self.ledger.history.kept_one(self.event.message_digest)
         if kept is None:
             return None
@@ -108,38 +109,23 @@ class RereadMail(Operation[RereadOutline, None]):
         if read[0].record is None:
             told = (read[0].error or "it broke off").splitlines()[-1]
             raise PermanentFailure(f"this mail cannot be analysed: {told}")
-        return list(write(*_compared([kept], read, self.settings)))
+        found = _compared([kept], read, self.settings)
+        return list(_written(self.settings, self.ledger, *found, dry_run=dry_run, announce=announce, act=act))
 
 
-class _Writer:
-    """Writes what was found in a page, or rehearses it."""
-
-    def __init__(
-        self, settings: Settings, ledger: Ledger, dry_run: bool, announce: Announce | None = None,
-        act: Act | None = None,
-    ) -> None:
-        self._act = act
-        self._ledger = ledger
-        self._dry_run = dry_run
-        self._policy = settings.policy
-        self._decide = decider(settings)
-        self._announce = announce or announcer(settings)
-
-    def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[ReclassifiedEvent]:
-        if revisions:
-            done = self._ledger.history.revise(
-                revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run,
-                act=self._act,
-            )
-            yield from map(_found, done)
-        named = [each for each in self._ledger.recording.with_recipients(new) if each.events or each.opt_outs]
-        if named and not self._dry_run:
-            self._ledger.recording.record(named, self._decide, self._announce, self._policy)
-        yield from (ReclassifiedEvent(None, event) for message in named for event in message.events)
-
-
-def _found(done: Revised) -> ReclassifiedEvent:
-    return ReclassifiedEvent(done.revision.before, done.revision.after, done.was, done.state)
+def _written(
+    settings: Settings, ledger: Ledger, revisions: Sequence[Revision], new: Sequence[MessageRecord], *, dry_run: bool,
+    announce: Announce | None = None, act: Act | None = None,
+) -> Iterator[ReclassifiedEvent]:
+    """Writes what was found in a page, or rehearses it. Yields it."""
+    decide, announce, policy = decider(settings), announce or announcer(settings), settings.policy
+    if revisions:
+        done = ledger.history.revise(revisions, decide, announce, utcnow(), policy=policy, dry_run=dry_run, act=act)
+        yield from (ReclassifiedEvent(it.revision.before, it.revision.after, it.was, it.state) for it in done)
+    named = [each for each in ledger.recording.with_recipients(new) if each.events or each.opt_outs]
+    if named and not dry_run:
+        ledger.recording.record(named, decide, announce, policy)
+    yield from (ReclassifiedEvent(None, event) for message in named for event in message.events)
 
 
 def _compared(
@@ -150,12 +136,22 @@ def _compared(
     for kept, analysed in zip(page, read, strict=True):
         if analysed.record is None or _proof_is_gone(kept, analysed.record):
             continue
-        today = _today(kept, analysed.record)
-        revisions += _revisions(kept, today)
-        fresh = _fresh(kept, analysed.record, today, settings)
-        if fresh or analysed.record.opt_outs:  # the ledger enters a message's opt-outs only once
-            asked = _asked(kept, analysed.record, settings)
-            new.append(replace(analysed.record, digest=kept.digest, events=fresh, opt_outs=asked))
+        record, today, stream = analysed.record, _today(kept, analysed.record), _stream(kept, settings)
+        for event in kept.events:
+            after = replace(today.get(event.id) or withdrawn(event), id=event.id, recipient=event.recipient)
+            if differs(event, after):
+                revisions.append(Revision(event, after))
+        known = {event.id for event in today.values()}
+        fresh = tuple(
+            event if stream is None else replace(event, stream=stream)
+            for event in record.events if event.id not in known
+        )
+        if fresh or record.opt_outs:  # the ledger enters a message's opt-outs only once
+            asked = tuple(
+                replace(each, stream=stream or DEFAULT_STREAM) if each.stream == DEFAULT_STREAM else each
+                for each in record.opt_outs
+            )
+            new.append(replace(record, digest=kept.digest, events=fresh, opt_outs=asked))
     return revisions, new
 
 
@@ -178,30 +174,6 @@ def _today(kept: Kept, record: MessageRecord) -> dict[str, BounceEvent]:
         for event in kept.events
     }
     return {name: event for name, event in found.items() if event is not None}
-
-
-def _revisions(kept: Kept, today: dict[str, BounceEvent]) -> Iterator[Revision]:
-    for event in kept.events:
-        after = replace(today.get(event.id) or withdrawn(event), id=event.id, recipient=event.recipient)
-        if differs(event, after):
-            yield Revision(event, after)
-
-
-def _fresh(
-    kept: Kept, record: MessageRecord, today: dict[str, BounceEvent], settings: Settings
-) -> tuple[BounceEvent, ...]:
-    known = {event.id for event in today.values()}
-    fresh = [event for event in record.events if event.id not in known]
-    stream = _stream(kept, settings)
-    return tuple(event if stream is None else replace(event, stream=stream) for event in fresh)
-
-
-def _asked(kept: Kept, record: MessageRecord, settings: Settings) -> tuple[OptOut, ...]:
-    """Returns a message's opt-outs, in its mailbox's stream if they name none."""
-    stream = _stream(kept, settings) or DEFAULT_STREAM
-    return tuple(
-        replace(each, stream=stream) if each.stream == DEFAULT_STREAM else each for each in record.opt_outs
-    )
 
 
 def _stream(kept: Kept, settings: Settings) -> str | None:
@@ -228,6 +200,10 @@ def _milder(event: BounceEvent, ruleset: Ruleset) -> Revision | None:
     is_milder = _SEVERITY.index(verdict.bounce_type) < _SEVERITY.index(event.bounce_type)
     if not is_milder or verdict.rule.startswith(_NOT_BY_RULES):
         return None
+    return revised(event, verdict)
+
+
+def revised(event: BounceEvent, verdict: Verdict) -> Revision:
     return Revision(event, replace(
         event, bounce_type=verdict.bounce_type, reason=verdict.reason, rule=verdict.rule, quote=verdict.quote
     ))

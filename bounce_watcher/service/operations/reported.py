@@ -4,10 +4,9 @@ A row maps names to values, from a CSV or from JSON. A bad row is reported to th
 repeated row changes nothing. No message quotes a value, which may be an address.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
 from typing import TypeVar
 
 from bounce_watcher.config import Settings
@@ -23,8 +22,8 @@ from bounce_watcher.model.sending import (
     SentOutcome,
     bare_message_id,
 )
-from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deciding import judge
+from bounce_watcher.service.announcing import announcer, judge
+from bounce_watcher.service.operations.parts import batched
 
 AT_ONCE = 5000
 """How many rows one transaction writes."""
@@ -166,11 +165,7 @@ def _moment(row: Row, reading: RowOptions) -> datetime:
 # ── all rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def take_sent(
-    settings: Settings,
-    ledger: Ledger | None,
-    rows: Rows,
-    reading: RowOptions,
-    refuse: Refuse,
+    settings: Settings, ledger: Ledger | None, rows: Rows, reading: RowOptions, refuse: Refuse,
     progress: Callable[[int], None] = lambda _: None,
 ) -> SentOutcome:
     """Writes mails and counts, some thousand per transaction. Without a ledger only reads them, and counts all as new.
@@ -178,7 +173,7 @@ def take_sent(
     Raises TemporaryFailure or PermanentFailure. What is written by then stays, and the same rows may come again.
     """
     total, judged = SentOutcome(), judge(settings)
-    for part in _parts(_read(rows, lambda row: sent_row(row, reading), refuse)):
+    for part in batched(_read(rows, lambda row: sent_row(row, reading), refuse), AT_ONCE):
         mails = [each for each in part if isinstance(each, SentMail)]
         counts = [each for each in part if isinstance(each, SentCount)]
         total += ledger.recording.add_sent(mails, judged) if ledger else SentOutcome(new=len(mails))
@@ -188,17 +183,13 @@ def take_sent(
 
 
 def take_deliveries(
-    settings: Settings,
-    ledger: Ledger | None,
-    rows: Rows,
-    reading: RowOptions,
-    refuse: Refuse,
+    settings: Settings, ledger: Ledger | None, rows: Rows, reading: RowOptions, refuse: Refuse,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[int, DeliveredOutcome]:
     """Enters deliveries. Returns how many there were, and what they changed. Otherwise like `take_sent`."""
     announce = announcer(settings)
     taken, total = 0, DeliveredOutcome()
-    for part in _parts(_read(rows, lambda row: delivery_row(row, reading), refuse)):
+    for part in batched(_read(rows, lambda row: delivery_row(row, reading), refuse), AT_ONCE):
         total += ledger.recording.deliver(part, announce) if ledger else DeliveredOutcome()
         taken += len(part)
         progress(len(part))
@@ -213,8 +204,3 @@ def _read(rows: Rows, read: Callable[[Row], R], refuse: Refuse) -> Iterator[R]:
             yield read(row)
         except ValueError as wrong:
             refuse(place, str(wrong))
-
-
-def _parts(values: Iterator[R]) -> Iterator[Sequence[R]]:
-    while part := list(islice(values, AT_ONCE)):
-        yield part

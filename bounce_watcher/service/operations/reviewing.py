@@ -6,25 +6,17 @@ from dataclasses import dataclass
 from bounce_watcher.ledger.review.groups import ReviewGroup
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.optout import KeptOptOut
-from bounce_watcher.service.operations.operation import Operation, digest
+from bounce_watcher.service.operations.operation import Operation, Outline, digest
 
 
 @dataclass(frozen=True, slots=True)
-class GroupOutline:
-    """The current state of a group."""
-
-    group: ReviewGroup
-    seen: str
-
-
-@dataclass(frozen=True, slots=True)
-class GroupOperation(Operation[GroupOutline, bool]):
+class GroupOperation(Operation[Outline[ReviewGroup], bool]):
     """An operation on unrecognised mail with one wording. Returns False if the group no longer exists."""
 
     group: ReviewGroup
 
-    def preview(self, by: Actor) -> GroupOutline:
-        return GroupOutline(self.group, digest((self.group.gid, self.group.state)))
+    def preview(self, by: Actor) -> Outline[ReviewGroup]:
+        return Outline(self.group, digest((self.group.gid, self.group.state)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +38,14 @@ class Reopen(GroupOperation):
 
 
 @dataclass(frozen=True, slots=True)
-class OptOutOutline:
-    """The current state of opt-outs."""
-
-    chosen: Sequence[KeptOptOut]
-    seen: str
-
-
-@dataclass(frozen=True, slots=True)
-class SettleOptOuts(Operation[OptOutOutline, int]):
+class SettleOptOuts(Operation[Outline[Sequence[KeptOptOut]], int]):
     """Marks opt-outs as done, or reopens them. It suppresses nobody and sends nothing."""
 
     chosen: Sequence[KeptOptOut]
     is_done: bool = True
 
-    def preview(self, by: Actor) -> OptOutOutline:
-        return OptOutOutline(self.chosen, digest((each.id, each.done_at) for each in self.chosen))
+    def preview(self, by: Actor) -> Outline[Sequence[KeptOptOut]]:
+        return Outline(self.chosen, digest((each.id, each.done_at) for each in self.chosen))
 
     def carry_out(self, by: Actor) -> int:
         """Returns how many changed. The log names the address if there is only one."""

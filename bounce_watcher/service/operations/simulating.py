@@ -11,8 +11,8 @@ from bounce_watcher.ledger.history.replaying import Stretch
 from bounce_watcher.ledger.history.simulation import Simulated
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.replay import Decide
-from bounce_watcher.service.deciding import decider
-from bounce_watcher.service.operations.processes import by_processes
+from bounce_watcher.service.announcing import decider
+from bounce_watcher.service.operations.parts import by_processes
 
 _STRETCH = 20_000
 """How many events a process replays before it returns the result: a second or two."""

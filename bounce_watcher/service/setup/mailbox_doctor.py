@@ -13,15 +13,13 @@ from email.utils import format_datetime, make_msgid
 
 from imapclient import DELETED, SEEN, IMAPClient
 
-from bounce_watcher.intake.imap import folders
+from bounce_watcher.intake.imap import folders, selecting
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.intake.imap.connection import Connection
 from bounce_watcher.intake.imap.failures import CommandRefused, one_line, refusals, secrets_of
 from bounce_watcher.intake.imap.folders import Hierarchy
 from bounce_watcher.intake.imap.oauth2 import TokenStore
-from bounce_watcher.intake.imap.rights import CREATE, INSERT, REMOVE, quotas_of, rights_in
-from bounce_watcher.intake.imap.selecting import Selection
-from bounce_watcher.intake.imap.settling import KEYWORD, Settlement, settlement_of
+from bounce_watcher.intake.imap.selecting import KEYWORD, Selection, Settlement, quotas_of, rights_in, settlement_of
 from bounce_watcher.intake.imap.watchdog import Watchdog
 from bounce_watcher.model.obstacles import NoRoom
 from bounce_watcher.service.clock import utcnow
@@ -120,12 +118,12 @@ def _destination(name: str, connection: Connection, folder: str) -> Check:
     """Checks a folder for settled mail."""
     client = connection.client
     rights = rights_in(client, folder)
-    if missing := rights.missing(INSERT):
+    if missing := rights.missing(selecting.INSERT):
         return _lacks(name, folder, missing, "settled mail can't be put there")
     full = tuple(quota for quota in quotas_of(client, folder) if quota.is_full)
     if full:
         return Check(name, False, *obstacles.explained(NoRoom(folder, full, "")))
-    can_try = client.has_capability("UIDPLUS") and not rights.missing(REMOVE)
+    can_try = client.has_capability("UIDPLUS") and not rights.missing(selecting.REMOVE)
     refused = _tried(client, folder) if can_try else None
     if refused is None:
         return Check(name, True, f"folder {folder} is there")
@@ -140,7 +138,7 @@ def _new(name: str, client: IMAPClient, hierarchy: Hierarchy, configured: str) -
     above, delimiter, _ = folder.rpartition(hierarchy.delimiter or "\0")
     while delimiter and above and not folders.exists(client, above):
         above, delimiter, _ = above.rpartition(delimiter)
-    if above and (missing := rights_in(client, above).missing(CREATE)):
+    if above and (missing := rights_in(client, above).missing(selecting.CREATE)):
         return _lacks(name, above, missing, f"folder {folder} can't be made")
     told = f"folder {folder} is not there yet and will be made when it is needed"
     if hierarchy.splits(configured):

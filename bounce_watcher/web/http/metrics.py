@@ -27,8 +27,7 @@ from bounce_watcher.model.neutral import for_label
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.counts import Counted, What
-from bounce_watcher.service.state import MailboxState, ServiceState
+from bounce_watcher.service.state import Counted, MailboxState, ServiceState, What
 
 FRESH = timedelta(seconds=15)
 """The maximum age of ledger figures that are returned again."""

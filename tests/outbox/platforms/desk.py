@@ -14,7 +14,7 @@ from bounce_watcher.model.ledger import Actor, OutboxItem, OutboxState, State, S
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.delivering import Deliverer, DispatchReport
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import Troubles
 from tests.ledger.conftest import new_file
 
 NAME = "newsletter"

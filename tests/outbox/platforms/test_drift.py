@@ -15,7 +15,7 @@ USER, OTHER, THEIRS = "user@example.org", "first.last+tag@example.org", "theirs@
 
 def cases(found: Drift) -> dict[str, DifferenceKind]:
     found.read(lambda _: None)
-    return {each.address.lower(): each.case for each in found.differences()}
+    return {each.address.lower(): each.case for each in found.lists.differences()}
 
 
 def test_its_list_is_compared_and_mended(desk: Desk, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:

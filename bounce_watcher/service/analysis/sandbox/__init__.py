@@ -8,15 +8,21 @@ others hold: the result is tested, not assumed.
 
 import os
 import socket
-from collections.abc import Callable
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import bounce_watcher
 from bounce_watcher.service.analysis.sandbox import landlock, limits, seccomp
-from bounce_watcher.service.analysis.sandbox.code import code_folders
-
-__all__ = ["Protections", "confine"]
 
 MIB = 1024 * 1024
+
+_OF_PACKAGES = frozenset({"site-packages", "dist-packages"})
+_OF_LIBRARIES = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,20 @@ def confine() -> Protections:
     """Gives up all that is not needed to compute, for good. Call it in a process with one thread."""
     memory = limits.apply()
     limits.give_up_privileges()
-    landlock.allow_only_reading(code_folders())
+    landlock.allow_only_reading([path for path in dict.fromkeys(_own_code()) if path.exists()])
     seccomp.allow_only_computing()
     return Protections(_refused(_opens_a_socket), _refused(_reads_the_root), _refused(_forks), memory)
+
+
+def _own_code() -> Iterator[Path]:
+    """Yields Python's library, folders of installed packages, this package and shared libraries, for late imports.
+
+    Nothing else of `sys.path`: a source tree may hold a configuration, and secrets beside it.
+    """
+    yield Path(bounce_watcher.__file__).parent
+    yield from (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    yield from (path for path in map(Path, sys.path) if path.name in _OF_PACKAGES)
+    yield from map(Path, _OF_LIBRARIES)
 
 
 def _refused(attempt: Callable[[], None]) -> bool:

@@ -44,7 +44,7 @@ def allow_only_reading(paths: Iterable[Path]) -> bool:
     abi = version()
     if not abi:
         return False
-    handled = (_known(rights, abi) for rights in (_FILES, _TCP, _SCOPES))
+    handled = (sum(bits for since, bits in rights if since <= abi) for rights in (_FILES, _TCP, _SCOPES))
     attributes = struct.pack("=QQQ", *handled)[: 8 if abi < 4 else 16 if abi < 6 else 24]
     try:
         ruleset = syscall(_CREATE_RULESET, attributes, len(attributes), 0)
@@ -55,10 +55,6 @@ def allow_only_reading(paths: Iterable[Path]) -> bool:
     except OSError:
         return False
     return True
-
-
-def _known(rights: tuple[tuple[int, int], ...], abi: int) -> int:
-    return sum(bits for since, bits in rights if since <= abi)
 
 
 def _allow(ruleset: int, path: Path) -> None:

@@ -18,7 +18,7 @@ from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.rehearsal import rehearse_among
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.operations.protecting import protector
+from bounce_watcher.service.operations.recipients import protector
 from bounce_watcher.web.api.v1 import answers
 from bounce_watcher.web.api.v1.answers import json_answer
 from bounce_watcher.web.context import WebContext

@@ -138,7 +138,7 @@ def _day(request: PageRequest) -> datetime | None:
 def forget_preview(request: PageRequest) -> Response:
     address = address_of(request)
     found = Forget(*request.context.house, address).preview(request.actor(None))
-    erased = found.erased
+    erased = found.what
     changes = (
         (erased.events, "event", "loses its text", "lose their text"),
         (erased.messages, "mail", "is erased", "are erased"),

@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import Protection
-from bounce_watcher.service.operations.protecting import Protect, Unprotect, UnprotectOutline, name_of
+from bounce_watcher.service.operations.operation import Outline
+from bounce_watcher.service.operations.recipients import Protect, Unprotect, name_of
 from bounce_watcher.web.pages.recipients.recipient import address_of
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
@@ -100,13 +101,13 @@ def domain(request: PageRequest) -> Response:
 
 # ── the end of a protection ─────────────────────────────────────────────────────────────────────────────────────────
 
-def _unprotect(request: PageRequest) -> tuple[Unprotect, UnprotectOutline, Protection]:
+def _unprotect(request: PageRequest) -> tuple[Unprotect, Outline[Protection | None], Protection]:
     name = request.context.ledger.names.address(request.path["rid"])
     operation = Unprotect(*request.context.house, name or "")
     found = operation.preview(request.actor(None))
-    if not name or found.before is None:
+    if not name or found.what is None:
         raise HTTPException(404, "This is not protected by hand: nothing was changed.")
-    return operation, found, found.before
+    return operation, found, found.what
 
 
 def end_preview(request: PageRequest) -> Response:

@@ -16,7 +16,7 @@ from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
 from bounce_watcher.model.optout import KeptOptOut
-from bounce_watcher.service.operations.protecting import protector
+from bounce_watcher.service.operations.recipients import protector
 from bounce_watcher.web.pages.review.opt_out_words import sentence
 from bounce_watcher.web.pages.review.opt_outs import PATH as OPT_OUTS
 from bounce_watcher.web.pages.shared import listing

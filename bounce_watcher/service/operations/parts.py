@@ -1,4 +1,4 @@
-"""Runs work that falls into independent parts on all cores."""
+"""Splits work into parts: pages of messages, batches of rows, and what runs on all cores."""
 
 import gc
 import multiprocessing
@@ -7,13 +7,33 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
 from typing import TypeVar
+
+from bounce_watcher.intake.imap import uids
+from bounce_watcher.model.message import RawMessage
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 _OBJECTS = 200_000
 """Roughly the objects of several pages, which need no collection: the cycle search would take a fifth of the time."""
+
+
+PAGE_MESSAGES = 500
+PAGE_BYTES = 16 * 1024 * 1024
+
+
+def pages(messages: Iterable[RawMessage]) -> Iterator[list[RawMessage]]:
+    """Yields pages, bounded in messages and bytes, as they are analysed and recorded."""
+    return uids.pages(messages, lambda raw: len(raw.content), PAGE_MESSAGES, PAGE_BYTES)
+
+
+def batched(parts: Iterable[Part], length: int) -> Iterator[list[Part]]:
+    """Yields lists of `length` parts; the last one may be shorter."""
+    source = iter(parts)
+    while batch := list(islice(source, length)):
+        yield batch
 
 
 def by_processes(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
