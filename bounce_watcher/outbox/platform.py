@@ -19,10 +19,9 @@ from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, Te
 from bounce_watcher.model.keys import MINUTE, SECOND, Between, KeyMark, ValueKind
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.model.url import shown_url
-from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request
+from bounce_watcher.outbox.http.exchange import MAX_REPLY_BYTES, Conversation, Headers, Reply, Request, address_of
 
 TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
@@ -74,8 +73,10 @@ class Session(Protocol):
 
     def page(self, cursor: str | None, now: datetime) -> ListPage:
         """Returns a page of its list, the first for None. Raises TemporaryFailure or PermanentFailure."""
+        raise NotImplementedError
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Does nothing unless something stays open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +94,11 @@ class Platform(ABC):
     kind: ClassVar[str]
     limits: ClassVar[Limits] = Limits()
     keeps_state: ClassVar[bool] = True
-    lists: ClassVar[bool] = False
-    """Whether the platform's own list can be read, see `Session.page`."""
+
+    @property
+    def lists(self) -> bool:
+        """Whether the platform's own list can be read, see `Session.page`."""
+        return False
 
     @property
     def about(self) -> About:
@@ -139,12 +143,21 @@ class LocalPlatform(Platform):
 class HttpPlatform(Platform):
     """A platform with an HTTP API. `url` overrides the address of the API.
 
-    `ca_file` and `allow_hosts` work as for webhooks: see endpoint.py and reach.py.
+    `ca_file` and `allow_hosts` work as for webhooks: see endpoint.py and reach.py. `root` is the path that all calls
+    have in common, with the names of fields in braces. `max_reply` is the most that is read of a reply, in bytes,
+    unless a request asks for more.
     """
 
     url: Annotated[str, ValueKind.URL] = ""
     ca_file: Annotated[str | None, ValueKind.CA_FILE] = None
     allow_hosts: Annotated[frozenset[str], ValueKind.ALLOWED_HOST, KeyMark.ONCE] = field(default_factory=frozenset)
+
+    root: ClassVar[str] = ""
+    max_reply: ClassVar[int] = MAX_REPLY_BYTES
+
+    @property
+    def lists(self) -> bool:
+        return type(self).page is not HttpPlatform.page
 
     @property
     def shown_url(self) -> str:
@@ -152,11 +165,11 @@ class HttpPlatform(Platform):
         return shown_url(self.url)
 
     @abstractmethod
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+    def suppress(self, changes: Sequence[Change], now: datetime, /) -> Conversation[Sequence[Outcome]]:
         """Stops mail to the recipients of one batch. Returns one outcome for each, in their order."""
 
     @abstractmethod
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+    def release(self, changes: Sequence[Change], now: datetime, /) -> Conversation[Sequence[Outcome]]:
         """Lets mail go to the recipients again. A recipient who is not on the list counts as released."""
 
     @abstractmethod
@@ -164,8 +177,28 @@ class HttpPlatform(Platform):
         """Reads something harmless that needs the same rights, as far as possible."""
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """Returns a page of its list, if `lists` is true. For any other reply raises what `unread` returns."""
+        """Returns a page of its list, if there is one to read. For any other reply raises what `unread` returns."""
         raise NotImplementedError
+
+    def credentials(self) -> Headers:
+        """Returns the headers of every request: they say who calls."""
+        return {}
+
+    def request(self, method: str, *segments: str, document: object = None, **query: str) -> Request:
+        """Returns a request for what is at `segments` below `root`, each percent-encoded whole: see `address_of`."""
+        root = [part.format_map(vars(self)) for part in self.root.split("/") if part]
+        url = address_of(self.url, *root, *segments, **query)
+        return Request(method, url, self.credentials(), document, max_reply=self.max_reply)
+
+    def unread(self, reply: Reply) -> BounceWatcherError:
+        """Returns the error to raise for a reply that is no page of the list."""
+        problem = f"its list can't be read: {reply.text}"
+        if reply.ok:
+            told = f"{problem}: the body is not what this API answers"
+            return PermanentFailure(told, "check url", about=self.about)
+        if reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}:
+            return PermanentFailure(problem, "check the key and its rights", about=self.about)
+        return TemporaryFailure(problem, about=self.about)
 
     def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
         """Returns the first request for the changes of one batch. Raises StopIteration if there is none."""
@@ -183,68 +216,3 @@ def needs_url(platform: HttpPlatform, example: str) -> None:
     """Raises Misfit if `url` is missing, for software that everybody runs at their own address."""
     if not platform.url:
         raise Misfit("url", f'missing: add url = "{example}"')
-
-
-# ── what the answers of most APIs mean ──────────────────────────────────────────────────────────────────────────────
-
-def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """Returns what one reply means for each of the `size` changes of one call.
-
-    2xx means done, unless it is a web page: then a portal or a proxy answered. 400, 413 and 422 are about something in
-    the call: a call with several changes is split, a single change is refused. Anything else (no answer, 401, 403, 404,
-    429, 5xx, a redirect) is about the platform as a whole or about our configuration. It passes or someone fixes it, so
-    the change is tried later.
-    """
-    if reply.ok:
-        return garbage(reply) if reply.is_page else Outcome(Fate.DONE, reply.text)
-    if reply.status in FOR_WHAT_IS_IN_IT:
-        return Outcome(Fate.SPLIT if size > 1 else Fate.REFUSED, reply.text)
-    return later(reply, now)
-
-
-def released(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """Returns the same as `outcome`, for a release of the address in the URL: 404 means that it is not on the list."""
-    if reply.status == 404:
-        return Outcome(Fate.DONE, f"{reply.text or 'HTTP 404'} (was not on the list)")
-    return outcome(reply, now, size)
-
-
-def later(reply: Reply, now: datetime, wait: timedelta | None = None) -> Outcome:
-    """Returns an outcome to try the whole platform later, after `wait` or else after its Retry-After."""
-    if wait is None and reply.retry_after:
-        wait = retry_after(reply.retry_after, now)
-    return Outcome(Fate.LATER, reply.text, wait, whole=True)
-
-
-def refused(reply: Reply, why: str = "") -> Outcome:
-    """Returns a refusal for good: a person has to look. `why` is the cause in our words if the answer gives none."""
-    return Outcome(Fate.REFUSED, f"{reply.text}: {why}" if why else reply.text)
-
-
-def unread(reply: Reply, platform: Platform) -> BounceWatcherError:
-    """Returns the error to raise for a reply that is no page of the list."""
-    problem, about = f"its list can't be read: {reply.text}", platform.about
-    if reply.ok:
-        return PermanentFailure(f"{problem}: the body is not what this API answers", "check url", about=about)
-    if reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}:
-        return PermanentFailure(problem, "check the key and its rights", about=about)
-    return TemporaryFailure(problem, about=about)
-
-
-def garbage(reply: Reply) -> Outcome:
-    """Returns the outcome of a success that does not match the API's documentation: nobody knows what was done."""
-    return Outcome(Fate.LATER, f"{reply.text}: the body is not what this API answers", whole=True)
-
-
-def for_each(found: Outcome, changes: Sequence[Change]) -> tuple[Outcome, ...]:
-    """Returns the same outcome for all changes of one call."""
-    return (found,) * len(changes)
-
-
-def moment(text: object) -> datetime | None:
-    """Parses a time as most APIs write it (ISO 8601 with an offset); None if it is no time or has no offset."""
-    try:
-        found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None

@@ -8,7 +8,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -20,6 +20,7 @@ from bounce_watcher.outbox.answer import Answer, one_line
 
 T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
+Headers = Mapping[str, str | SecretStr]
 
 PLACE_HOLDER = "SECRET"
 """Stands for each secret in a command that a person copies."""
@@ -39,12 +40,16 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str | SecretStr] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
     document: object = None
     form: Mapping[str, str | SecretStr] | None = None
     content: bytes | None = None
     max_reply: int = MAX_REPLY_BYTES
     hides: Hides = Hides.NOTHING
+
+    def reading(self, max_reply: int) -> "Request":
+        """Returns the same request for a longer reply."""
+        return replace(self, max_reply=max_reply)
 
     def body(self, mask: str | None = None) -> bytes:
         """Returns the body as sent, or with `mask` in place of each secret."""
@@ -139,6 +144,11 @@ class Reply:
             found = found.get(name) if isinstance(found, dict) else None
         return found
 
+    def rows(self, *names: str) -> list[Any] | None:
+        """Returns the list at the nested `names` in the body of a success; None for any other reply."""
+        found = self.field(*names) if self.ok else None
+        return found if isinstance(found, list) else None
+
     def answer(self) -> Answer:
         return Answer(self.text, self.status, self.retry_after)
 
@@ -159,6 +169,11 @@ def basic(user: str, password: SecretStr) -> SecretStr:
     """Returns the value of an Authorization header for a user and a password (RFC 7617)."""
     pair = f"{user}:{password.get_secret_value()}".encode()
     return SecretStr(f"Basic {b64encode(pair).decode()}")
+
+
+def bearer(token: SecretStr, scheme: str = "Bearer") -> SecretStr:
+    """Returns the value of an Authorization header for a token (RFC 6750)."""
+    return SecretStr(f"{scheme} {token.get_secret_value()}")
 
 
 def masked(text: str, secrets: set[str]) -> str:

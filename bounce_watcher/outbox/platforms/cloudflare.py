@@ -18,20 +18,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    moment,
-    outcome,
-    refused,
-    released,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import for_each, garbage, later, moment, outcome, refused, released
 
 BATCH = 1000
 PAGE_SIZE = 50
@@ -58,7 +46,6 @@ class Cloudflare(HttpPlatform):
 
     kind: ClassVar[str] = "cloudflare"
     limits: ClassVar[Limits] = Limits(batch=BATCH, rate=3, concurrency=2, calls=LOOKS + 2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _ACCOUNT.fullmatch(self.account_id):
@@ -106,7 +93,7 @@ class Cloudflare(HttpPlatform):
         reply = yield self._request("GET", per_page=str(PAGE_SIZE), **asked)
         rows = _result(reply)
         if rows is None:
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = tuple(
             Listed(row["email"], row.get("reason"), moment(row.get("created_at")))
             for row in rows if isinstance(row.get("email"), str)
@@ -196,6 +183,3 @@ def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
 
 def _word(text: object) -> str:
     return masked(str(text or "no reason given"), set())
-
-
-TARGET = Cloudflare

@@ -283,6 +283,3 @@ def _text(columns: Sequence[str], rows: Iterable[Row], formula_safe: bool) -> st
     for row in rows:
         writer.writerow([for_csv(row[name]) if formula_safe else row[name] for name in columns])
     return out.getvalue().encode("utf-8", "replace").decode()
-
-
-TARGET = Csv

@@ -233,6 +233,3 @@ def _words(kept: bytearray) -> str:
 
 def _reason(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-
-
-TARGET = Exec

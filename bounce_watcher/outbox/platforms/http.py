@@ -18,7 +18,8 @@ from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, masked
-from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, later, outcome, refused
+from bounce_watcher.outbox.platform import HttpPlatform, Misfit
+from bounce_watcher.outbox.replies import garbage, later, outcome, refused
 from bounce_watcher.outbox.template import (
     BadTemplate,
     Scalar,
@@ -373,6 +374,3 @@ def _known(key: str, found: Template, known: Sequence[str] = COLUMNS) -> None:
             raise Misfit(key, 'a secret stands alone in a value of a body, "{{ secret }}", and in no address')
         there = "there are " + ", ".join(known) if known else "a check has no recipient and no values"
         raise Misfit(key, f"holds the unknown value {name}; {there}")
-
-
-TARGET = Http

@@ -19,7 +19,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, for_each, garbage, outcome, refused, unread
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage
+from bounce_watcher.outbox.replies import for_each, garbage, outcome, refused
 
 REVISION = "2026-07-15"
 PAGE_SIZE = 100
@@ -52,7 +53,6 @@ class Klaviyo(HttpPlatform):
 
     kind: ClassVar[str] = "klaviyo"
     limits: ClassVar[Limits] = Limits(batch=50, release_batch=50, rate=5, concurrency=2, calls=LOOKS + 3)
-    lists: ClassVar[bool] = True
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         return (yield from self._carry_out(_SUPPRESS, _suppressed, changes, now))
@@ -77,7 +77,7 @@ class Klaviyo(HttpPlatform):
         reply = yield self._profiles({**query, "page[cursor]": after} if after else query)
         rows = _rows(reply)
         if not reply.ok or rows is None:
-            raise unread(reply, self)
+            raise self.unread(reply)
         addresses = [row["attributes"].get("email") for row in rows]
         return ListPage(tuple(Listed(each, reason) for each in addresses if each), _next(reason, reply))
 
@@ -204,6 +204,3 @@ def _next(reason: str, reply: Reply) -> str | None:
         return f"{reason} {after[0]}"
     later_ones = _REASONS[_REASONS.index(reason) + 1 :]
     return later_ones[0] if later_ones else None
-
-
-TARGET = Klaviyo

@@ -16,7 +16,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, garbage, needs_url, outcome, unread
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, needs_url
+from bounce_watcher.outbox.replies import garbage, outcome
 
 PAGE_SIZE = 50
 """The most that one page holds, whatever is asked for."""
@@ -38,7 +39,6 @@ class Listmonk(HttpPlatform):
 
     kind: ClassVar[str] = "listmonk"
     limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, concurrency=2, calls=BATCH + 2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         needs_url(self, "https://lists.example.org")
@@ -87,7 +87,7 @@ class Listmonk(HttpPlatform):
         reply = yield self._query(f"subscribers.status = '{_BLOCKED}'", page=str(number))
         rows, total = _subscribers(reply), reply.field("data", "total")
         if rows is None or not isinstance(total, int):
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = tuple(Listed(row["email"], row["status"], _moment(row.get("updated_at"))) for row in rows.values())
         return ListPage(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
 
@@ -146,6 +146,3 @@ def _moment(text: object) -> datetime | None:
     except ValueError:
         return None
     return found if found and found.tzinfo else None
-
-
-TARGET = Listmonk

@@ -20,19 +20,8 @@ from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    moment,
-    outcome,
-    refused,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import for_each, garbage, later, moment, outcome, refused
 
 PAGE_SIZE = 1000
 MAX_BATCH_REPLY = 32 * 1024 * 1024
@@ -72,7 +61,6 @@ class Mailchimp(HttpPlatform):
 
     kind: ClassVar[str] = "mailchimp"
     limits: ClassVar[Limits] = Limits(batch=500, rate=10, concurrency=4, calls=2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.audience in (".", ".."):
@@ -124,7 +112,7 @@ class Mailchimp(HttpPlatform):
         )
         rows = reply.field("members") if reply.ok else None
         if not isinstance(rows, list):
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = tuple(
             Listed(row["email_address"], status, moment(row.get("last_changed")))
             for row in rows
@@ -229,6 +217,3 @@ def _next(status: str, start: int, found: int) -> str | None:
         return f"{status} {start + PAGE_SIZE}"
     later_ones = _STOPPED[_STOPPED.index(status) + 1 :]
     return f"{later_ones[0]} 0" if later_ones else None
-
-
-TARGET = Mailchimp

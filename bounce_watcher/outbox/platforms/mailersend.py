@@ -19,18 +19,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    moment,
-    outcome,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import for_each, garbage, later, moment, outcome
 
 BOUNCES, COMPLAINTS = "hard-bounces", "spam-complaints"
 LISTS = (BOUNCES, COMPLAINTS)
@@ -59,7 +49,6 @@ class MailerSend(HttpPlatform):
     limits: ClassVar[Limits] = Limits(
         batch=BATCH, release_batch=BATCH, rate=1, concurrency=1, calls=len(LISTS) * (MAX_PAGES + 1)
     )
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.domain_id):
@@ -101,7 +90,7 @@ class MailerSend(HttpPlatform):
         reply = yield self._page(name, int(number or 1))
         rows = _rows(reply)
         if rows is None:
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = tuple(Listed(address, name, moment(row.get("created_at"))) for address, row in rows)
         following = {BOUNCES: COMPLAINTS}.get(name)
         return ListPage(entries, following if len(rows) < PAGE_SIZE else f"{name} {int(number or 1) + 1}")
@@ -172,6 +161,3 @@ def _outcome(reply: Reply, as_promised: bool, now: datetime, size: int = 1) -> O
     errors = reply.field("errors")
     is_ours = isinstance(errors, dict) and any(not name.startswith(_IN_THE_CALL) for name in errors)
     return later(reply, now) if not reply.ok and is_ours else outcome(reply, now, size)
-
-
-TARGET = MailerSend

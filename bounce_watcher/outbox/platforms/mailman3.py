@@ -20,17 +20,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    garbage,
-    later,
-    outcome,
-    refused,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import garbage, later, outcome, refused
 
 MOST_LISTS = 10
 """The most lists that may be named; each needs its own calls."""
@@ -70,7 +61,6 @@ class Mailman(HttpPlatform):
 
     kind: ClassVar[str] = "mailman3"
     limits: ClassVar[Limits] = Limits(concurrency=2, calls=4 * MOST_LISTS)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for list_id in self.list_ids:
@@ -112,7 +102,7 @@ class Mailman(HttpPlatform):
         reply = yield self._find(list_id, PAGE_SIZE, number, delivery_status=self.delivery.value)
         rows = _members(reply)
         if rows is None:
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = tuple(Listed(row["email"], self.delivery.value) for row in rows)
         if number * PAGE_SIZE < reply.field("total_size") and rows:
             return ListPage(entries, f"{place} {number + 1}")
@@ -218,6 +208,3 @@ def _is_member(row: object) -> bool:
 
 def _description(reply: Reply) -> str:
     return str(reply.field("description") or "")
-
-
-TARGET = Mailman

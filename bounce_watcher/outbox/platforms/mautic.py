@@ -17,7 +17,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, garbage, needs_url, outcome, refused
+from bounce_watcher.outbox.platform import HttpPlatform, needs_url
+from bounce_watcher.outbox.replies import garbage, outcome, refused
 
 MOST_CONTACTS = 5
 """The most contacts with one address: a person has to merge more."""
@@ -156,6 +157,3 @@ def _address(contact: dict[str, Any]) -> str | None:
 
 def _done(reply: Reply, as_promised: bool, now: datetime) -> Outcome:
     return garbage(reply) if reply.ok and not as_promised else outcome(reply, now)
-
-
-TARGET = Mautic

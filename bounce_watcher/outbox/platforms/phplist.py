@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, for_each, garbage, later, needs_url, outcome, refused
+from bounce_watcher.outbox.platform import HttpPlatform, needs_url
+from bounce_watcher.outbox.replies import for_each, garbage, later, outcome, refused
 
 BATCH = 20
 """How many changes share one login. No call takes several addresses."""
@@ -115,6 +116,3 @@ class PhpList(HttpPlatform):
 
 def _done(reply: Reply, as_promised: bool, now: datetime) -> Outcome:
     return garbage(reply) if reply.ok and not as_promised else outcome(reply, now)
-
-
-TARGET = PhpList

@@ -18,18 +18,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    refused,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import for_each, garbage, later, outcome, refused
 
 BATCH = 50
 MAX_LIST_BYTES = 64 * 1024 * 1024
@@ -56,7 +46,6 @@ class Postmark(HttpPlatform):
 
     kind: ClassVar[str] = "postmark"
     limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, rate=10, concurrency=4, calls=2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _STREAM.fullmatch(self.message_stream):
@@ -90,7 +79,7 @@ class Postmark(HttpPlatform):
         reply = yield replace(self._request("GET", "dump", SuppressionReason=reason), max_reply=MAX_LIST_BYTES)
         rows = _rows(reply)
         if rows is None:
-            raise unread(reply, self)
+            raise self.unread(reply)
         following = REASONS[REASONS.index(reason) + 1 :]
         return ListPage(tuple(_listed(row) for row in rows), following[0] if following else None)
 
@@ -177,6 +166,3 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else None
-
-
-TARGET = Postmark

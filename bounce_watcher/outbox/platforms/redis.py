@@ -138,6 +138,3 @@ class RedisSession:
 
     def _later(self, error: Exception) -> Outcome:
         return Outcome(Fate.LATER, masked(str(error) or type(error).__name__, self._secrets), whole=True)
-
-
-TARGET = Redis

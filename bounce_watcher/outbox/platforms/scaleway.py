@@ -19,19 +19,8 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    garbage,
-    later,
-    moment,
-    outcome,
-    refused,
-    released,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import garbage, later, moment, outcome, refused, released
 
 PAGE_SIZE = 100
 """The most entries of a page."""
@@ -55,7 +44,6 @@ class Scaleway(HttpPlatform):
 
     kind: ClassVar[str] = "scaleway"
     limits: ClassVar[Limits] = Limits(batch=100, rate=5, concurrency=2, calls=5)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _UUID.fullmatch(self.domain_id):
@@ -106,7 +94,7 @@ class Scaleway(HttpPlatform):
         )
         rows, total = _rows(reply), reply.field("total_count")
         if rows is None or not isinstance(total, int):
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = tuple(Listed(row["email"], row.get("type"), moment(row.get("created_at"))) for row in rows)
         return ListPage(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
 
@@ -170,6 +158,3 @@ def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
     names = [each.get("argument_name") for each in told if isinstance(each, dict)] if isinstance(told, list) else []
     is_ours = any(isinstance(name, str) and not name.startswith(_IN_THE_CALL) for name in names)
     return later(reply, now) if is_ours else outcome(reply, now, size)
-
-
-TARGET = Scaleway

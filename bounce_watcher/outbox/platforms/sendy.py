@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, needs_url, outcome, refused
+from bounce_watcher.outbox.platform import HttpPlatform, Misfit, needs_url
+from bounce_watcher.outbox.replies import garbage, outcome, refused
 
 MOST_LISTS = 10
 """The most lists. Each takes two calls for each address."""
@@ -156,6 +157,3 @@ def _failed(reply: Reply, now: datetime) -> Outcome:
     if text in _ABOUT_US:
         return Outcome(Fate.LATER, f"{reply.text}: {text}: {_ABOUT_US[text]}", whole=True)
     return garbage(reply)
-
-
-TARGET = Sendy

@@ -18,18 +18,8 @@ from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
 from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    garbage,
-    later,
-    outcome,
-    released,
-    require,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit, require
+from bounce_watcher.outbox.replies import garbage, later, outcome, released
 
 SIGNING_NAME = "ses"
 """Not `email` as in the host's name, and not `sesv2` as in the API's name."""
@@ -61,7 +51,6 @@ class Ses(HttpPlatform):
 
     kind: ClassVar[str] = "ses"
     limits: ClassVar[Limits] = Limits(rate=1, concurrency=8, calls=2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require("ses")
@@ -105,7 +94,7 @@ class Ses(HttpPlatform):
         reply = yield replace(self._request("GET", *_LIST, now=now, **asked), max_reply=MAX_PAGE_BYTES)
         rows = reply.field("SuppressedDestinationSummaries") if reply.ok else None
         if not isinstance(rows, list):
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = (_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("EmailAddress"), str))
         return ListPage(tuple(entries), reply.field("NextToken") or None)
 
@@ -174,6 +163,3 @@ def _listed(row: dict[str, object]) -> Listed:
     reason, updated = row.get("Reason"), row.get("LastUpdateTime")
     since = datetime.fromtimestamp(updated, UTC) if isinstance(updated, int | float) else None
     return Listed(str(row["EmailAddress"]), reason if isinstance(reason, str) else None, since)
-
-
-TARGET = Ses

@@ -19,19 +19,8 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    refused,
-    released,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import for_each, garbage, later, outcome, refused, released
 
 BATCH = 2000
 """In addresses. Each has up to two entries, and a call takes 10 000 entries within 50 MB."""
@@ -70,7 +59,6 @@ class SparkPost(HttpPlatform):
 
     kind: ClassVar[str] = "sparkpost"
     limits: ClassVar[Limits] = Limits(batch=BATCH, rate=10, concurrency=2, calls=2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.subaccount is not None and self.subaccount < 0:
@@ -109,7 +97,7 @@ class SparkPost(HttpPlatform):
         reply = yield replace(request, max_reply=MAX_PAGE_BYTES)
         rows = reply.field("results") if reply.ok else None
         if not isinstance(rows, list):
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = (_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("recipient"), str))
         own = (entry for entry in entries if entry is not None)
         return ListPage(tuple(own), _next_cursor(reply) if rows else None)
@@ -187,6 +175,3 @@ def _moment(text: object) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else None
-
-
-TARGET = SparkPost

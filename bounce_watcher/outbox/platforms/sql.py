@@ -435,6 +435,3 @@ def _is_refused(error: DBAPIError) -> bool:
     if arguments and isinstance(arguments[0], int):
         return arguments[0] in _REFUSED_BY_MYSQL
     return type(error).__name__ == "DataError"
-
-
-TARGET = Sql

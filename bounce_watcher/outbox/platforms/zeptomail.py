@@ -21,17 +21,8 @@ from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    unread,
-)
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import for_each, garbage, later, outcome
 
 BATCH = 50
 PAGE_SIZE = 50
@@ -92,7 +83,6 @@ class ZeptoMail(HttpPlatform):
 
     kind: ClassVar[str] = "zeptomail"
     limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, rate=2, concurrency=1, calls=7)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.accounts_url.startswith(("https://", "http://")):
@@ -126,7 +116,7 @@ class ZeptoMail(HttpPlatform):
         reply = yield from self._ask(now, "GET", limit=str(PAGE_SIZE), offset=str(offset))
         rows = _rows(reply)
         if rows is None:
-            raise unread(reply, self)
+            raise self.unread(reply)
         entries = tuple(Listed(row["value"], row.get("category")) for row in rows if _stops_mail(row))
         return ListPage(entries, str(offset + len(rows)) if rows else None)
 
@@ -228,6 +218,3 @@ def _outcome(reply: Reply, so_already: str, as_promised: bool, now: datetime, si
         return outcome(reply, now) if as_promised else garbage(reply)
     where = reply.field("error", "field")
     return later(reply, now) if isinstance(where, str) and where != "values" else outcome(reply, now, size)
-
-
-TARGET = ZeptoMail
