@@ -124,9 +124,10 @@ def as_taken(
 
 # ── parts of a body ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-def fit(rows: Iterable[Any], *texts: str) -> list[dict[str, Any]]:
-    """Returns those rows that are objects in which each of `texts` is text."""
-    return [row for row in rows if isinstance(row, dict) and all(isinstance(row.get(name), str) for name in texts)]
+def fit(rows: object, *texts: str) -> list[dict[str, Any]]:
+    """Returns those rows of a list that are objects in which each of `texts` is text; none if it is no list."""
+    objects = (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
+    return [row for row in objects if all(isinstance(row.get(name), str) for name in texts)]
 
 
 def all_fit(rows: list[Any] | None, *texts: str) -> list[dict[str, Any]] | None:
