@@ -7,8 +7,7 @@ an account in the sandbox can't add any. Adding many at once needs files in S3, 
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -16,10 +15,10 @@ from pydantic import SecretStr
 
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request
 from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
 from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit, require
-from bounce_watcher.outbox.replies import garbage, later, outcome, released
+from bounce_watcher.outbox.replies import fit, garbage, later, one_by_one, outcome, released
 
 SIGNING_NAME = "ses"
 """Not `email` as in the host's name, and not `sesv2` as in the API's name."""
@@ -50,6 +49,7 @@ class Ses(HttpPlatform):
     session_token: SecretStr | None = None
 
     kind: ClassVar[str] = "ses"
+    root: ClassVar[str] = "v2/email"
     limits: ClassVar[Limits] = Limits(rate=1, concurrency=8, calls=2)
 
     def __post_init__(self) -> None:
@@ -63,48 +63,49 @@ class Ses(HttpPlatform):
         if not self.url:
             object.__setattr__(self, "url", f"https://email.{self.region}.amazonaws.com")
 
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
         document = {"EmailAddress": change.recipient, "Reason": _reason_of(change)}
-        reply = yield self._request("PUT", *_LIST, now=now, document=document)
+        reply = yield self._signed(now, "PUT", *_LIST, document=document)
         found = _outcome(reply, now)
         if found.fate is Fate.REFUSED and (yield from self._is_in_the_sandbox(now)):
-            return (Outcome(Fate.LATER, f"{reply.text}; {_SANDBOX}", whole=True),)
-        return (found,)
+            return Outcome(Fate.LATER, f"{reply.text}; {_SANDBOX}", whole=True)
+        return found
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        reply = yield self._request("DELETE", *_LIST, change.recipient, now=now)
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._signed(now, "DELETE", *_LIST, change.recipient)
         is_absent = reply.status == 404 and _error_of(reply) == "NotFoundException"
-        return (released(reply, now) if is_absent else _outcome(reply, now),)
+        return released(reply, now) if is_absent else _outcome(reply, now)
 
     def check(self, now: datetime) -> Conversation[Outcome]:
         """Reads the list, and the account's settings for the addresses on it."""
-        reply = yield self._request("GET", *_LIST, now=now, PageSize="1")
-        if not reply.ok:
-            return outcome(reply, now)
-        if not isinstance(reply.field("SuppressedDestinationSummaries"), list):
-            return garbage(reply)
-        account = yield self._request("GET", "account", now=now)
-        return _told_of(account) if account.ok else _untold(reply, account)
+        reply = yield self._signed(now, "GET", *_LIST, PageSize="1")
+        if reply.rows("SuppressedDestinationSummaries") is None:
+            return outcome(reply, now, as_promised=False)
+        account = yield self._signed(now, "GET", "account")
+        if account.ok:
+            return _told_of(account)
+        # the key may read the list but not the account: only the settings are unknown
+        note = f"whether the account heeds BOUNCE and COMPLAINT is not known, grant ses:GetAccount: {account.text}"
+        return Outcome(Fate.DONE, f"{reply.text}; {note}")
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is the NextToken. Asks for no page size: the largest one is not documented."""
         asked = {"NextToken": cursor} if cursor else {}
-        reply = yield replace(self._request("GET", *_LIST, now=now, **asked), max_reply=MAX_PAGE_BYTES)
-        rows = reply.field("SuppressedDestinationSummaries") if reply.ok else None
-        if not isinstance(rows, list):
+        reply = yield self._signed(now, "GET", *_LIST, **asked).reading(MAX_PAGE_BYTES)
+        rows = reply.rows("SuppressedDestinationSummaries")
+        if rows is None:
             raise self.unread(reply)
-        entries = (_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("EmailAddress"), str))
-        return ListPage(tuple(entries), reply.field("NextToken") or None)
+        return ListPage(tuple(map(_listed, fit(rows, "EmailAddress"))), reply.field("NextToken") or None)
 
     def _is_in_the_sandbox(self, now: datetime) -> Conversation[bool]:
         """Checks for the sandbox, in which no address is to blame for a refusal. Unknown counts as no."""
-        reply = yield self._request("GET", "account", now=now)
+        reply = yield self._signed(now, "GET", "account")
         return reply.ok and reply.field("ProductionAccessEnabled") is False
 
-    def _request(self, method: str, *path: str, now: datetime, document: object = None, **query: str) -> Request:
-        request = Request(method, address_of(self.url, "v2", "email", *path, **query), document=document)
+    def _signed(self, now: datetime, method: str, *path: str, document: object = None, **query: str) -> Request:
+        request = self.request(method, *path, document=document, **query)
         keys = AwsKeys(self.access_key_id, self.secret_access_key, self.session_token)
         return signed(request, keys, self.region, SIGNING_NAME, now)
 
@@ -151,12 +152,6 @@ def _told_of(account: Reply) -> Outcome:
             "suppression reasons (SES console, Suppression list, Account-level settings)",
         )
     return Outcome(Fate.DONE, account.text)
-
-
-def _untold(listing: Reply, account: Reply) -> Outcome:
-    """Returns the outcome for a key that may read the list but not the account: only the settings are unknown."""
-    note = f"whether the account heeds BOUNCE and COMPLAINT is not known, grant ses:GetAccount: {account.text}"
-    return Outcome(Fate.DONE, f"{listing.text}; {note}")
 
 
 def _listed(row: dict[str, object]) -> Listed:

@@ -20,9 +20,9 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, bearer, masked
 from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
-from bounce_watcher.outbox.replies import for_each, garbage, later, outcome
+from bounce_watcher.outbox.replies import addresses_of, all_fit, done, for_each, later, outcome
 
 BATCH = 50
 PAGE_SIZE = 50
@@ -82,6 +82,7 @@ class ZeptoMail(HttpPlatform):
     mailagent_keys: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "zeptomail"
+    root: ClassVar[str] = "v1.1/suppressions/email"
     limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, rate=2, concurrency=1, calls=7)
 
     def __post_init__(self) -> None:
@@ -121,7 +122,7 @@ class ZeptoMail(HttpPlatform):
         return ListPage(entries, str(offset + len(rows)) if rows else None)
 
     def _wanted(self, changes: Sequence[Change]) -> tuple[str, dict[str, object]]:
-        values = list({address_key(change.recipient): change.recipient for change in changes}.values())
+        values = addresses_of(changes)
         if not changes[0].suppress:
             return "DELETE", {"values": values}
         entry: dict[str, object] = {"action": self.action.value, "values": values, "description": "bounce_watcher"}
@@ -135,7 +136,7 @@ class ZeptoMail(HttpPlatform):
             return _outcome(reply, "", False, now)
         mine = [row for row in rows if address_key(row["value"]) == address_key(change.recipient)]
         if mine and all(_stops_mail(row) for row in mine):
-            return Outcome(Fate.DONE, f"{reply.text} (was on the list)")
+            return done(reply, "was on the list")
         _, entry = self._wanted((change,))
         reply = yield from self._ask(now, "PUT", entry)
         return _outcome(reply, "", _is_success(reply), now)
@@ -174,9 +175,9 @@ class ZeptoMail(HttpPlatform):
         return SecretStr(token)
 
     def _request(self, token: SecretStr, method: str, document: object = None, **query: str) -> Request:
-        address = address_of(self.url, "v1.1", "suppressions", "email", **query)
-        authorization = SecretStr(f"Zoho-oauthtoken {token.get_secret_value()}")
-        return Request(method, address, {"authorization": authorization, "accept": "application/json"}, document)
+        request = self.request(method, document=document, **query)
+        authorization = bearer(token, "Zoho-oauthtoken")
+        return replace(request, headers={"authorization": authorization, "accept": "application/json"})
 
 
 def _about_us(reply: Reply) -> Reply:
@@ -197,10 +198,7 @@ def _code(reply: Reply) -> object:
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
     """Returns the entries of a page; None if the reply is no page."""
-    rows = reply.field("data") if reply.ok and reply.field("status") == "success" else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        return None
-    return rows if all(isinstance(row.get("value"), str) for row in rows) else None
+    return all_fit(reply.rows("data"), "value") if reply.field("status") == "success" else None
 
 
 def _stops_mail(row: dict[str, Any]) -> bool:
@@ -213,8 +211,7 @@ def _outcome(reply: Reply, so_already: str, as_promised: bool, now: datetime, si
     if code in (PRESENT, ABSENT) and size > 1:
         return Outcome(Fate.SPLIT, reply.text)
     if so_already and code == so_already:
-        return Outcome(Fate.DONE, f"{reply.text} (was so already)")
-    if reply.ok:
-        return outcome(reply, now) if as_promised else garbage(reply)
+        return done(reply, "was so already")
     where = reply.field("error", "field")
-    return later(reply, now) if isinstance(where, str) and where != "values" else outcome(reply, now, size)
+    is_ours = not reply.ok and isinstance(where, str) and where != "values"
+    return later(reply, now) if is_ours else outcome(reply, now, size, as_promised=as_promised)
