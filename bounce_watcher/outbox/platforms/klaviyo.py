@@ -32,7 +32,7 @@ _SUPPRESS = "profile-suppression-bulk-create-job"
 _RELEASE = "profile-suppression-bulk-delete-job"
 _OURS = "USER_SUPPRESSED"
 _REASONS = (_OURS, "HARD_BOUNCE", "INVALID_EMAIL", "SPAM_COMPLAINT", "UNSUBSCRIBE")
-_UNDER_WAY = frozenset({"queued", "processing"})
+_UNDER_WAY = ("queued", "processing")
 
 Reasons = Mapping[str, frozenset[str]]
 """Why profiles are suppressed, by address in lower case. An address without a profile is missing."""
