@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from bounce_watcher.model.ledger import Attempt, Disposition
-from bounce_watcher.outbox.answer import Answer
+from bounce_watcher.outbox.http.exchange import Reply
 
 SCHEDULE = (
     timedelta(seconds=5),
@@ -36,14 +36,15 @@ _HEEDED = frozenset({429, 503})
 _GONE = 410
 
 
-def decide_attempt(answer: Answer, attempts: int, now: datetime, jitter: float) -> Attempt:
+def decide_attempt(reply: Reply, attempts: int, now: datetime, jitter: float) -> Attempt:
     """Returns the result of one try to send a webhook. `attempts` counts the tries before this one; `now` is aware."""
-    if answer.status is not None and 200 <= answer.status < 300:
-        return Attempt(Disposition.DELIVERED, answer.text)
-    if answer.status == _GONE:
-        return Attempt(Disposition.GONE, answer.text)
-    whole = answer.status not in FOR_WHAT_IS_IN_IT
-    return try_again(answer.text, attempts, now, jitter, _asked(answer, now), whole=whole)
+    if reply.ok:
+        return Attempt(Disposition.DELIVERED, reply.text)
+    if reply.status == _GONE:
+        return Attempt(Disposition.GONE, reply.text)
+    wait = retry_after(reply.retry_after, now) if reply.status in _HEEDED and reply.retry_after is not None else None
+    whole = reply.status not in FOR_WHAT_IS_IN_IT
+    return try_again(reply.text, attempts, now, jitter, wait or timedelta(0), whole=whole)
 
 
 def try_again(text: str, attempts: int, now: datetime, jitter: float, wait: timedelta, *, whole: bool) -> Attempt:
@@ -57,12 +58,6 @@ def try_again(text: str, attempts: int, now: datetime, jitter: float, wait: time
     wait = min(wait, LONGEST_ASKED)
     delay = max(SCHEDULE[max(attempts, 0)], wait)
     return Attempt(Disposition.RETRY, text, now + delay * (1 + SPREAD * jitter), wait if whole else None)
-
-
-def _asked(answer: Answer, now: datetime) -> timedelta:
-    if answer.status not in _HEEDED or answer.retry_after is None:
-        return timedelta(0)
-    return retry_after(answer.retry_after, now) or timedelta(0)
 
 
 def retry_after(value: str, now: datetime) -> timedelta | None:

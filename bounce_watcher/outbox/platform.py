@@ -5,10 +5,12 @@ type SecretStr may be written as KEY, KEY_file, KEY_env or KEY_credential). The 
 it up. Kinds over HTTP only say what to ask and how to read the answers, as conversations (exchange.py).
 """
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from time import monotonic, sleep  # noqa: TID251  (it spaces calls, it does not tell the time)
 from typing import Annotated, ClassVar, Protocol
 
 from pydantic import SecretStr
@@ -73,10 +75,37 @@ class Session(Protocol):
 
     def page(self, cursor: str | None, now: datetime) -> ListPage:
         """Returns a page of its list, the first for None. Raises TemporaryFailure or PermanentFailure."""
+
+    def close(self) -> None: ...
+
+
+class LocalSession:
+    """The parts of a `Session` to a platform that has no list to read. By default nothing stays open."""
+
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Does nothing unless something stays open."""
+        pass
+
+
+class CallPacer:
+    """A pacer that spaces calls evenly. Thread-safe. `rate` is in calls a second, None = no limit."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._gap = 1 / rate if rate else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Waits until it is the caller's turn."""
+        if not self._gap:
+            return
+        with self._lock:
+            now = monotonic()
+            turn = max(self._next, now)
+            self._next = turn + self._gap
+        sleep(turn - now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +123,8 @@ class Platform(ABC):
     kind: ClassVar[str]
     limits: ClassVar[Limits] = Limits()
     keeps_state: ClassVar[bool] = True
-
-    @property
-    def lists(self) -> bool:
-        """Whether the platform's own list can be read, see `Session.page`."""
-        return False
+    lists: ClassVar[bool] = False
+    """Whether the platform's own list can be read, see `Session.page`."""
 
     @property
     def about(self) -> About:
@@ -155,9 +181,9 @@ class HttpPlatform(Platform):
     root: ClassVar[str] = ""
     max_reply: ClassVar[int] = MAX_REPLY_BYTES
 
-    @property
-    def lists(self) -> bool:
-        return type(self).page is not HttpPlatform.page
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.lists = cls.page is not HttpPlatform.page
 
     @property
     def shown_url(self) -> str:

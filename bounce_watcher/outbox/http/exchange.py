@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.url import MASK, Hides, shown_url, url_secrets
-from bounce_watcher.outbox.answer import Answer, one_line
+from bounce_watcher.outbox.answer import one_line
 
 T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
@@ -148,9 +148,6 @@ class Reply:
         """Returns the list at the nested `names` in the body of a success; None for any other reply."""
         found = self.field(*names) if self.ok else None
         return found if isinstance(found, list) else None
-
-    def answer(self) -> Answer:
-        return Answer(self.text, self.status, self.retry_after)
 
 
 def address_of(base: str, *segments: str, **query: str) -> str:

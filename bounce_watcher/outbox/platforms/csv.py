@@ -21,11 +21,9 @@ from typing import ClassVar
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.neutral import for_csv, from_csv
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import COLUMNS, Change, Fate, Outcome, spelled
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import COLUMNS, spelled
-from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
+from bounce_watcher.outbox.platform import CallPacer, LocalPlatform, LocalSession, Misfit
 
 MODE = 0o640
 """The mode of a new file. An existing file keeps its own."""
@@ -79,7 +77,7 @@ class NotOurs(Exception):
     """Raised for a file that can't be one of ours. The text says why and what to do."""
 
 
-class CsvSession:
+class CsvSession(LocalSession):
     """A `Session`. It opens the file for each batch, so the file may be moved away at any time."""
 
     def __init__(self, platform: Csv) -> None:
@@ -103,12 +101,6 @@ class CsvSession:
         except (OSError, NotOurs) as error:
             return self._later(error)
         return Outcome(Fate.DONE, f"{path} may be written")
-
-    def page(self, cursor: str | None, now: datetime) -> ListPage:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
 
     def _write(self, changes: Sequence[Change]) -> Outcome:
         path = self._platform.file.resolve()  # so a link keeps pointing at the file

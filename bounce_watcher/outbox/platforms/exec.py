@@ -17,12 +17,10 @@ from pathlib import Path
 from time import monotonic  # noqa: TID251  (how long a program has run, not what time it is)
 from typing import ClassVar
 
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Fate, Outcome, spelled
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
+from bounce_watcher.outbox.platform import CallPacer, LocalPlatform, LocalSession, Misfit
 
 MAX_OUTPUT = 4096
 """How much of the program's output, in bytes, is kept for words to show; the rest is read and dropped."""
@@ -88,7 +86,7 @@ class Run:
     timed_out: bool = False
 
 
-class ExecSession:
+class ExecSession(LocalSession):
     """A `Session`."""
 
     def __init__(self, platform: Exec) -> None:
@@ -109,12 +107,6 @@ class ExecSession:
         if not self._platform.check:
             return Outcome(Fate.DONE, f"{program} may be run; whether it does its work is not known without check")
         return _outcome(run_program(self._platform.check, b"", self._platform.timeout), self._platform.timeout, 1)
-
-    def page(self, cursor: str | None, now: datetime) -> ListPage:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
 
 
 def _lines(changes: Sequence[Change]) -> bytes:

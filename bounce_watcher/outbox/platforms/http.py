@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from bounce_watcher.model.url import Hides
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import COLUMNS, Change, Fate, Outcome, spelled
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import COLUMNS, spelled
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, masked
 from bounce_watcher.outbox.platform import HttpPlatform, Misfit
 from bounce_watcher.outbox.replies import garbage, later, outcome, refused

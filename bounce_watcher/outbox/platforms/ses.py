@@ -7,7 +7,7 @@ an account in the sandbox can't add any. Adding many at once needs files in S3, 
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request
-from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
 from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit, require
 from bounce_watcher.outbox.replies import fit, garbage, later, one_by_one, outcome, released
 
@@ -37,6 +36,15 @@ _ABOUT_US = frozenset({
     "IncompleteSignature", "InvalidSignatureException", "UnrecognizedClientException", "OptInRequired",
 })
 """Common errors of AWS (API reference, "Common errors") that may come with a 400 and are not about the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwsKeys:
+    """Keys of an AWS account. `token` belongs to temporary credentials only."""
+
+    access_key_id: str
+    secret_access_key: SecretStr
+    token: SecretStr | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,3 +166,37 @@ def _listed(row: dict[str, object]) -> Listed:
     reason, updated = row.get("Reason"), row.get("LastUpdateTime")
     since = datetime.fromtimestamp(updated, UTC) if isinstance(updated, int | float) else None
     return Listed(str(row["EmailAddress"]), reason if isinstance(reason, str) else None, since)
+
+
+# ── the signature ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+def signed(request: Request, keys: AwsKeys, region: str, service: str, now: datetime) -> Request:
+    """Returns `request` signed at `now` (aware) with AWS Signature Version 4, over its body and all its headers.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html (November 2026). Amazon
+    refuses a signature that is some minutes away from its own clock. Do not change the request afterwards.
+    """
+    from botocore.auth import SIGV4_TIMESTAMP  # noqa: PLC0415 - an extra of the package
+
+    stamp = now.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
+    headers: dict[str, str | SecretStr] = {**request.headers, "x-amz-date": stamp}
+    if keys.token:
+        headers["x-amz-security-token"] = keys.token
+    dated = replace(request, headers=headers)
+    authorization = SecretStr(_authorization(dated, keys, region, service, stamp))
+    return replace(dated, headers={**headers, "authorization": authorization})
+
+
+def _authorization(request: Request, keys: AwsKeys, region: str, service: str, stamp: str) -> str:
+    """Returns the Authorization as Amazon's own botocore computes it. Its `add_auth` would read the clock."""
+    from botocore.auth import SigV4Auth  # noqa: PLC0415 - as above
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
+
+    credentials = ReadOnlyCredentials(keys.access_key_id, keys.secret_access_key.get_secret_value(), None)
+    signer = SigV4Auth(credentials, service, region)
+    asked = AWSRequest(request.method, request.url, request.wire_headers(), request.body())
+    asked.context["timestamp"] = stamp
+    signature = signer.signature(signer.string_to_sign(asked, signer.canonical_request(asked)), asked)
+    names = signer.signed_headers(signer.headers_to_sign(asked))
+    return f"AWS4-HMAC-SHA256 Credential={signer.scope(asked)}, SignedHeaders={names}, Signature={signature}"

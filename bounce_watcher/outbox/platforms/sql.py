@@ -21,12 +21,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import COLUMNS, Change, Fate, Outcome, columns_of
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import COLUMNS, columns_of
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit, require
+from bounce_watcher.outbox.platform import CallPacer, LocalPlatform, LocalSession, Misfit, require
 
 Statement = NewType("Statement", str)
 """SQL with named parameters, such as `:recipient`; it may have several lines."""
@@ -293,7 +291,7 @@ class _TooManyRows(Exception):
     pass
 
 
-class SqlSession:
+class SqlSession(LocalSession):
     """A `Session`. Raises PermanentFailure for a URL that can't be used."""
 
     def __init__(self, platform: Sql) -> None:
@@ -322,9 +320,6 @@ class SqlSession:
             return f"{self._platform.place()} takes the statements"
 
         return self._transact(look, 1)
-
-    def page(self, cursor: str | None, now: datetime) -> ListPage:
-        raise NotImplementedError
 
     def close(self) -> None:
         self._engine.dispose()

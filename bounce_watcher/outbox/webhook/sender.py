@@ -1,11 +1,19 @@
-"""Makes one try to send a webhook to its receiver, and returns the result."""
+"""Sends webhooks: the request in the target's format, one try, its result.
 
+A webhook is as Standard Webhooks defines it, or a CloudEvent: CloudEvents 1.0.2 (https://github.com/cloudevents/spec),
+"HTTP Protocol Binding" sections 3.1 (binary) and 3.2 (structured) and "JSON Event Format". Both are signed like the
+standard format, over the body as sent. The headers of the binary format are not signed, so `data` repeats the type and
+the time. It has everything that a receiver needs to decide.
+"""
+
+import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 from uuid import uuid4
 
 from pydantic import SecretStr
@@ -16,10 +24,9 @@ from bounce_watcher.outbox.channel import AHEAD
 from bounce_watcher.outbox.http.client import HttpClient
 from bounce_watcher.outbox.http.endpoint import transport_to
 from bounce_watcher.outbox.http.exchange import Reply, Request
-from bounce_watcher.outbox.webhook.envelope import envelope
-from bounce_watcher.outbox.webhook.notice import endpoint_test
+from bounce_watcher.outbox.webhook.notice import endpoint_test, rfc3339, to_json
 from bounce_watcher.outbox.webhook.signature import SIGNATURE, signed_headers
-from bounce_watcher.outbox.webhook.target import WebhookTarget
+from bounce_watcher.outbox.webhook.target import Format, WebhookTarget
 
 MAX_ANSWER_BYTES = 4096
 """The most that is read of an answer's body. If the answer is longer, the connection is closed."""
@@ -58,7 +65,7 @@ class Sender:
     def test(self, now: datetime) -> Attempt:
         """Sends an `endpoint.test` that is not in the outbox and is not tried again."""
         reply = self._post(endpoint_test(self.target, now, f"msg_{uuid4().hex}"), now)
-        attempt = decide_attempt(reply.answer(), 0, now, self._jitter())
+        attempt = decide_attempt(reply, 0, now, self._jitter())
         return replace(attempt, status=reply.status, failure=reply.failure)
 
     def close(self) -> None:
@@ -74,7 +81,7 @@ class Sender:
 
     def _send(self, item: OutboxItem, now: datetime) -> Attempt:
         reply = self._post(item, now)
-        return decide_attempt(reply.answer(), item.attempts, now, self._jitter())
+        return decide_attempt(reply, item.attempts, now, self._jitter())
 
     def _post(self, item: OutboxItem, now: datetime) -> Reply:
         return self._client.exchange(webhook(item, self.target, now))
@@ -87,3 +94,51 @@ def webhook(item: OutboxItem, target: WebhookTarget, now: datetime) -> Request:
     headers: dict[str, str | SecretStr] = {**sent.headers, **signed, SIGNATURE: SecretStr(signed[SIGNATURE])}
     return Request("POST", target.url, headers, content=sent.body.encode(), max_reply=MAX_ANSWER_BYTES,
                    hides=target.hides)
+
+
+# ── the format ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
+"""HTTP Protocol Binding section 3.1.3.2: all other characters are percent-encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Everything that is sent, except the signature. No header holds an address."""
+
+    headers: dict[str, str]
+    body: str
+
+
+def envelope(item: OutboxItem, target: WebhookTarget) -> Envelope:
+    """Returns `item` in the target's format. Equal items make equal bodies, at each try."""
+    if target.format is Format.STANDARD:
+        return Envelope({"content-type": "application/json"}, item.body)
+    attributes, data = _attributes(item, target), _data(item)
+    if target.format is Format.STRUCTURED:
+        event = {**attributes, "datacontenttype": "application/json", "data": data}
+        return Envelope({"content-type": "application/cloudevents+json"}, to_json(event))
+    headers = {f"ce-{name}": quote(value, safe=_HEADER_SAFE) for name, value in attributes.items()}
+    return Envelope({"content-type": "application/json", **headers}, to_json(data))
+
+
+def _attributes(item: OutboxItem, target: WebhookTarget) -> dict[str, str]:
+    """Returns the CloudEvents attributes. `id` is the webhook-id.
+
+    `subject` is the stream: the recipient's address may be only in the body.
+    """
+    prefix = f"{target.cloudevents_type_prefix}." if target.cloudevents_type_prefix else ""
+    attributes = {
+        "specversion": "1.0",
+        "id": item.id,
+        "source": target.cloudevents_source,
+        "type": prefix + item.type.value,
+        "time": rfc3339(item.created_at),
+    }
+    return {**attributes, "subject": item.stream} if item.stream else attributes
+
+
+def _data(item: OutboxItem) -> dict[str, object]:
+    """Returns the `data` of the standard format, plus the type and time that the standard format has beside it."""
+    told = {"type": item.type.value, "timestamp": rfc3339(item.created_at)}
+    return {**told, **json.loads(item.body).get("data", {}), **told}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.model.ledger import OutboxState
-from bounce_watcher.outbox.connecting import connect
+from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.klaviyo import Klaviyo, errors, found

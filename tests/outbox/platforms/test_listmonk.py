@@ -8,7 +8,7 @@ import pytest
 
 from bounce_watcher.model.errors import ConfigError, PermanentFailure
 from bounce_watcher.model.ledger import OutboxState
-from bounce_watcher.outbox.connecting import connect
+from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import KEY, Answer, serving
 from tests.outbox.platforms.vendors.listmonk import Listmonk
