@@ -9,6 +9,8 @@ from enum import StrEnum
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import COMPLAINT_REASON, NoticeType, OutboxItem, Scope
 
+MARK = "bounce_watcher: "
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -35,6 +37,11 @@ class Change:
     @property
     def is_complaint(self) -> bool:
         return self.reason == COMPLAINT_REASON
+
+    @property
+    def mark(self) -> str:
+        """A remark for the entry on a platform's list. Its start, `MARK`, distinguishes our entries from others."""
+        return MARK + (self.reason or self.bounce_type or "suppressed")
 
 
 def change_of(item: OutboxItem) -> Change:

@@ -11,19 +11,21 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from time import monotonic, sleep  # noqa: TID251  (it spaces calls, it does not tell the time)
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol, TypeVar
 
 from pydantic import SecretStr
 
 from bounce_watcher.extras import missing
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.keys import MINUTE, SECOND, Between, KeyMark, ValueKind
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.model.url import shown_url
 from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import MAX_REPLY_BYTES, Conversation, Headers, Reply, Request, address_of
+
+T = TypeVar("T")
 
 TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
@@ -203,7 +205,7 @@ class HttpPlatform(Platform):
         """Reads something harmless that needs the same rights, as far as possible."""
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """Returns a page of its list, if there is one to read. For any other reply raises what `unread` returns."""
+        """Returns a page of its list, if there is one to read. Raises what `readable` raises."""
         raise NotImplementedError
 
     def credentials(self) -> Headers:
@@ -216,15 +218,17 @@ class HttpPlatform(Platform):
         url = address_of(self.url, *root, *segments, **query)
         return Request(method, url, self.credentials(), document, max_reply=self.max_reply)
 
-    def unread(self, reply: Reply) -> BounceWatcherError:
-        """Returns the error to raise for a reply that is no page of the list."""
+    def readable(self, reply: Reply, rows: T | None) -> T:
+        """Returns `rows`, which are what `reply` has of the list. If they are None, it is no page: raises an error."""
+        if rows is not None:
+            return rows
         problem = f"its list can't be read: {reply.text}"
         if reply.ok:
             told = f"{problem}: the body is not what this API answers"
-            return PermanentFailure(told, "check url", about=self.about)
+            raise PermanentFailure(told, "check url", about=self.about)
         if reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}:
-            return PermanentFailure(problem, "check the key and its rights", about=self.about)
-        return TemporaryFailure(problem, about=self.about)
+            raise PermanentFailure(problem, "check the key and its rights", about=self.about)
+        raise TemporaryFailure(problem, about=self.about)
 
     def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
         """Returns the first request for the changes of one batch. Raises StopIteration if there is none."""

@@ -75,9 +75,7 @@ class Brevo(HttpPlatform):
         offset = int(cursor or 0)
         request = self.request("GET", "contacts", limit=str(PAGE_SIZE), offset=str(offset), sort="asc")
         reply = yield request.reading(MAX_PAGE)
-        rows = reply.rows("contacts")
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, reply.rows("contacts"))
         stopped = (row for row in fit(rows, "email") if row.get("emailBlacklisted") is True)
         entries = tuple(Listed(row["email"], "emailBlacklisted", moment(row.get("modifiedAt"))) for row in stopped)
         return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)

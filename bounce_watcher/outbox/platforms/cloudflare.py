@@ -72,7 +72,10 @@ class Cloudflare(HttpPlatform):
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         """Sends each address once, even if it is in the batch twice: Cloudflare's answer leaves out repetitions."""
         first = {address_key(change.recipient): change for change in reversed(changes)}
-        items = [self._item(change) for change in first.values()]
+        items = [
+            {"email": change.recipient, "expires_at": None, "note": change.mark, "scope": self._scope()}
+            for change in first.values()
+        ]
         reply = yield self.request("POST", "bulk", document={"items": items}).reading(MAX_IMPORT_BYTES)
         rows = _result(reply, "items")
         if rows is None:
@@ -107,14 +110,10 @@ class Cloudflare(HttpPlatform):
         """Returns a page. The cursor is Cloudflare's own and includes the query."""
         asked = {"cursor": cursor} if cursor else self._scope_asked()
         reply = yield self.request("GET", per_page=str(PAGE_SIZE), **asked)
-        rows = _result(reply)
-        if rows is None:
-            raise self.unread(reply)
-        entries = tuple(
-            Listed(row["email"], row.get("reason"), moment(row.get("created_at")))
-            for row in fit(rows, "email")
-        )
-        return ListPage(entries, _next(reply))
+        rows = self.readable(reply, _result(reply))
+        listed = fit(rows, "email")
+        entries = (Listed(row["email"], row.get("reason"), moment(row.get("created_at"))) for row in listed)
+        return ListPage(tuple(entries), _next(reply))
 
     def _look_up(self, address: str) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
         """Returns the entries of this address and scope, None if they can't be determined. Ignores other entries."""
@@ -136,10 +135,6 @@ class Cloudflare(HttpPlatform):
         same = isinstance(row.get("email"), str) and address_key(row["email"]) == address_key(address)
         scope = row.get("scope") or {"type": "account"}
         return same and isinstance(row.get("id"), str) and row["id"] != "" and scope == self._scope()
-
-    def _item(self, change: Change) -> dict[str, object]:
-        note = f"bounce_watcher: {change.reason or change.bounce_type or 'suppressed'}"
-        return {"email": change.recipient, "expires_at": None, "note": note, "scope": self._scope()}
 
     def _scope(self) -> dict[str, str]:
         if self.sending_domain is None:

@@ -81,9 +81,7 @@ class ElasticEmail(HttpPlatform):
         """Returns a page. The cursor is the offset. A page may be shorter than asked for: an empty one is the end."""
         offset = int(cursor or 0)
         reply = yield self.request("GET", limit=str(PAGE_SIZE), offset=str(offset))
-        rows = _rows(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(
             Listed(row["Email"], row.get("FriendlyErrorMessage") or None, moment(row.get("DateUpdated")))
             for row in rows

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,9 +68,7 @@ class Klaviyo(HttpPlatform):
         reason, _, after = (cursor or _REASONS[0]).partition(" ")
         query = {"filter": f'equals(subscriptions.email.marketing.suppression.reason,"{reason}")'}
         reply = yield self._profiles({**query, "page[cursor]": after} if after else query)
-        rows = _rows(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _rows(reply))
         addresses = [row["attributes"].get("email") for row in rows]
         return ListPage(tuple(Listed(each, reason) for each in addresses if each), _next(reason, reply))
 
@@ -191,7 +190,4 @@ def _failed(reply: Reply, now: datetime) -> Outcome:
 def _next(reason: str, reply: Reply) -> str | None:
     link = reply.field("links", "next")
     after = parse_qs(urlsplit(link).query).get("page[cursor]") if isinstance(link, str) else None
-    if after:
-        return f"{reason} {after[0]}"
-    later_ones = _REASONS[_REASONS.index(reason) + 1 :]
-    return later_ones[0] if later_ones else None
+    return f"{reason} {after[0]}" if after else dict(pairwise(_REASONS)).get(reason)

@@ -84,9 +84,8 @@ class Listmonk(HttpPlatform):
         """Returns a page. The cursor is the number of the page."""
         number = int(cursor or 1)
         reply = yield self._query(f"subscribers.status = '{_BLOCKED}'", page=str(number))
-        rows, total = _subscribers(reply), reply.field("data", "total")
-        if rows is None or not isinstance(total, int):
-            raise self.unread(reply)
+        total = reply.field("data", "total")
+        rows = self.readable(reply, _subscribers(reply) if isinstance(total, int) else None)
         entries = tuple(Listed(row["email"], row["status"], moment(row.get("updated_at"))) for row in rows.values())
         return ListPage(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
 

@@ -28,6 +28,7 @@ MAX_BATCH_REPLY = 32 * 1024 * 1024
 """In bytes: the answer to a batch repeats each contact in full, with all its data in the audience."""
 
 _STOPPED = ("unsubscribed", "cleaned")
+_FOLLOWING = {"unsubscribed": "cleaned 0"}
 _STATUSES = (*_STOPPED, "subscribed", "pending", "transactional", "archived")
 _DATA_CENTRE = re.compile(r"[a-z]{2,4}[0-9]{1,3}")
 _FIELDS = "members.email_address,members.last_changed,total_items"
@@ -117,14 +118,13 @@ class Mailchimp(HttpPlatform):
             "GET", "members", status=status, fields=_FIELDS, count=str(PAGE_SIZE), offset=start,
             sort_field="timestamp_signup",
         )
-        rows = reply.rows("members")
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, reply.rows("members"))
         entries = tuple(
             Listed(row["email_address"], status, moment(row.get("last_changed")))
             for row in fit(rows) if row.get("email_address")
         )
-        return ListPage(entries, _next(status, int(start), len(rows)))
+        is_full = len(rows) == PAGE_SIZE
+        return ListPage(entries, f"{status} {int(start) + PAGE_SIZE}" if is_full else _FOLLOWING.get(status))
 
     def _stopped_as(self, change: Change) -> str:
         is_bounce = change.bounce_type is not None and not change.is_complaint
@@ -175,10 +175,3 @@ def _words(error: Any) -> str:
     """Returns the text of an entry of `errors`, as one line without addresses."""
     said = [error.get(name) for name in ("error_code", "error")] if isinstance(error, dict) else []
     return one_line(" ".join(str(part) for part in said if part)) or "refused without a word"
-
-
-def _next(status: str, start: int, found: int) -> str | None:
-    if found == PAGE_SIZE:
-        return f"{status} {start + PAGE_SIZE}"
-    later_ones = _STOPPED[_STOPPED.index(status) + 1 :]
-    return f"{later_ones[0]} 0" if later_ones else None

@@ -90,9 +90,7 @@ class MailerSend(HttpPlatform):
         """Returns a page of one list after the other. The cursor is a list's name and the number of the page."""
         name, _, number = (cursor or BOUNCES).partition(" ")
         reply = yield self._page(name, int(number or 1))
-        rows = _rows(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(Listed(address, name, moment(row.get("created_at"))) for address, row in rows)
         following = {BOUNCES: COMPLAINTS}.get(name)
         return ListPage(entries, following if len(rows) < PAGE_SIZE else f"{name} {int(number or 1) + 1}")
@@ -111,8 +109,11 @@ class MailerSend(HttpPlatform):
                 if address_key(address) in wanted:
                     ids.setdefault(address_key(address), []).append(row["id"])
             if len(rows) < PAGE_SIZE or ids.keys() == wanted:
-                return _flat(ids), set()
-        return _flat(ids), wanted - ids.keys()
+                unseen = set[str]()
+                break
+        else:
+            unseen = wanted - ids.keys()
+        return [each for of_one in ids.values() for each in of_one], unseen
 
     def _page(self, name: str, number: int, size: int = PAGE_SIZE) -> Request:
         request = self.request("GET", name, domain_id=self.domain_id, page=str(number), limit=str(size))
@@ -120,10 +121,6 @@ class MailerSend(HttpPlatform):
 
     def credentials(self) -> Headers:
         return {"authorization": bearer(self.api_token), "accept": "application/json"}
-
-
-def _flat(ids: dict[str, list[str]]) -> list[str]:
-    return [each for of_one in ids.values() for each in of_one]
 
 
 def _rows(reply: Reply) -> list[tuple[str, dict[str, Any]]] | None:

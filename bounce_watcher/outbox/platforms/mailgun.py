@@ -26,6 +26,8 @@ BOUNCES, COMPLAINTS = "bounces", "complaints"
 LISTS = (BOUNCES, COMPLAINTS)
 """The lists that we write and release. We leave the third, unsubscribes, alone: recipients decide on it themselves."""
 
+_NEXT = {BOUNCES: COMPLAINTS}
+
 PAGE_SIZE = 500
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 MAX_ERROR = 256
@@ -54,9 +56,8 @@ class Mailgun(HttpPlatform):
         return change.suppress and change.is_complaint
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        is_complaint = changes[0].is_complaint
-        items = [_complaint(change) if is_complaint else _bounce(change) for change in changes]
-        reply = yield self.request("POST", COMPLAINTS if is_complaint else BOUNCES, document=items)
+        which = COMPLAINTS if changes[0].is_complaint else BOUNCES
+        reply = yield self.request("POST", which, document=[_item(change) for change in changes])
         return for_each(outcome(reply, now, len(changes), as_promised=_has_message(reply)), changes)
 
     @one_by_one
@@ -72,11 +73,9 @@ class Mailgun(HttpPlatform):
         name, _, query = (cursor or BOUNCES).partition("?")
         asked = dict(parse_qsl(query)) or {"limit": str(PAGE_SIZE)}
         reply = yield self.request("GET", name, **asked).reading(MAX_PAGE_BYTES)
-        rows = reply.rows("items")
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, reply.rows("items"))
         entries = (Listed(row["address"], name, _moment(row.get("created_at"))) for row in fit(rows, "address"))
-        return ListPage(tuple(entries), _next_page(reply, name) if rows else _next_list(name))
+        return ListPage(tuple(entries), _next_page(reply, name) if rows else _NEXT.get(name))
 
     def _remove(self, name: str, address: str, now: datetime) -> Conversation[Outcome]:
         """Removes an address. 404 means that it is not on the list or that the domain is unknown."""
@@ -91,18 +90,11 @@ class Mailgun(HttpPlatform):
         return {"authorization": basic("api", self.api_key)}
 
 
-def _bounce(change: Change) -> dict[str, str]:
-    """Returns an item for a bounce. `code` is Mailgun's default: the other side's answer is in `error`."""
+def _item(change: Change) -> dict[str, str]:
+    """Returns an entry. The `code` of a bounce is Mailgun's default: the other side's answer is in `error`."""
     error = change.diagnostic or change.because or "suppressed"
-    return {"address": change.recipient, "code": "550", "error": error[:MAX_ERROR], "created_at": _written(change.at)}
-
-
-def _complaint(change: Change) -> dict[str, str]:
-    return {"address": change.recipient, "created_at": _written(change.at)}
-
-
-def _written(at: datetime) -> str:
-    return format_datetime(at.astimezone(UTC), usegmt=True)
+    cause = {} if change.is_complaint else {"code": "550", "error": error[:MAX_ERROR]}
+    return {"address": change.recipient, **cause, "created_at": format_datetime(change.at.astimezone(UTC), usegmt=True)}
 
 
 def _has_message(reply: Reply) -> bool:
@@ -113,11 +105,7 @@ def _next_page(reply: Reply, name: str) -> str | None:
     """Returns the next cursor. Uses only the query of Mailgun's URL, so the key goes only to the configured place."""
     following = reply.field("paging", "next")
     query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
-    return f"{name}?{urlencode(query)}" if query else _next_list(name)
-
-
-def _next_list(name: str) -> str | None:
-    return COMPLAINTS if name == BOUNCES else None
+    return f"{name}?{urlencode(query)}" if query else _NEXT.get(name)
 
 
 def _moment(text: object) -> datetime | None:

@@ -60,9 +60,7 @@ class Mailjet(HttpPlatform):
         offset = int(cursor or 0)
         query = {_EXCLUDED: "true", "Limit": str(PAGE_SIZE), "Offset": str(offset), "Sort": "ID"}
         reply = yield self.request("GET", "contact", **query).reading(MAX_PAGE)
-        rows = _rows(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(
             Listed(row["Email"], "excluded", moment(row.get("ExclusionFromCampaignsUpdatedAt")))
             for row in fit(rows, "Email") if row.get(_EXCLUDED) is True

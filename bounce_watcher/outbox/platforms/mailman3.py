@@ -99,9 +99,7 @@ class Mailman(HttpPlatform):
         place, number = (int(part) for part in (cursor or "0 1").split())
         list_id = self.list_ids[place] if self.list_ids else None
         reply = yield self._find(list_id, PAGE_SIZE, number, delivery_status=self.delivery.value)
-        rows = _members(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _members(reply))
         entries = tuple(Listed(row["email"], self.delivery.value) for row in rows)
         if number * PAGE_SIZE < reply.field("total_size") and rows:
             return ListPage(entries, f"{place} {number + 1}")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import MARK, Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, basic
 from bounce_watcher.outbox.platform import HttpPlatform, needs_url
@@ -24,8 +24,6 @@ MOST_CONTACTS = 5
 PAGE_SIZE = 30
 
 _CHANNEL = "email"
-_MARK = "bounce_watcher: "
-"""The start of our comments. It distinguishes our entries from a contact's own opt-out."""
 
 UNSUBSCRIBED, BOUNCED, MANUAL = 1, 2, 3
 """Mautic's reasons for Do Not Contact."""
@@ -94,7 +92,7 @@ class Mautic(HttpPlatform):
         return (number,) if reply.ok and isinstance(number, int) else outcome(reply, now, as_promised=False)
 
     def _stop(self, number: int, change: Change, now: datetime) -> Conversation[Outcome]:
-        stop = {"reason": _reason(change), "comments": _MARK + (change.reason or change.bounce_type or "suppressed")}
+        stop = {"reason": _reason(change), "comments": change.mark}
         reply = yield self.request("POST", str(number), "dnc", _CHANNEL, "add", document=stop)
         if reply.status == 404:  # deleted or merged since the look-up: the next look-up finds the current state
             return Outcome(Fate.LATER, reply.text)
@@ -125,7 +123,7 @@ def _reason(change: Change) -> int:
 def _is_own_opt_out(stop: Any) -> bool:
     if not isinstance(stop, dict) or stop.get("channel") != _CHANNEL:
         return False
-    return stop.get("reason") == UNSUBSCRIBED and not str(stop.get("comments") or "").startswith(_MARK)
+    return stop.get("reason") == UNSUBSCRIBED and not str(stop.get("comments") or "").startswith(MARK)
 
 
 def _contacts(reply: Reply) -> list[dict[str, Any]] | None:

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from bounce_watcher.outbox.change import Change, Outcome
+from bounce_watcher.outbox.change import MARK, Change, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Request, basic
 from bounce_watcher.outbox.platform import HttpPlatform, needs_url
@@ -22,9 +22,6 @@ from bounce_watcher.outbox.replies import NOT_LISTED, done, for_each, garbage, l
 
 BATCH = 20
 """How many changes share one login. No call takes several addresses."""
-
-_MARK = "bounce_watcher: "
-"""The start of our reasons. It distinguishes our entries from a subscriber's own opt-out."""
 
 _NOBODY = "nobody@example.com"
 """Asking whether this address is blacklisted proves that we may use the blacklist."""
@@ -94,7 +91,7 @@ class PhpList(HttpPlatform):
         return self._request(login, "DELETE", "sessions", str(login.number))
 
     def _add(self, login: _Login, change: Change, now: datetime) -> Conversation[Outcome]:
-        entry = {"email": change.recipient, "reason": _MARK + (change.reason or change.bounce_type or "suppressed")}
+        entry = {"email": change.recipient, "reason": change.mark}
         reply = yield self._request(login, "POST", "blacklist", "add", document=entry)
         return outcome(reply, now, as_promised=isinstance(reply.field("email"), str))
 
@@ -105,7 +102,7 @@ class PhpList(HttpPlatform):
         reason = reply.field("reason")
         if not reply.ok or reply.field("email") is None:
             return outcome(reply, now, as_promised=False)
-        if not str(reason or "").startswith(_MARK):
+        if not str(reason or "").startswith(MARK):
             return refused(reply, "blacklisted by phpList or by the subscriber, not by us; only a person may undo that")
         reply = yield self._request(login, "DELETE", "blacklist", "remove", change.recipient)
         return outcome(reply, now, as_promised=reply.status == 204 or reply.field("success") is True)

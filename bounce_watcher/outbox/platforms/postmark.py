@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
@@ -78,14 +79,11 @@ class Postmark(HttpPlatform):
         """Returns all addresses of one reason. The cursor is the reason."""
         reason = cursor or REASONS[0]
         reply = yield self.request("GET", "dump", SuppressionReason=reason).reading(MAX_LIST_BYTES)
-        rows = _rows(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _rows(reply))
         entries = (
             Listed(row["EmailAddress"], row.get("SuppressionReason"), moment(row.get("CreatedAt"))) for row in rows
         )
-        following = REASONS[REASONS.index(reason) + 1 :]
-        return ListPage(tuple(entries), following[0] if following else None)
+        return ListPage(tuple(entries), dict(pairwise(REASONS)).get(reason))
 
     def _stands_there(self, change: Change, found: Outcome, now: datetime) -> Conversation[Outcome]:
         """Looks up an address that was refused because of a complaint. If it is on the list, nothing is left to do."""

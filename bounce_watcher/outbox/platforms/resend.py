@@ -46,9 +46,7 @@ class Resend(HttpPlatform):
         """Returns a page. The cursor is the id of the last entry of the page before."""
         after = {"after": cursor} if cursor else {}
         reply = yield self.request("GET", limit=str(PAGE_SIZE), **after)
-        rows = _rows(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(
             Listed(row["email"], row.get("origin"), moment(row.get("created_at"))) for row in rows if row.get("email")
         )

@@ -69,11 +69,11 @@ class Scaleway(HttpPlatform):
             raise Misfit("region", "is no region: write it like fr-par")
 
     def group_of(self, change: Change) -> Hashable:
-        return (_type(change), _reason(change)) if change.suppress else None
+        return (_type(change), change.mark) if change.suppress else None
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         entry = {"domain_id": self.domain_id, "emails": addresses_of(changes), "type": _type(changes[0])}
-        reply = yield self.request("POST", document={**entry, "reason": _reason(changes[0])})
+        reply = yield self.request("POST", document={**entry, "reason": changes[0].mark})
         rows = _rows(reply)
         if rows is None and reply.status != 409:
             return for_each(_failed(reply, now, len(changes)), changes)
@@ -97,9 +97,8 @@ class Scaleway(HttpPlatform):
         reply = yield self.request(
             "GET", domain_id=self.domain_id, order_by="created_at_asc", page=str(number), page_size=str(PAGE_SIZE)
         )
-        rows, total = _rows(reply), reply.field("total_count")
-        if rows is None or not isinstance(total, int):
-            raise self.unread(reply)
+        total = reply.field("total_count")
+        rows = self.readable(reply, _rows(reply) if isinstance(total, int) else None)
         entries = tuple(Listed(row["email"], row.get("type"), moment(row.get("created_at"))) for row in rows)
         return ListPage(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
 
@@ -131,10 +130,6 @@ class Scaleway(HttpPlatform):
 
 def _type(change: Change) -> str:
     return FULL if change.reason == Reason.MAILBOX_FULL else NOT_FOUND
-
-
-def _reason(change: Change) -> str:
-    return f"bounce_watcher: {change.reason or change.bounce_type or 'suppressed'}"
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:

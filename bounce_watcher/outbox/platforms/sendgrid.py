@@ -58,9 +58,7 @@ class SendGrid(HttpPlatform):
         """Returns a page. The cursor is the offset."""
         offset = int(cursor or 0)
         reply = yield self.request("GET", "suppression", "unsubscribes", limit=str(PAGE_SIZE), offset=str(offset))
-        rows = reply.rows()
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, reply.rows())
         entries = tuple(Listed(row["email"], "unsubscribe", _moment(row.get("created"))) for row in fit(rows, "email"))
         return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 

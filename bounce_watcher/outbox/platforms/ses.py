@@ -25,6 +25,7 @@ SIGNING_NAME = "ses"
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 
 BOUNCE, COMPLAINT = "BOUNCE", "COMPLAINT"
+"""The two reasons that there are: anything but a complaint, also a manual decision, is a bounce."""
 
 _LIST = ("suppression", "addresses")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
@@ -73,7 +74,7 @@ class Ses(HttpPlatform):
 
     @one_by_one
     def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
-        document = {"EmailAddress": change.recipient, "Reason": _reason_of(change)}
+        document = {"EmailAddress": change.recipient, "Reason": COMPLAINT if change.is_complaint else BOUNCE}
         reply = yield self._signed(now, "PUT", *_LIST, document=document)
         found = _outcome(reply, now)
         if found.fate is Fate.REFUSED and (yield from self._is_in_the_sandbox(now)):
@@ -102,9 +103,7 @@ class Ses(HttpPlatform):
         """Returns a page. The cursor is the NextToken. Asks for no page size: the largest one is not documented."""
         asked = {"NextToken": cursor} if cursor else {}
         reply = yield self._signed(now, "GET", *_LIST, **asked).reading(MAX_PAGE_BYTES)
-        rows = reply.rows("SuppressedDestinationSummaries")
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, reply.rows("SuppressedDestinationSummaries"))
         return ListPage(tuple(map(_listed, fit(rows, "EmailAddress"))), reply.field("NextToken") or None)
 
     def _is_in_the_sandbox(self, now: datetime) -> Conversation[bool]:
@@ -119,11 +118,6 @@ class Ses(HttpPlatform):
 
 
 _SANDBOX = "the account is in the sandbox of SES, where nothing can be added: ask Amazon for production access"
-
-
-def _reason_of(change: Change) -> str:
-    """Returns the reason for SES, which has two: anything but a complaint, also a manual decision, is a bounce."""
-    return COMPLAINT if change.is_complaint else BOUNCE
 
 
 def _outcome(reply: Reply, now: datetime) -> Outcome:

@@ -99,9 +99,7 @@ class SparkPost(HttpPlatform):
         """
         query = {"cursor": cursor or "initial", "per_page": str(PAGE_SIZE), "types": self.mail.types[-1]}
         reply = yield self.request("GET", **query).reading(MAX_PAGE_BYTES)
-        rows = reply.rows("results")
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, reply.rows("results"))
         own = (row for row in fit(rows, "recipient") if not row.get("list_id"))
         return ListPage(tuple(_listed(row) for row in own), _next_cursor(reply) if rows else None)
 

@@ -115,9 +115,7 @@ class ZeptoMail(HttpPlatform):
         """Returns a page. The cursor is the offset. A page may be shorter than asked for: an empty one is the end."""
         offset = int(cursor or 0)
         reply = yield from self._ask(now, "GET", limit=str(PAGE_SIZE), offset=str(offset))
-        rows = _rows(reply)
-        if rows is None:
-            raise self.unread(reply)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(Listed(row["value"], row.get("category")) for row in rows if _stops_mail(row))
         return ListPage(entries, str(offset + len(rows)) if rows else None)
 
