@@ -67,9 +67,9 @@ class Csv(LocalPlatform):
         return CsvSession(self)
 
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
-        verb = "appended to" if self.holds is FileContent.CHANGES else "put into" if changes[
-            0
-        ].suppress else "taken out of"
+        verb = "put into" if changes[0].suppress else "taken out of"
+        if self.holds is FileContent.CHANGES:
+            verb = "appended to"
         return f"{verb} {self.file}:\n" + _text(self.columns, map(_row, changes), self.formula_safe)
 
 

@@ -147,7 +147,7 @@ def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> R
         finally:
             os.close(source)
     except (OSError, ValueError) as error:
-        return Run(None, masked(_reason(error), set()))
+        return Run(None, masked(getattr(error, "strerror", None) or str(error), set()))
     assert process.stdout is not None
     exited = os.pidfd_open(process.pid)
     kept = bytearray()
@@ -161,7 +161,8 @@ def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> R
         status = process.wait()
         os.close(exited)
         process.stdout.close()
-    return Run(status if in_time else None, _words(kept), timed_out=not in_time)
+    lines = [line for line in kept.decode("utf-8", "replace").splitlines() if line.strip()]
+    return Run(status if in_time else None, masked(lines[-1], set()) if lines else "", timed_out=not in_time)
 
 
 def _start(command: Sequence[str], source: int) -> "subprocess.Popen[bytes]":
@@ -191,7 +192,12 @@ def _wait(exited: int, output: int, kept: bytearray, end: float) -> bool:
         if output in ready and not _take(output, kept):
             poll.unregister(output)
         if exited in ready:
-            _drain(output, kept)
+            # what is in the pipe by now: a child left behind may hold it open, or even write for ever
+            os.set_blocking(output, False)
+            with suppress(BlockingIOError):
+                for _ in range(16):
+                    if not _take(output, kept):
+                        break
             return True
     return False
 
@@ -204,24 +210,6 @@ def _take(output: int, kept: bytearray) -> bool:
     return bool(data)
 
 
-def _drain(output: int, kept: bytearray) -> None:
-    """Reads what is in the pipe by now. A child left behind may hold the pipe open, or even write for ever."""
-    os.set_blocking(output, False)
-    with suppress(BlockingIOError):
-        for _ in range(16):
-            if not _take(output, kept):
-                return
-
-
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-def _words(kept: bytearray) -> str:
-    lines = [line for line in kept.decode("utf-8", "replace").splitlines() if line.strip()]
-    return masked(lines[-1], set()) if lines else ""
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
