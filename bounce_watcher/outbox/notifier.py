@@ -159,9 +159,7 @@ class NotifierChannel:
         trouble = self.tell(message_of(items))
         if trouble is None:
             return [Attempt(Disposition.DELIVERED, f"in one message of {len(items)}")] * len(items)
-        return [
-            try_again(trouble, item.attempts, now, self._jitter(), timedelta(0), whole=True) for item in items
-        ]
+        return [try_again(trouble, item.attempts, now, self._jitter(), timedelta(0), whole=True) for item in items]
 
     def test(self, now: datetime) -> Attempt:
         try:

@@ -95,11 +95,10 @@ class PlatformChannel:
 
     def send(self, items: Sequence[OutboxItem], now: datetime) -> list[Attempt]:
         changes = [change_of(item) for item in items]
-        outcomes = self._outcomes(changes, now)
+        act = self._session.suppress if changes[0].suppress else self._session.release
+        outcomes = self._shielded(lambda: act(changes, now), len(changes))
         self._remember(items, outcomes)
-        return [
-            self._attempt(outcome, item.attempts, now) for item, outcome in zip(items, outcomes, strict=True)
-        ]
+        return [self._attempt(outcome, item.attempts, now) for item, outcome in zip(items, outcomes, strict=True)]
 
     def test(self, now: datetime) -> Attempt:
         found = self._shielded(lambda: [self._session.check(now)], 1)[0]
@@ -107,10 +106,6 @@ class PlatformChannel:
 
     def close(self) -> None:
         self._session.close()
-
-    def _outcomes(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
-        act = self._session.suppress if changes[0].suppress else self._session.release
-        return self._shielded(lambda: act(changes, now), len(changes))
 
     def _shielded(self, act: Callable[[], Sequence[Outcome]], size: int) -> Sequence[Outcome]:
         """Runs `act`. An exception is a bug of ours that an unforeseen answer triggers: it must not stop the outbox."""

@@ -54,7 +54,10 @@ class HttpClient:
                 request.method, request.url, content=request.body() or None, headers=request.wire_headers(),
                 extensions={"timeout": deadline(self._seconds)},
             ) as response:
-                return _reply(response, request, secrets)
+                body, cut = _read(response, request.max_reply)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                text = masked(_told(response, body, request.hides), secrets)
+                return Reply(response.status_code, text, headers, body, cut)
         except NotAdmitted as error:
             failure = PermanentFailure(f"no connection: {error.refusal.problem}", error.refusal.fix)
             return Reply(None, masked(one_line(str(failure)), secrets), failure=failure)
@@ -72,17 +75,6 @@ def user_agent() -> str:
         return f"bounce-watcher/{version('bounce-watcher')}"
     except PackageNotFoundError:  # run from a source tree that is not installed
         return "bounce-watcher"
-
-
-def _words(error: Exception) -> str:
-    """Returns the message of OpenSSL or the network, without the place in OpenSSL's source."""
-    return _WHERE_IN_OPENSSL.sub("", str(error))
-
-
-def _reply(response: httpx.Response, request: Request, secrets: set[str]) -> Reply:
-    body, cut = _read(response, request.max_reply)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, masked(_told(response, body, request.hides), secrets), headers, body, cut)
 
 
 def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
@@ -117,7 +109,7 @@ def new_place(location: str, hides: Hides) -> str:
 
 
 def _failure(error: Exception, seconds: float) -> str:
-    words = _words(error)
+    words = _WHERE_IN_OPENSSL.sub("", str(error))
     match error:
         case httpcore.ConnectTimeout():
             return f"no connection within {seconds:g} s"

@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -54,7 +55,9 @@ class Request:
     def body(self, mask: str | None = None) -> bytes:
         """Returns the body as sent, or with `mask` in place of each secret."""
         if self.document is not None:
-            return _to_json(self.document, mask)
+            reveal = partial(_plain, mask=mask)
+            text = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"), default=reveal)
+            return text.encode("utf-8", "replace")
         if self.form is not None:
             return urlencode({name: _plain(value, mask) for name, value in self.form.items()}).encode()
         return self.content or b""
@@ -192,19 +195,13 @@ def _in_json(character: str) -> str:
     return "".join(f"\\u{units[place:place + 2].hex()}" for place in range(0, len(units), 2))
 
 
-def _plain(value: str | SecretStr, mask: str | None) -> str:
+def _plain(value: object, mask: str | None) -> str:
+    """Returns text, or what stands for a secret. Raises TypeError for anything else: it is no JSON either."""
     if isinstance(value, SecretStr):
         return value.get_secret_value() if mask is None else mask
-    return value
-
-
-def _to_json(document: object, mask: str | None) -> bytes:
-    def reveal(value: object) -> str:
-        if isinstance(value, SecretStr):
-            return _plain(value, mask)
-        raise TypeError(f"{type(value).__name__} is no JSON")
-
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=reveal).encode("utf-8", "replace")
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _credentials(value: str) -> list[str]:

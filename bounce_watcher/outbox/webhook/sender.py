@@ -9,10 +9,9 @@ the time. It has everything that a receiver needs to decide.
 import json
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -23,7 +22,7 @@ from bounce_watcher.outbox.backoff import decide_attempt
 from bounce_watcher.outbox.channel import AHEAD
 from bounce_watcher.outbox.http.client import HttpClient
 from bounce_watcher.outbox.http.endpoint import transport_to
-from bounce_watcher.outbox.http.exchange import Reply, Request
+from bounce_watcher.outbox.http.exchange import Request
 from bounce_watcher.outbox.webhook.notice import endpoint_test, rfc3339, to_json
 from bounce_watcher.outbox.webhook.signature import SIGNATURE, signed_headers
 from bounce_watcher.outbox.webhook.target import Format, WebhookTarget
@@ -32,7 +31,7 @@ MAX_ANSWER_BYTES = 4096
 """The most that is read of an answer's body. If the answer is longer, the connection is closed."""
 
 
-class Sender:
+class Sender(AbstractContextManager["Sender"]):
     """A `Channel` to one `target`. Safe for use by several threads; `close` it, or use it as a context manager.
 
     Raises PermanentFailure if the target can't be used at all: no HTTP URL, an unreadable ca_file, a SOCKS proxy.
@@ -64,27 +63,18 @@ class Sender:
 
     def test(self, now: datetime) -> Attempt:
         """Sends an `endpoint.test` that is not in the outbox and is not tried again."""
-        reply = self._post(endpoint_test(self.target, now, f"msg_{uuid4().hex}"), now)
-        attempt = decide_attempt(reply, 0, now, self._jitter())
-        return replace(attempt, status=reply.status, failure=reply.failure)
+        return self._send(endpoint_test(self.target, now, f"msg_{uuid4().hex}"), now)
 
     def close(self) -> None:
         self._client.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _send(self, item: OutboxItem, now: datetime) -> Attempt:
-        reply = self._post(item, now)
-        return decide_attempt(reply, item.attempts, now, self._jitter())
-
-    def _post(self, item: OutboxItem, now: datetime) -> Reply:
-        return self._client.exchange(webhook(item, self.target, now))
+        reply = self._client.exchange(webhook(item, self.target, now))
+        attempt = decide_attempt(reply, item.attempts, now, self._jitter())
+        return replace(attempt, status=reply.status, failure=reply.failure)
 
 
 def webhook(item: OutboxItem, target: WebhookTarget, now: datetime) -> Request:
