@@ -228,21 +228,16 @@ def _locked(folder: Path, timeout: timedelta) -> Iterator[None]:
     end = monotonic() + timeout.total_seconds()
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        while not _lock(handle):
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
             if monotonic() >= end:
                 raise TimeoutError(0, f"another process has locked its folder for {timeout.total_seconds():g} s")
             sleep(0.02)
         yield
     finally:
         os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_all(file: int, content: bytes) -> None:
@@ -263,9 +258,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _row(change: Change) -> Row:
     """Returns a row with each value on one line, so that for every tool a line is a row."""
-    return {
-        name: _CONTROLS.sub(" ", "" if value is None else str(value)) for name, value in spelled(change).items()
-    }
+    return {name: _CONTROLS.sub(" ", "" if value is None else str(value)) for name, value in spelled(change).items()}
 
 
 def _text(columns: Sequence[str], rows: Iterable[Row], formula_safe: bool) -> str:

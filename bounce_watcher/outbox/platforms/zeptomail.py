@@ -95,7 +95,7 @@ class ZeptoMail(HttpPlatform):
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         reply = yield from self._ask(now, *self._wanted(changes))
-        if len(changes) == 1 and _code(reply) == PRESENT:
+        if len(changes) == 1 and reply.field("error", "code") == PRESENT:
             return ((yield from self._stands_there(changes[0], now)),)
         return for_each(_outcome(reply, "", _is_success(reply), now, len(changes)), changes)
 
@@ -190,10 +190,6 @@ def _is_success(reply: Reply) -> bool:
     return reply.field("status") == "success" and isinstance(reply.field("data"), dict)
 
 
-def _code(reply: Reply) -> object:
-    return reply.field("error", "code")
-
-
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
     """Returns the entries of a page; None if the reply is no page."""
     return all_fit(reply.rows("data"), "value") if reply.field("status") == "success" else None
@@ -205,7 +201,7 @@ def _stops_mail(row: dict[str, Any]) -> bool:
 
 def _outcome(reply: Reply, so_already: str, as_promised: bool, now: datetime, size: int = 1) -> Outcome:
     """Returns the outcome. A refusal of one address is one of the call; one of another field is about our setup."""
-    code = _code(reply)
+    code = reply.field("error", "code")
     if code in (PRESENT, ABSENT) and size > 1:
         return Outcome(Fate.SPLIT, reply.text)
     if so_already and code == so_already:
