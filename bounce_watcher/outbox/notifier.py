@@ -138,19 +138,8 @@ class NotifierChannel:
 
     def __init__(self, notifier: Notifier, jitter: Callable[[], float] = random.random) -> None:
         self.notifier = notifier
+        self.slots, self.room, self.longest = 1, ROOM, notifier.timeout
         self._jitter = jitter
-
-    @property
-    def slots(self) -> int:
-        return 1
-
-    @property
-    def room(self) -> int:
-        return ROOM
-
-    @property
-    def longest(self) -> timedelta:
-        return self.notifier.timeout
 
     def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
         return [list(items)] if items else []

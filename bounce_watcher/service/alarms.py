@@ -26,7 +26,7 @@ from bounce_watcher.model.grounds import (
     TargetGaveUp,
 )
 from bounce_watcher.model.ledger import Alert, AlertKind, Announce, Disposition
-from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.outbox.http.exchange import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.service.clock import utcnow

@@ -83,7 +83,7 @@ def show(
 
     For a platform it shows the first call. Secrets and signatures are masked; the address is not.
     """
-    from bounce_watcher.outbox.rehearsal import rehearse_among
+    from bounce_watcher.outbox.opening import rehearse_among
 
     with ledger_of(config) as (settings, ledger):
         item = next(ledger.lists.outbox(OutboxFilter(id=item_id)), None)
@@ -117,7 +117,7 @@ def test(
     Prints the result in one line; exit status 1 if the target does not accept it. Nothing is added to the outbox, and
     nothing is retried. --dry-run shows the request, with secrets and signature masked.
     """
-    from bounce_watcher.outbox.rehearsal import rehearse_test
+    from bounce_watcher.outbox.opening import rehearse_test
     from bounce_watcher.service.operations.outbox import tried
     from bounce_watcher.service.setup.doctor import explained
 

@@ -9,9 +9,8 @@ import httpx
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.url import Hides, shown_url
-from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.http.deadline import DeadlineTransport, NotAdmitted, deadline
-from bounce_watcher.outbox.http.exchange import Reply, Request, masked
+from bounce_watcher.outbox.http.exchange import Reply, Request, masked, one_line
 
 FIRST_WORDS = 4096
 """How much of a refusal's body, in bytes, is read for words to show."""

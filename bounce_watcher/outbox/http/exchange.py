@@ -5,6 +5,7 @@ A conversation with an API is a generator that yields `Request`s and is sent `Re
 """
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Generator, Mapping
 from contextlib import suppress
@@ -16,8 +17,8 @@ from urllib.parse import quote, urlencode
 from pydantic import SecretStr
 
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.neutral import for_terminal, without_addresses
 from bounce_watcher.model.url import MASK, Hides, shown_url, url_secrets
-from bounce_watcher.outbox.answer import one_line
 
 T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
@@ -28,6 +29,15 @@ PLACE_HOLDER = "SECRET"
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 MAX_REPLY_BYTES = 1024 * 1024
 """The most that is read of a reply's body, unless the request asks for more."""
+
+MAX_LINE = 240
+
+_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]+")
+_MASKS = (
+    (re.compile(r"(whsec_|whsk_)[A-Za-z0-9+/=_-]+"), r"\1…"),
+    (re.compile(r"(https?://)[^/\s@?#]{1,200}@", re.IGNORECASE), r"\1…@"),       # userinfo
+    (re.compile(r"(https?://[^\s?#\"'<>]{1,200})[?#][^\s\"'<>]*", re.IGNORECASE), r"\1?…"),  # query and fragment
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,16 @@ def masked(text: str, secrets: set[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Returns `text` as one short line, with secrets, URL userinfo, URL queries and local parts of addresses masked."""
+    line = for_terminal(_CONTROLS.sub(" ", text[: 2 * MAX_LINE]))
+    for pattern, mask in _MASKS:
+        line = pattern.sub(mask, line)
+    # "//…@" is userinfo, masked above
+    line = without_addresses(line, lambda address, domain: address if address.startswith("//…@") else f"…@{domain}")
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 
 def _is_plain(character: str) -> bool:

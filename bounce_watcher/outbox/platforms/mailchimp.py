@@ -16,10 +16,9 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, basic
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, basic, one_line
 from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
 from bounce_watcher.outbox.replies import done, fit, for_each, later, moment, one_by_one, outcome, refused
 

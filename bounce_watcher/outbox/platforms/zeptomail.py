@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from threading import Lock
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
@@ -49,21 +48,11 @@ class ListEffect(StrEnum):
     SUPPRESS = "suppress"  # it is dropped
 
 
-class _Tokens:
-    """The current access token. Zoho issues few of them, so all threads share it."""
+@dataclass
+class _Access:
+    """The current access token and when to stop using it. Zoho issues few of them, so all threads share it."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._token: SecretStr | None = None
-        self._until: datetime | None = None
-
-    def at(self, now: datetime) -> SecretStr | None:
-        with self._lock:
-            return self._token if self._token and self._until and now < self._until else None
-
-    def keep(self, token: SecretStr | None, until: datetime) -> None:
-        with self._lock:
-            self._token, self._until = token, until
+    current: tuple[SecretStr, datetime] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +79,8 @@ class ZeptoMail(HttpPlatform):
             raise Misfit("accounts_url", "is no address: give that of your data centre, such as https://accounts.zoho.eu")
 
     @cached_property
-    def _tokens(self) -> _Tokens:
-        return _Tokens()
+    def _access(self) -> _Access:
+        return _Access()
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         reply = yield from self._ask(now, *self._wanted(changes))
@@ -141,9 +130,9 @@ class ZeptoMail(HttpPlatform):
 
     def _ask(self, now: datetime, method: str, document: object = None, **query: str) -> Conversation[Reply]:
         """Makes a call with the current token, or with a new one if there is none or Zoho refuses it."""
-        token = self._tokens.at(now)
-        if token is not None:
-            reply = yield self._request(token, method, document, **query)
+        held = self._access.current
+        if held and now < held[1]:
+            reply = yield self._request(held[0], method, document, **query)
             if reply.status != 401:
                 return reply
         answer = yield self._refresh()
@@ -166,10 +155,10 @@ class ZeptoMail(HttpPlatform):
     def _learn(self, reply: Reply, now: datetime) -> SecretStr | None:
         token, seconds = reply.field("access_token"), reply.field("expires_in")
         if not reply.ok or not isinstance(token, str) or not token:
-            self._tokens.keep(None, now)
+            self._access.current = None
             return None
         lives = min(timedelta(seconds=seconds), LONGEST) if isinstance(seconds, int) else LONGEST
-        self._tokens.keep(SecretStr(token), now + lives - EARLY)
+        self._access.current = SecretStr(token), now + lives - EARLY
         return SecretStr(token)
 
     def _request(self, token: SecretStr, method: str, document: object = None, **query: str) -> Request:

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -39,20 +39,10 @@ class Sender(AbstractContextManager["Sender"]):
 
     def __init__(self, target: WebhookTarget, jitter: Callable[[], float] = random.random) -> None:
         self.target = target
+        self.slots = target.limits.concurrency
+        self.room, self.longest = self.slots * AHEAD, target.timeout
         self._jitter = jitter
         self._client = HttpClient(transport_to(target), target.timeout)
-
-    @property
-    def slots(self) -> int:
-        return self.target.limits.concurrency
-
-    @property
-    def room(self) -> int:
-        return self.slots * AHEAD
-
-    @property
-    def longest(self) -> timedelta:
-        return self.target.timeout
 
     def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
         return [[item] for item in items]
