@@ -95,9 +95,9 @@ class Cloudflare(HttpPlatform):
                 why = f"Cloudflare keeps it itself (reason: {_word(row.get('reason'))}) and lets nobody take it off"
                 return refused(reply, why)
             reply = yield self.request("DELETE", row["id"])
-            found = _failed(reply, now) if not reply.ok and reply.status != 404 else released(
-                reply, now, as_promised=reply.field("success") is True
-            )
+            found = released(reply, now, as_promised=reply.field("success") is True)
+            if not reply.ok and reply.status != 404:
+                found = _failed(reply, now)
             if found.fate is not Fate.DONE:
                 break
         return found

@@ -93,7 +93,9 @@ class Klaviyo(HttpPlatform):
         self, job: str, judge: Judge, changes: Sequence[Change], now: datetime
     ) -> Conversation[dict[Change, Outcome | None]]:
         """Runs a job. If a profile does not show the effect, the change is tried later: by then the job may be done."""
-        opened = yield self.request("POST", f"{job}s", document=_job(job, changes))
+        profiles = [{"type": "profile", "attributes": {"email": change.recipient}} for change in changes]
+        document = {"data": {"type": job, "attributes": {"profiles": {"data": profiles}}}}
+        opened = yield self.request("POST", f"{job}s", document=document)
         name = opened.field("data", "id") if opened.ok else None
         if not isinstance(name, str) or not name.strip("."):
             return dict.fromkeys(changes, outcome(opened, now, len(changes), as_promised=False))
@@ -148,11 +150,6 @@ def _released(reasons: frozenset[str], reply: Reply) -> Outcome | None:
     if reasons:
         return refused(reply, f"Klaviyo keeps it suppressed for {', '.join(sorted(reasons))}: no program can undo that")
     return done(reply, "is not suppressed")
-
-
-def _job(job: str, changes: Sequence[Change]) -> dict[str, Any]:
-    profiles = [{"type": "profile", "attributes": {"email": change.recipient}} for change in changes]
-    return {"data": {"type": job, "attributes": {"profiles": {"data": profiles}}}}
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:

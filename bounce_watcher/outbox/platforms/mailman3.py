@@ -75,14 +75,14 @@ class Mailman(HttpPlatform):
     def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
         found = yield from self._switch(change.recipient, (_ENABLED, *self._bounced()), self.delivery.value, now)
         if found.fate is Fate.DONE and self.ban:
-            found = yield from self._ban(change.recipient.lower(), found, now)
+            found = yield from self._ban(change.recipient.lower(), found, now, wanted=True)
         return found
 
     @one_by_one
     def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         found = yield from self._switch(change.recipient, (self.delivery.value, *self._bounced()), _ENABLED, now)
         if found.fate is Fate.DONE and self.ban:
-            found = yield from self._unban(change.recipient.lower(), found, now)
+            found = yield from self._ban(change.recipient.lower(), found, now, wanted=False)
         return found
 
     def check(self, now: datetime) -> Conversation[Outcome]:
@@ -147,28 +147,25 @@ class Mailman(HttpPlatform):
                 return garbage(reply) if reply.ok else later(reply, now)
         return found
 
-    def _ban(self, address: str, found: Outcome, now: datetime) -> Conversation[Outcome]:
-        if not _can_be_unbanned(address):
-            return Outcome(Fate.REFUSED, f"{found.answer}: {_NOT_BANNED}")
-        for path in self._ban_lists():
-            reply = yield self.request("POST", *path, document={"email": address})
-            is_banned = reply.status == 400 and "already banned" in str(reply.field("description"))
-            if not is_banned and (failure := outcome(reply, now)).fate is not Fate.DONE:
+    def _ban(self, address: str, found: Outcome, now: datetime, *, wanted: bool) -> Conversation[Outcome]:
+        """Bans an address, or lifts its ban. Returns `found`, unless that fails.
+
+        A ban can be lifted unless Mailman reads the address as a regular expression (a leading ^) or finds a slash in
+        it, see above. So such an address is never banned.
+        """
+        if address.startswith("^") or "/" in address:
+            return Outcome(Fate.REFUSED, f"{found.answer}: {_NOT_BANNED}") if wanted else found
+        paths: list[tuple[str, ...]] = [("lists", list_id, "bans") for list_id in self.list_ids]
+        for path in paths or [("bans",)]:
+            if wanted:
+                reply = yield self.request("POST", *path, document={"email": address})
+            else:
+                reply = yield self.request("DELETE", *path, address)
+            status, told = (400, "already banned") if wanted else (404, "not banned")
+            is_so = reply.status == status and told in str(reply.field("description"))
+            if not is_so and (failure := outcome(reply, now)).fate is not Fate.DONE:
                 return failure
         return found
-
-    def _unban(self, address: str, found: Outcome, now: datetime) -> Conversation[Outcome]:
-        if not _can_be_unbanned(address):
-            return found  # we never banned it
-        for path in self._ban_lists():
-            reply = yield self.request("DELETE", *path, address)
-            is_absent = reply.status == 404 and "not banned" in str(reply.field("description"))
-            if not is_absent and (failure := outcome(reply, now)).fate is not Fate.DONE:
-                return failure
-        return found
-
-    def _ban_lists(self) -> list[tuple[str, ...]]:
-        return [("lists", list_id, "bans") for list_id in self.list_ids] or [("bans",)]
 
     def _find(self, list_id: str | None, count: int, page: int, **asked: str) -> Request:
         if list_id is not None:
@@ -177,11 +174,6 @@ class Mailman(HttpPlatform):
 
     def credentials(self) -> Headers:
         return {"authorization": basic(self.user, self.password)}
-
-
-def _can_be_unbanned(address: str) -> bool:
-    """Checks whether a ban can be lifted. To Mailman a leading ^ is a regular expression; for the slash see above."""
-    return not address.startswith("^") and "/" not in address
 
 
 def _members(reply: Reply) -> list[dict[str, Any]] | None:

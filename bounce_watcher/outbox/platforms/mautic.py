@@ -17,7 +17,7 @@ from bounce_watcher.outbox.change import MARK, Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, basic
 from bounce_watcher.outbox.platform import HttpPlatform, needs_url
-from bounce_watcher.outbox.replies import all_fit, done, one_by_one, outcome, refused, until_failure
+from bounce_watcher.outbox.replies import all_fit, done, fit, one_by_one, outcome, refused, until_failure
 
 MOST_CONTACTS = 5
 """The most contacts with one address: a person has to merge more."""
@@ -92,7 +92,8 @@ class Mautic(HttpPlatform):
         return (number,) if reply.ok and isinstance(number, int) else outcome(reply, now, as_promised=False)
 
     def _stop(self, number: int, change: Change, now: datetime) -> Conversation[Outcome]:
-        stop = {"reason": _reason(change), "comments": change.mark}
+        reason = UNSUBSCRIBED if change.is_complaint else MANUAL if change.reason is None else BOUNCED
+        stop = {"reason": reason, "comments": change.mark}
         reply = yield self.request("POST", str(number), "dnc", _CHANNEL, "add", document=stop)
         if reply.status == 404:  # deleted or merged since the look-up: the next look-up finds the current state
             return Outcome(Fate.LATER, reply.text)
@@ -102,28 +103,18 @@ class Mautic(HttpPlatform):
         reply = yield self.request("GET", str(number))
         if reply.status == 404:
             return done(reply, "is no contact there any more")
-        stops = reply.field("contact", "doNotContact")
-        if not reply.ok or not isinstance(stops, list):
+        stops = reply.rows("contact", "doNotContact")
+        if stops is None:
             return outcome(reply, now, as_promised=False)
-        if any(_is_own_opt_out(stop) for stop in stops):
+        of_mail = (each for each in fit(stops) if each.get("channel") == _CHANNEL)
+        comments = [str(each.get("comments") or "") for each in of_mail if each.get("reason") == UNSUBSCRIBED]
+        if not all(comment.startswith(MARK) for comment in comments):
             return refused(reply, "the contact has unsubscribed themselves; only a person may undo that, in Mautic")
         reply = yield self.request("POST", str(number), "dnc", _CHANNEL, "remove")
         return outcome(reply, now, as_promised=isinstance(reply.field("recordFound"), bool))
 
     def credentials(self) -> Headers:
         return {"authorization": basic(self.user, self.password)}
-
-
-def _reason(change: Change) -> int:
-    if change.is_complaint:
-        return UNSUBSCRIBED
-    return MANUAL if change.reason is None else BOUNCED
-
-
-def _is_own_opt_out(stop: Any) -> bool:
-    if not isinstance(stop, dict) or stop.get("channel") != _CHANNEL:
-        return False
-    return stop.get("reason") == UNSUBSCRIBED and not str(stop.get("comments") or "").startswith(MARK)
 
 
 def _contacts(reply: Reply) -> list[dict[str, Any]] | None:

@@ -73,13 +73,13 @@ class Postmark(HttpPlatform):
 
     def check(self, now: datetime) -> Conversation[Outcome]:
         reply = yield self.request("GET", "dump", EmailAddress=NOBODY)
-        return _outcome(reply, now) if _rows(reply) is None else outcome(reply, now)
+        return _outcome(reply, now) if _answered(reply) is None else outcome(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns all addresses of one reason. The cursor is the reason."""
         reason = cursor or REASONS[0]
         reply = yield self.request("GET", "dump", SuppressionReason=reason).reading(MAX_LIST_BYTES)
-        rows = self.readable(reply, _rows(reply))
+        rows = fit(self.readable(reply, reply.rows("Suppressions")), "EmailAddress")
         entries = (
             Listed(row["EmailAddress"], row.get("SuppressionReason"), moment(row.get("CreatedAt"))) for row in rows
         )
@@ -101,15 +101,10 @@ def _named(changes: Sequence[Change]) -> dict[str, object]:
     return {"Suppressions": [{"EmailAddress": change.recipient} for change in changes]}
 
 
-def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    """Returns the entries of a successful reply; None for any other."""
-    rows = reply.rows("Suppressions")
-    return None if rows is None else fit(rows, "EmailAddress")
-
-
 def _answered(reply: Reply) -> dict[str, dict[str, Any]] | None:
-    rows = _rows(reply)
-    return None if rows is None else {address_key(row["EmailAddress"]): row for row in rows}
+    """Returns the entries of a successful reply by address; None for any other."""
+    rows = reply.rows("Suppressions")
+    return None if rows is None else {address_key(row["EmailAddress"]): row for row in fit(rows, "EmailAddress")}
 
 
 def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:

@@ -110,9 +110,9 @@ class Scaleway(HttpPlatform):
         reply, rows = yield from self._look_up(change)
         if rows is None:
             return _failed(reply, now)
-        return done(answered, "was on the list") if rows else refused(
-            answered, "not taken, and Scaleway does not say why"
-        )
+        if rows:
+            return done(answered, "was on the list")
+        return refused(answered, "not taken, and Scaleway does not say why")
 
     def _look_up(self, change: Change) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
         """Returns only this address's entries, however the filter was understood; None if they can't be determined."""

@@ -76,13 +76,7 @@ class Sendy(HttpPlatform):
         """Goes through all lists: a refusal by one list does not keep the recipient off the others."""
         found, refusal = Outcome(Fate.DONE, ""), None
         for list_id in self.list_ids:
-            reply = yield self._status(list_id, change.recipient)
-            found = self._let_go(reply, now)
-            if _text(reply) == _UNSUBSCRIBED and self.resubscribe:
-                reply = yield self._call(
-                    "subscribe", api_key=self.api_key, list=list_id, email=change.recipient, boolean="true"
-                )
-                found = _answered(reply, now)
+            found = yield from self._let_go(list_id, change.recipient, now)
             if found.fate is Fate.REFUSED:
                 refusal = found
             elif found.fate is not Fate.DONE:
@@ -103,14 +97,17 @@ class Sendy(HttpPlatform):
         reply = yield self._call("unsubscribe", list=list_id, email=address, boolean="true")
         return _answered(reply, now)
 
-    def _let_go(self, reply: Reply, now: datetime) -> Outcome:
-        """Returns what a status means for a release, unless the recipient is unsubscribed and is subscribed again."""
+    def _let_go(self, list_id: str, address: str, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._status(list_id, address)
         text = _text(reply)
         if text in _STOPPED_THERE:
             return refused(reply, f"is {text} there, and Sendy takes nobody back from that over its API")
-        if text == _UNSUBSCRIBED:
+        if text != _UNSUBSCRIBED:
+            return _told(reply, now)
+        if not self.resubscribe:
             return refused(reply, _BY_WHOM)
-        return _told(reply, now)
+        reply = yield self._call("subscribe", api_key=self.api_key, list=list_id, email=address, boolean="true")
+        return _answered(reply, now)
 
     def _status(self, list_id: str, address: str) -> Request:
         return self._call(
