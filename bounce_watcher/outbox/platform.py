@@ -171,7 +171,7 @@ class LocalPlatform(Platform):
 class HttpPlatform(Platform):
     """A platform with an HTTP API. `url` overrides the address of the API.
 
-    `ca_file` and `allow_hosts` work as for webhooks: see endpoint.py and reach.py. `root` is the path that all calls
+    `ca_file` and `allow_hosts` work as for webhooks: see client.py and reach.py. `root` is the path that all calls
     have in common, with the names of fields in braces. `max_reply` is the most that is read of a reply, in bytes,
     unless a request asks for more.
     """

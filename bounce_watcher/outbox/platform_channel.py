@@ -15,8 +15,7 @@ from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.change import Change, Fate, Outcome, change_of
 from bounce_watcher.outbox.channel import AHEAD
-from bounce_watcher.outbox.http.client import HttpClient
-from bounce_watcher.outbox.http.endpoint import transport_to
+from bounce_watcher.outbox.http.client import HttpClient, transport_to
 from bounce_watcher.outbox.http.exchange import Conversation, Reply
 from bounce_watcher.outbox.platform import CallPacer, HttpPlatform, ListPage, LocalPlatform, Platform, Session
 

@@ -145,19 +145,17 @@ def _read(path: Path, formula_safe: bool) -> dict[str, Row]:
 def _replace(path: Path, text: str, old: os.stat_result | None) -> None:
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)  # left behind by a crash
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        if old:
-            with suppress(PermissionError):  # only root may change a file's owner
-                os.fchown(file, old.st_uid, old.st_gid)
-        os.fchmod(file, stat.S_IMODE(old.st_mode) if old else MODE)
-        _write_all(file, text.encode())
-        os.fsync(file)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(file)
+    with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW) as file:
+        try:
+            if old:
+                with suppress(PermissionError):  # only root may change a file's owner
+                    os.fchown(file, old.st_uid, old.st_gid)
+            os.fchmod(file, stat.S_IMODE(old.st_mode) if old else MODE)
+            _write_all(file, text.encode())
+            os.fsync(file)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
     draft.rename(path)
     _sync_folder(path.parent)
 
@@ -167,8 +165,7 @@ def _replace(path: Path, text: str, old: os.stat_result | None) -> None:
 def _append(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
     """Appends all rows or none. Cuts off a partial row that a crash or a full disk left behind."""
     status, columns = _look_at(path, COLUMNS)
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    with _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
         if status is None:
             os.fchmod(file, MODE)
         length = _whole_rows(file)
@@ -180,8 +177,6 @@ def _append(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
         except OSError:
             os.ftruncate(file, length)
             raise
-    finally:
-        os.close(file)
     if status is None:
         _sync_folder(path.parent)
 
@@ -226,8 +221,7 @@ def _locked(folder: Path, timeout: timedelta) -> Iterator[None]:
     Raises TimeoutError.
     """
     end = monotonic() + timeout.total_seconds()
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as handle:
         while True:
             with suppress(BlockingIOError):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,8 +230,6 @@ def _locked(folder: Path, timeout: timedelta) -> Iterator[None]:
                 raise TimeoutError(0, f"another process has locked its folder for {timeout.total_seconds():g} s")
             sleep(0.02)
         yield
-    finally:
-        os.close(handle)
 
 
 def _write_all(file: int, content: bytes) -> None:
@@ -247,9 +239,15 @@ def _write_all(file: int, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as handle:
         os.fsync(handle)
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        yield handle
     finally:
         os.close(handle)
 

@@ -20,8 +20,7 @@ from pydantic import SecretStr
 from bounce_watcher.model.ledger import Attempt, OutboxItem
 from bounce_watcher.outbox.backoff import decide_attempt
 from bounce_watcher.outbox.channel import AHEAD
-from bounce_watcher.outbox.http.client import HttpClient
-from bounce_watcher.outbox.http.endpoint import transport_to
+from bounce_watcher.outbox.http.client import HttpClient, transport_to
 from bounce_watcher.outbox.http.exchange import Request
 from bounce_watcher.outbox.webhook.notice import endpoint_test, rfc3339, to_json
 from bounce_watcher.outbox.webhook.signature import SIGNATURE, signed_headers
