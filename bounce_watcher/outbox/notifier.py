@@ -138,19 +138,8 @@ class NotifierChannel:
 
     def __init__(self, notifier: Notifier, jitter: Callable[[], float] = random.random) -> None:
         self.notifier = notifier
+        self.slots, self.room, self.longest = 1, ROOM, notifier.timeout
         self._jitter = jitter
-
-    @property
-    def slots(self) -> int:
-        return 1
-
-    @property
-    def room(self) -> int:
-        return ROOM
-
-    @property
-    def longest(self) -> timedelta:
-        return self.notifier.timeout
 
     def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
         return [list(items)] if items else []
@@ -159,9 +148,7 @@ class NotifierChannel:
         trouble = self.tell(message_of(items))
         if trouble is None:
             return [Attempt(Disposition.DELIVERED, f"in one message of {len(items)}")] * len(items)
-        return [
-            try_again(trouble, item.attempts, now, self._jitter(), timedelta(0), whole=True) for item in items
-        ]
+        return [try_again(trouble, item.attempts, now, self._jitter(), timedelta(0), whole=True) for item in items]
 
     def test(self, now: datetime) -> Attempt:
         try:

@@ -5,24 +5,27 @@ type SecretStr may be written as KEY, KEY_file, KEY_env or KEY_credential). The 
 it up. Kinds over HTTP only say what to ask and how to read the answers, as conversations (exchange.py).
 """
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Protocol
+from time import monotonic, sleep  # noqa: TID251  (it spaces calls, it does not tell the time)
+from typing import Annotated, ClassVar, Protocol, TypeVar
 
 from pydantic import SecretStr
 
 from bounce_watcher.extras import missing
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.keys import MINUTE, SECOND, Between, KeyMark, ValueKind
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.model.url import shown_url
-from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request
+from bounce_watcher.outbox.http.exchange import MAX_REPLY_BYTES, Conversation, Headers, Reply, Request, address_of
+
+T = TypeVar("T")
 
 TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
@@ -76,6 +79,35 @@ class Session(Protocol):
         """Returns a page of its list, the first for None. Raises TemporaryFailure or PermanentFailure."""
 
     def close(self) -> None: ...
+
+
+class LocalSession:
+    """The parts of a `Session` to a platform that has no list to read. By default nothing stays open."""
+
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+class CallPacer:
+    """A pacer that spaces calls evenly. Thread-safe. `rate` is in calls a second, None = no limit."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._gap = 1 / rate if rate else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Waits until it is the caller's turn."""
+        if not self._gap:
+            return
+        with self._lock:
+            now = monotonic()
+            turn = max(self._next, now)
+            self._next = turn + self._gap
+        sleep(turn - now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,12 +171,21 @@ class LocalPlatform(Platform):
 class HttpPlatform(Platform):
     """A platform with an HTTP API. `url` overrides the address of the API.
 
-    `ca_file` and `allow_hosts` work as for webhooks: see endpoint.py and reach.py.
+    `ca_file` and `allow_hosts` work as for webhooks: see client.py and reach.py. `root` is the path that all calls
+    have in common, with the names of fields in braces. `max_reply` is the most that is read of a reply, in bytes,
+    unless a request asks for more.
     """
 
     url: Annotated[str, ValueKind.URL] = ""
     ca_file: Annotated[str | None, ValueKind.CA_FILE] = None
     allow_hosts: Annotated[frozenset[str], ValueKind.ALLOWED_HOST, KeyMark.ONCE] = field(default_factory=frozenset)
+
+    root: ClassVar[str] = ""
+    max_reply: ClassVar[int] = MAX_REPLY_BYTES
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.lists = cls.page is not HttpPlatform.page
 
     @property
     def shown_url(self) -> str:
@@ -152,11 +193,11 @@ class HttpPlatform(Platform):
         return shown_url(self.url)
 
     @abstractmethod
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+    def suppress(self, changes: Sequence[Change], now: datetime, /) -> Conversation[Sequence[Outcome]]:
         """Stops mail to the recipients of one batch. Returns one outcome for each, in their order."""
 
     @abstractmethod
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+    def release(self, changes: Sequence[Change], now: datetime, /) -> Conversation[Sequence[Outcome]]:
         """Lets mail go to the recipients again. A recipient who is not on the list counts as released."""
 
     @abstractmethod
@@ -164,8 +205,30 @@ class HttpPlatform(Platform):
         """Reads something harmless that needs the same rights, as far as possible."""
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
-        """Returns a page of its list, if `lists` is true. For any other reply raises what `unread` returns."""
+        """Returns a page of its list, if there is one to read. Raises what `readable` raises."""
         raise NotImplementedError
+
+    def credentials(self) -> Headers:
+        """Returns the headers of every request: they say who calls."""
+        return {}
+
+    def request(self, method: str, *segments: str, document: object = None, **query: str) -> Request:
+        """Returns a request for what is at `segments` below `root`, each percent-encoded whole: see `address_of`."""
+        root = [part.format_map(vars(self)) for part in self.root.split("/") if part]
+        url = address_of(self.url, *root, *segments, **query)
+        return Request(method, url, self.credentials(), document, max_reply=self.max_reply)
+
+    def readable(self, reply: Reply, rows: T | None) -> T:
+        """Returns `rows`, which are what `reply` has of the list. If they are None, it is no page: raises an error."""
+        if rows is not None:
+            return rows
+        problem = f"its list can't be read: {reply.text}"
+        if reply.ok:
+            told = f"{problem}: the body is not what this API answers"
+            raise PermanentFailure(told, "check url", about=self.about)
+        if reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}:
+            raise PermanentFailure(problem, "check the key and its rights", about=self.about)
+        raise TemporaryFailure(problem, about=self.about)
 
     def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
         """Returns the first request for the changes of one batch. Raises StopIteration if there is none."""
@@ -183,68 +246,3 @@ def needs_url(platform: HttpPlatform, example: str) -> None:
     """Raises Misfit if `url` is missing, for software that everybody runs at their own address."""
     if not platform.url:
         raise Misfit("url", f'missing: add url = "{example}"')
-
-
-# ── what the answers of most APIs mean ──────────────────────────────────────────────────────────────────────────────
-
-def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """Returns what one reply means for each of the `size` changes of one call.
-
-    2xx means done, unless it is a web page: then a portal or a proxy answered. 400, 413 and 422 are about something in
-    the call: a call with several changes is split, a single change is refused. Anything else (no answer, 401, 403, 404,
-    429, 5xx, a redirect) is about the platform as a whole or about our configuration. It passes or someone fixes it, so
-    the change is tried later.
-    """
-    if reply.ok:
-        return garbage(reply) if reply.is_page else Outcome(Fate.DONE, reply.text)
-    if reply.status in FOR_WHAT_IS_IN_IT:
-        return Outcome(Fate.SPLIT if size > 1 else Fate.REFUSED, reply.text)
-    return later(reply, now)
-
-
-def released(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    """Returns the same as `outcome`, for a release of the address in the URL: 404 means that it is not on the list."""
-    if reply.status == 404:
-        return Outcome(Fate.DONE, f"{reply.text or 'HTTP 404'} (was not on the list)")
-    return outcome(reply, now, size)
-
-
-def later(reply: Reply, now: datetime, wait: timedelta | None = None) -> Outcome:
-    """Returns an outcome to try the whole platform later, after `wait` or else after its Retry-After."""
-    if wait is None and reply.retry_after:
-        wait = retry_after(reply.retry_after, now)
-    return Outcome(Fate.LATER, reply.text, wait, whole=True)
-
-
-def refused(reply: Reply, why: str = "") -> Outcome:
-    """Returns a refusal for good: a person has to look. `why` is the cause in our words if the answer gives none."""
-    return Outcome(Fate.REFUSED, f"{reply.text}: {why}" if why else reply.text)
-
-
-def unread(reply: Reply, platform: Platform) -> BounceWatcherError:
-    """Returns the error to raise for a reply that is no page of the list."""
-    problem, about = f"its list can't be read: {reply.text}", platform.about
-    if reply.ok:
-        return PermanentFailure(f"{problem}: the body is not what this API answers", "check url", about=about)
-    if reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}:
-        return PermanentFailure(problem, "check the key and its rights", about=about)
-    return TemporaryFailure(problem, about=about)
-
-
-def garbage(reply: Reply) -> Outcome:
-    """Returns the outcome of a success that does not match the API's documentation: nobody knows what was done."""
-    return Outcome(Fate.LATER, f"{reply.text}: the body is not what this API answers", whole=True)
-
-
-def for_each(found: Outcome, changes: Sequence[Change]) -> tuple[Outcome, ...]:
-    """Returns the same outcome for all changes of one call."""
-    return (found,) * len(changes)
-
-
-def moment(text: object) -> datetime | None:
-    """Parses a time as most APIs write it (ISO 8601 with an offset); None if it is no time or has no offset."""
-    try:
-        found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None

@@ -1,18 +1,23 @@
-"""Cuts changes to a platform's list into calls, makes the calls, and returns the result of each change."""
+"""Cuts changes to a platform's list into calls, makes the calls, and returns the result of each change.
+
+For a platform over HTTP it holds the conversations, at the platform's rate.
+"""
 
 import random
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from bounce_watcher.logs import log
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.change import Change, Fate, Outcome, change_of
 from bounce_watcher.outbox.channel import AHEAD
-from bounce_watcher.outbox.connecting import connect
-from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.http.client import HttpClient, transport_to
+from bounce_watcher.outbox.http.exchange import Conversation, Reply
+from bounce_watcher.outbox.platform import CallPacer, HttpPlatform, ListPage, LocalPlatform, Platform, Session
 
 PACED = timedelta(seconds=5)
 """The number of calls started at once is at most what a platform's rate allows within this time."""
@@ -34,6 +39,9 @@ A batch that takes longer loses its lease, and its changes are made once more. O
 """
 
 _PUZZLED = "the answer could not be read; the log of this moment says why"
+
+
+T = TypeVar("T")
 
 
 class PlatformChannel:
@@ -86,11 +94,10 @@ class PlatformChannel:
 
     def send(self, items: Sequence[OutboxItem], now: datetime) -> list[Attempt]:
         changes = [change_of(item) for item in items]
-        outcomes = self._outcomes(changes, now)
+        act = self._session.suppress if changes[0].suppress else self._session.release
+        outcomes = self._shielded(lambda: act(changes, now), len(changes))
         self._remember(items, outcomes)
-        return [
-            self._attempt(outcome, item.attempts, now) for item, outcome in zip(items, outcomes, strict=True)
-        ]
+        return [self._attempt(outcome, item.attempts, now) for item, outcome in zip(items, outcomes, strict=True)]
 
     def test(self, now: datetime) -> Attempt:
         found = self._shielded(lambda: [self._session.check(now)], 1)[0]
@@ -98,10 +105,6 @@ class PlatformChannel:
 
     def close(self) -> None:
         self._session.close()
-
-    def _outcomes(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
-        act = self._session.suppress if changes[0].suppress else self._session.release
-        return self._shielded(lambda: act(changes, now), len(changes))
 
     def _shielded(self, act: Callable[[], Sequence[Outcome]], size: int) -> Sequence[Outcome]:
         """Runs `act`. An exception is a bug of ours that an unforeseen answer triggers: it must not stop the outbox."""
@@ -143,3 +146,50 @@ def _where(bug: Exception) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
+
+
+# ── the session ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def connect(platform: Platform) -> Session:
+    """Opens a session without making a call yet. Raises PermanentFailure if the platform can't be used at all."""
+    if isinstance(platform, HttpPlatform):
+        return HttpSession(platform)
+    assert isinstance(platform, LocalPlatform), "a platform is one of the two"
+    return platform.connect()
+
+
+class HttpSession:
+    """A `Session` over HTTP. Raises PermanentFailure for a URL, a proxy or a ca_file that can't be used."""
+
+    def __init__(self, platform: HttpPlatform) -> None:
+        self._platform = platform
+        self._pace = CallPacer(platform.calls_a_second)
+        self._client = HttpClient(transport_to(platform), platform.timeout, platform.secrets())
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        return self._hold(self._platform.suppress(changes, now))
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        return self._hold(self._platform.release(changes, now))
+
+    def check(self, now: datetime) -> Outcome:
+        replies: list[Reply] = []
+        found = self._hold(self._platform.check(now), replies.append)
+        return replace(found, status=replies[-1].status, failure=replies[-1].failure) if replies else found
+
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
+        return self._hold(self._platform.page(cursor, now))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _hold(self, conversation: Conversation[T], note: Callable[[Reply], None] = lambda _: None) -> T:
+        try:
+            request = next(conversation)
+            while True:
+                self._pace.wait()
+                reply = self._client.exchange(request)
+                note(reply)
+                request = conversation.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

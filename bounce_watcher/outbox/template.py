@@ -84,9 +84,10 @@ def template(source: str, place: TemplateContext, *, native: bool = False) -> Te
         tree = environment.parse(source)
         _look_through(tree)
         names = frozenset(find_undeclared_variables(tree))
-        if native and _is_one_expression(tree):
-            evaluate = environment.compile_expression(source.strip()[2:-2].strip("-+"), undefined_to_none=False)
-            return Template(names, lambda values: evaluate(**values), place)
+        match tree.body:
+            case [nodes.Output(nodes=[part])] if native and not isinstance(part, nodes.TemplateData):
+                evaluate = environment.compile_expression(source.strip()[2:-2].strip("-+"), undefined_to_none=False)
+                return Template(names, lambda values: evaluate(**values), place)
         compiled = environment.from_string(source)
     except TemplateError as error:
         raise BadTemplate(f"is no template that can be read: {error.message}") from None
@@ -115,18 +116,10 @@ def _look_through(tree: nodes.Template) -> None:
             raise BadTemplate(f"holds the unknown filter {node.name}; there are {', '.join(FILTERS)}")
 
 
-def _is_one_expression(tree: nodes.Template) -> bool:
-    match tree.body:
-        case [nodes.Output(nodes=[part])]:
-            return not isinstance(part, nodes.TemplateData)
-        case _:
-            return False
-
-
 # ── how values are escaped ──────────────────────────────────────────────────────────────────────────────────────────
 
 def _in_url(value: object) -> str:
-    text = "" if value is None else str(value)
+    text = _in_text(value)
     if not text:  # DELETE /contacts/ would delete all of them
         raise Unfit("a value that stands in the address is empty")
     return quote(text, safe="", errors="replace")
@@ -136,14 +129,10 @@ def _in_text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-_WRITTEN: Mapping[TemplateContext, Callable[[object], str]] = {
-    TemplateContext.URL: _in_url, TemplateContext.HEADER: _in_text, TemplateContext.TEXT: _in_text,
-}
-
-
 def _environment(place: TemplateContext) -> SandboxedEnvironment:
+    written = _in_url if place is TemplateContext.URL else _in_text
     environment = SandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, finalize=_WRITTEN[place], keep_trailing_newline=True
+        undefined=StrictUndefined, autoescape=False, finalize=written, keep_trailing_newline=True
     )
     environment.filters = dict(FILTERS)
     environment.globals, environment.tests = {}, {}
@@ -161,24 +150,15 @@ def _base64(value: Scalar) -> str:
     return b64encode(content).decode()
 
 
-def _unix(value: Scalar) -> int | None:
-    """Returns `at` or `until` as seconds since 1970."""
-    return int(datetime.fromisoformat(str(value)).timestamp()) if value else None
-
-
-def _default(value: Scalar, instead: Scalar) -> Scalar:
-    return instead if value in (None, "") else value
-
-
 FILTERS: Mapping[str, Callable[..., Scalar]] = {
     "base64": _base64,
     "cut": lambda value, length: _in_text(value)[: int(length)],
-    "default": _default,
+    "default": lambda value, instead: instead if value in (None, "") else value,
     "lower": lambda value: _in_text(value).lower(),
     "md5": lambda value: hashlib.md5(_bytes(value), usedforsecurity=False).hexdigest(),
     "sha256": lambda value: hashlib.sha256(_bytes(value)).hexdigest(),
     "string": _in_text,
     "trim": lambda value: _in_text(value).strip(),
-    "unix": _unix,
+    "unix": lambda moment: int(datetime.fromisoformat(str(moment)).timestamp()) if moment else None,  # since 1970
     "upper": lambda value: _in_text(value).upper(),
 }

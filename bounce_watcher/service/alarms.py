@@ -17,7 +17,7 @@ from bounce_watcher.model import grounds
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Alert, AlertKind, Announce, Disposition
-from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.outbox.http.exchange import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.service.clock import utcnow

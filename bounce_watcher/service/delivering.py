@@ -19,7 +19,7 @@ from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
-from bounce_watcher.outbox.circuit import Circuit
+from bounce_watcher.outbox.backoff import Circuit
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import Counts, Troubles, What

@@ -17,7 +17,7 @@ from bounce_watcher.cli.main import main
 from bounce_watcher.config import parse
 from bounce_watcher.model.ledger import NoticeType, OutboxItem
 from bounce_watcher.outbox.backoff import SCHEDULE
-from bounce_watcher.outbox.webhook.envelope import Envelope, envelope
+from bounce_watcher.outbox.webhook.sender import Envelope, envelope
 from bounce_watcher.outbox.webhook.signature import check_secret, public_key, signed_headers
 from bounce_watcher.outbox.webhook.target import Format
 from tests.docs.pages import README, WEBHOOKS, blocks, marked, spans

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounce_watcher.outbox.answer import MAX_LINE, one_line
+from bounce_watcher.outbox.http.exchange import MAX_LINE, one_line
 from tests.families import for_each
 
 

@@ -7,14 +7,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bounce_watcher.model.ledger import Attempt, Disposition
-from bounce_watcher.outbox.answer import Answer
 from bounce_watcher.outbox.backoff import LONGEST_ASKED, SCHEDULE, SPREAD, decide_attempt, retry_after
+from bounce_watcher.outbox.http.exchange import Reply
 from tests.families import for_each
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 ATTEMPTS = st.integers(0, len(SCHEDULE) - 1)
 JITTER = st.floats(0, 1, exclude_max=True)
-NO_ANSWER = Answer("no answer within 20 s")
+NO_ANSWER = Reply(None, "no answer within 20 s")
 
 
 def wait(attempt: Attempt) -> timedelta:
@@ -52,15 +52,15 @@ def test_the_tenth_failure_is_the_last() -> None:
     ],
 )
 def test_what_a_status_comes_to(status: int, disposition: Disposition) -> None:
-    made = decide_attempt(Answer("told", status), 0, NOW, 0.5)
+    made = decide_attempt(Reply(status, "told"), 0, NOW, 0.5)
     assert made.disposition is disposition
     assert (made.next_attempt_at is not None) == (disposition is Disposition.RETRY)
 
 
 @pytest.mark.parametrize("tries", [0, 9, 40])
 def test_a_success_or_a_410_is_one_however_many_tries_it_took(tries: int) -> None:
-    assert decide_attempt(Answer("ok", 200), tries, NOW, 0.5).disposition is Disposition.DELIVERED
-    assert decide_attempt(Answer("gone", 410), tries, NOW, 0.5).disposition is Disposition.GONE
+    assert decide_attempt(Reply(200, "ok"), tries, NOW, 0.5).disposition is Disposition.DELIVERED
+    assert decide_attempt(Reply(410, "gone"), tries, NOW, 0.5).disposition is Disposition.GONE
 
 
 @for_each(
@@ -89,15 +89,15 @@ def test_a_retry_after_that_says_nothing(value: str) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_429_and_503_are_asked_again_when_they_said(status: int) -> None:
-    assert wait(decide_attempt(Answer("busy", status, "3600"), 0, NOW, 0.0)) == timedelta(hours=1)
+    assert wait(decide_attempt(Reply(status, "busy", {"retry-after": "3600"}), 0, NOW, 0.0)) == timedelta(hours=1)
 
 
 def test_others_are_not_heeded() -> None:
-    assert wait(decide_attempt(Answer("broken", 500, "3600"), 0, NOW, 0.0)) == SCHEDULE[0]
+    assert wait(decide_attempt(Reply(500, "broken", {"retry-after": "3600"}), 0, NOW, 0.0)) == SCHEDULE[0]
 
 
 def test_a_receiver_that_asks_for_less_than_the_schedule_gets_the_schedule() -> None:
-    assert wait(decide_attempt(Answer("busy", 429, "1"), 3, NOW, 0.0)) == SCHEDULE[3]
+    assert wait(decide_attempt(Reply(429, "busy", {"retry-after": "1"}), 3, NOW, 0.0)) == SCHEDULE[3]
 
 
 @given(ATTEMPTS, JITTER)
@@ -115,7 +115,7 @@ def test_a_later_try_never_waits_less_whatever_the_jitter(one: int, other: int, 
 
 @given(ATTEMPTS, JITTER, st.integers(0, 10**7))
 def test_never_earlier_than_asked_up_to_the_cap(tries: int, jitter: float, seconds: int) -> None:
-    waited = wait(decide_attempt(Answer("busy", 503, str(seconds)), tries, NOW, jitter))
+    waited = wait(decide_attempt(Reply(503, "busy", {"retry-after": str(seconds)}), tries, NOW, jitter))
     asked = min(timedelta(seconds=seconds), LONGEST_ASKED)
     assert max(asked, SCHEDULE[tries]) <= waited <= max(asked, SCHEDULE[tries]) * (1 + SPREAD)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bounce_watcher.outbox.circuit import FAILURES, FIRST, LONGEST, Circuit
+from bounce_watcher.outbox.backoff import FAILURES, FIRST, LONGEST_OPEN, Circuit
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -42,7 +42,7 @@ def test_each_failed_try_doubles_the_wait_up_to_the_longest() -> None:
     waits = [failed(number).retry_at - NOW for number in range(FAILURES, FAILURES + 12)]  # type: ignore[operator]
     assert waits[:3] == [FIRST, 2 * FIRST, 4 * FIRST]
     assert waits == sorted(waits)
-    assert waits[-1] == LONGEST
+    assert waits[-1] == LONGEST_OPEN
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
@@ -58,4 +58,4 @@ def test_what_asks_to_be_left_alone_is_left_alone_at_the_first_failure_for_as_lo
     assert circuit.retry_at == NOW + asked
     assert Circuit().after(failed=True, now=NOW, asked=timedelta(0)).is_closed
     many = failed(FAILURES + 10).after(failed=True, now=NOW, asked=SECOND)
-    assert many.retry_at == NOW + LONGEST, "it never shortens our own wait"
+    assert many.retry_at == NOW + LONGEST_OPEN, "it never shortens our own wait"

@@ -8,7 +8,7 @@ import pytest
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition
-from bounce_watcher.outbox.http.endpoint import endpoint_url, proxy_for
+from bounce_watcher.outbox.http.client import endpoint_url, proxy_for
 from bounce_watcher.outbox.webhook.sender import Sender
 from tests.families import for_each
 from tests.outbox.samples import item, target

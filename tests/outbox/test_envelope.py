@@ -10,8 +10,7 @@ from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.http import HTTPMessage, from_binary_event, from_http_event, from_structured_event
 
 from bounce_watcher.model.ledger import NoticeType, OutboxItem
-from bounce_watcher.outbox.webhook.envelope import Envelope, envelope
-from bounce_watcher.outbox.webhook.sender import Sender
+from bounce_watcher.outbox.webhook.sender import Envelope, Sender, envelope
 from bounce_watcher.outbox.webhook.target import Format, WebhookTarget
 from tests.families import for_each
 from tests.outbox.samples import AT, item, occurrence, target

@@ -15,7 +15,7 @@ from bounce_watcher.model.grounds import TargetFails
 from bounce_watcher.model.ledger import AlertKind, Disposition, NoticeType, OutboxItem
 from bounce_watcher.model.neutral import is_unsafe
 from bounce_watcher.outbox.notifier import MOST_TOLD, Notifier, NotifierChannel, message_of, understood
-from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test
+from bounce_watcher.outbox.opening import rehearse_item, rehearse_test
 from bounce_watcher.outbox.webhook.notice import notices
 from tests.facts import about, an_alert
 from tests.outbox.samples import AT

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from bounce_watcher.outbox import pace
-from bounce_watcher.outbox.pace import CallPacer
+from bounce_watcher.outbox import platform
+from bounce_watcher.outbox.platform import CallPacer
 
 
 class Clock:
@@ -26,8 +26,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     it = Clock()
-    monkeypatch.setattr(pace, "monotonic", it.monotonic)
-    monkeypatch.setattr(pace, "sleep", it.sleep)
+    monkeypatch.setattr(platform, "monotonic", it.monotonic)
+    monkeypatch.setattr(platform, "sleep", it.sleep)
     return it
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.http.deadline import DeadlineTransport, deadline
+from bounce_watcher.outbox.http.exchange import one_line
 from bounce_watcher.outbox.http.reach import AddressRange, Reach, host_fault, is_public, kind_of, normal_host
 from tests.families import for_each
 from tests.servers.receiver import Receiver, redirect

@@ -26,9 +26,9 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
+from bounce_watcher.outbox.backoff import FAILURES, FIRST
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.circuit import FAILURES, FIRST
 from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Platform, Session
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from bounce_watcher.service import delivering

@@ -62,7 +62,7 @@ def show(
 
     For a platform it shows the first call. Secrets and signatures are masked; the address is not.
     """
-    from bounce_watcher.outbox.rehearsal import rehearse_among
+    from bounce_watcher.outbox.opening import rehearse_among
 
     with ledger_of(config) as (settings, ledger):
         item = next(ledger.lists.outbox(OutboxFilter(id=item_id)), None)
@@ -89,7 +89,7 @@ def test(target: Receiving, dry_run: DryRun = False, as_json: Json = False, conf
     nothing is retried. --dry-run shows the request, with secrets and signature masked.
     """
     from bounce_watcher.outbox.notifier import Notifier
-    from bounce_watcher.outbox.rehearsal import rehearse_test
+    from bounce_watcher.outbox.opening import rehearse_test
     from bounce_watcher.outbox.webhook.target import WebhookTarget
     from bounce_watcher.service.operations.outbox import tried
     from bounce_watcher.service.setup.doctor import explained

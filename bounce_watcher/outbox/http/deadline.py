@@ -50,7 +50,10 @@ class DeadlineTransport(httpx.BaseTransport):
         self._has_proxy = proxy is not None
         self._pool = httpcore.ConnectionPool(
             ssl_context=tls,
-            proxy=_core_proxy(proxy) if proxy else None,
+            proxy=None if proxy is None else httpcore.Proxy(
+                _core_url(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw,
+                ssl_context=proxy.ssl_context if proxy.url.scheme == "https" else None,
+            ),
             max_connections=None,
             max_keepalive_connections=8,
             keepalive_expiry=15.0,
@@ -61,15 +64,10 @@ class DeadlineTransport(httpx.BaseTransport):
         if self._has_proxy:
             with _refusals_as_failures():
                 self._reach.check_unresolved(request.url.raw_host.decode("ascii"))
-        answer = self._pool.handle_request(
-            httpcore.Request(
-                method=request.method,
-                url=_core_url(request.url),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
+        answer = self._pool.handle_request(httpcore.Request(
+            request.method, _core_url(request.url), headers=request.headers.raw, content=request.stream,
+            extensions=request.extensions,
+        ))
         return httpx.Response(answer.status, headers=answer.headers, stream=_AnswerStream(answer))
 
     def close(self) -> None:
@@ -104,11 +102,7 @@ class _DeadlineBackend(httpcore.NetworkBackend):
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
+        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         addresses = _addresses(self._resolve, host, port, _left(timeout))
@@ -173,32 +167,21 @@ def look_up(host: str, port: int) -> Sequence[str]:
 def _addresses(resolve: Resolve, host: str, port: int, seconds: float) -> list[str]:
     """Resolves a host in a separate thread, which is left behind if the resolver hangs: getaddrinfo has no time-out."""
     found: Future[list[str]] = Future()
-    Thread(target=_ask, args=(resolve, host, port, found), daemon=True).start()
+
+    def ask() -> None:
+        try:
+            found.set_result(list(dict.fromkeys(resolve(host, port))))
+        except OSError as error:
+            found.set_exception(httpcore.ConnectError(f"{host}: {error.strerror}"))
+        except UnicodeError:  # "label empty or too long"
+            found.set_exception(httpcore.ConnectError(f"{host} is no host name"))
+
+    Thread(target=ask, daemon=True).start()
     try:
         return found.result(seconds)
     except TimeoutError as error:
         raise httpcore.ConnectTimeout(f"{host}: the name servers do not answer") from error
 
 
-def _ask(resolve: Resolve, host: str, port: int, found: Future[list[str]]) -> None:
-    try:
-        answer = resolve(host, port)
-    except OSError as error:
-        found.set_exception(httpcore.ConnectError(f"{host}: {error.strerror}"))
-    except UnicodeError:  # "label empty or too long"
-        found.set_exception(httpcore.ConnectError(f"{host} is no host name"))
-    else:
-        found.set_result(list(dict.fromkeys(answer)))
-
-
 def _core_url(url: httpx.URL) -> httpcore.URL:
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-
-
-def _core_proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
-    return httpcore.Proxy(
-        _core_url(proxy.url),
-        auth=proxy.raw_auth,
-        headers=proxy.headers.raw,
-        ssl_context=proxy.ssl_context if proxy.url.scheme == "https" else None,
-    )

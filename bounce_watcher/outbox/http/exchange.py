@@ -5,27 +5,39 @@ A conversation with an API is a generator that yields `Request`s and is sent `Re
 """
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.neutral import for_terminal, without_addresses
 from bounce_watcher.model.url import MASK, Hides, shown_url, url_secrets
-from bounce_watcher.outbox.answer import Answer, one_line
 
 T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
+Headers = Mapping[str, str | SecretStr]
 
 PLACE_HOLDER = "SECRET"
 """Stands for each secret in a command that a person copies."""
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 MAX_REPLY_BYTES = 1024 * 1024
 """The most that is read of a reply's body, unless the request asks for more."""
+
+MAX_LINE = 240
+
+_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]+")
+_MASKS = (
+    (re.compile(r"(whsec_|whsk_)[A-Za-z0-9+/=_-]+"), r"\1…"),
+    (re.compile(r"(https?://)[^/\s@?#]{1,200}@", re.IGNORECASE), r"\1…@"),       # userinfo
+    (re.compile(r"(https?://[^\s?#\"'<>]{1,200})[?#][^\s\"'<>]*", re.IGNORECASE), r"\1?…"),  # query and fragment
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +51,23 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str | SecretStr] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
     document: object = None
     form: Mapping[str, str | SecretStr] | None = None
     content: bytes | None = None
     max_reply: int = MAX_REPLY_BYTES
     hides: Hides = Hides.NOTHING
 
+    def reading(self, max_reply: int) -> "Request":
+        """Returns the same request for a longer reply."""
+        return replace(self, max_reply=max_reply)
+
     def body(self, mask: str | None = None) -> bytes:
         """Returns the body as sent, or with `mask` in place of each secret."""
         if self.document is not None:
-            return _to_json(self.document, mask)
+            reveal = partial(_plain, mask=mask)
+            text = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"), default=reveal)
+            return text.encode("utf-8", "replace")
         if self.form is not None:
             return urlencode({name: _plain(value, mask) for name, value in self.form.items()}).encode()
         return self.content or b""
@@ -139,8 +157,10 @@ class Reply:
             found = found.get(name) if isinstance(found, dict) else None
         return found
 
-    def answer(self) -> Answer:
-        return Answer(self.text, self.status, self.retry_after)
+    def rows(self, *names: str) -> list[Any] | None:
+        """Returns the list at the nested `names` in the body of a success; None for any other reply."""
+        found = self.field(*names) if self.ok else None
+        return found if isinstance(found, list) else None
 
 
 def address_of(base: str, *segments: str, **query: str) -> str:
@@ -161,11 +181,26 @@ def basic(user: str, password: SecretStr) -> SecretStr:
     return SecretStr(f"Basic {b64encode(pair).decode()}")
 
 
+def bearer(token: SecretStr, scheme: str = "Bearer") -> SecretStr:
+    """Returns the value of an Authorization header for a token (RFC 6750)."""
+    return SecretStr(f"{scheme} {token.get_secret_value()}")
+
+
 def masked(text: str, secrets: set[str]) -> str:
     """Returns `text` as one line, without `secrets` and without anything that looks like a secret or an address."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Returns `text` as one short line, with secrets, URL userinfo, URL queries and local parts of addresses masked."""
+    line = for_terminal(_CONTROLS.sub(" ", text[: 2 * MAX_LINE]))
+    for pattern, mask in _MASKS:
+        line = pattern.sub(mask, line)
+    # "//…@" is userinfo, masked above
+    line = without_addresses(line, lambda address, domain: address if address.startswith("//…@") else f"…@{domain}")
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 
 def _is_plain(character: str) -> bool:
@@ -180,19 +215,13 @@ def _in_json(character: str) -> str:
     return "".join(f"\\u{units[place:place + 2].hex()}" for place in range(0, len(units), 2))
 
 
-def _plain(value: str | SecretStr, mask: str | None) -> str:
+def _plain(value: object, mask: str | None) -> str:
+    """Returns text, or what stands for a secret. Raises TypeError for anything else: it is no JSON either."""
     if isinstance(value, SecretStr):
         return value.get_secret_value() if mask is None else mask
-    return value
-
-
-def _to_json(document: object, mask: str | None) -> bytes:
-    def reveal(value: object) -> str:
-        if isinstance(value, SecretStr):
-            return _plain(value, mask)
-        raise TypeError(f"{type(value).__name__} is no JSON")
-
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=reveal).encode("utf-8", "replace")
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _credentials(value: str) -> list[str]:

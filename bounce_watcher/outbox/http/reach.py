@@ -94,7 +94,12 @@ class Reach:
         """Returns the `addresses` that may be connected to, in their order. Raises ForbiddenHost if there is none."""
         good = [address for address in addresses if self.admits(host, address)]
         if addresses and not good:
-            raise ForbiddenHost(*_refusal(host, addresses[0]))
+            where = "is" if host == addresses[0] else f"is at {addresses[0]}, which is"
+            kind = kind_of(addresses[0]) or "public"
+            raise ForbiddenHost(
+                f"{_shortened(host)} {where} {kind} and not of the internet",
+                f'if it is meant, add allow_hosts = ["{_shortened(normal_host(host))}"] to its table',
+            )
         return good
 
     def admits(self, host: str, address: str) -> bool:
@@ -150,12 +155,6 @@ def _is_written_out(host: str, address: str) -> bool:
     if host == "localhost":
         return kind is AddressRange.LOOPBACK
     return kind in _WRITTEN_OUT and host.casefold() == address
-
-
-def _refusal(host: str, address: str) -> tuple[str, str]:
-    where = "is" if host == address else f"is at {address}, which is"
-    return (f"{_shortened(host)} {where} {kind_of(address) or 'public'} and not of the internet",
-            f'if it is meant, add allow_hosts = ["{_shortened(normal_host(host))}"] to its table')
 
 
 def _shortened(host: str) -> str:

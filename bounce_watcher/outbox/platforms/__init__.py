@@ -1,4 +1,4 @@
-"""One file for each kind of platform, named after it. It holds one class, `TARGET`; a page for people is beside it."""
+"""One file for each kind of platform, named after it. It holds one `Platform`; a page for people is beside it."""
 
 import pkgutil
 from importlib import import_module
@@ -13,5 +13,6 @@ def kinds() -> tuple[str, ...]:
 
 def platform_class(kind: str) -> type[Platform]:
     """Returns the class of a kind. Raises ModuleNotFoundError for a kind that is not among `kinds`."""
-    found: type[Platform] = import_module(f"{__name__}.{kind}").TARGET
-    return found
+    module = import_module(f"{__name__}.{kind}")
+    classes = (each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Platform))
+    return next(each for each in classes if each.__module__ == module.__name__)

@@ -5,28 +5,17 @@ https://developers.brevo.com/reference/ and the vendor's SDK, which is made from
 so), whether `smtpBlacklistSender` replaces a contact's existing senders, and how many calls a second are allowed.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import ClassVar
 
 from pydantic import SecretStr
 
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    garbage,
-    later,
-    moment,
-    outcome,
-    refused,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import NOT_LISTED, done, fit, limited, moment, one_by_one, outcome, refused
 
 PAGE_SIZE = 500
 MAX_PAGE = 8 * 1024 * 1024
@@ -43,7 +32,6 @@ class Brevo(HttpPlatform):
 
     kind: ClassVar[str] = "brevo"
     limits: ClassVar[Limits] = Limits(rate=10, concurrency=4, calls=3)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for sender in self.senders:
@@ -51,69 +39,53 @@ class Brevo(HttpPlatform):
             if not local or not domain:
                 raise Misfit("senders", f'"{sender}" is no address: write it as in From, like news@example.com')
 
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        """Suppresses a recipient. The answer is 201 with an id for a new contact, 204 for one that existed."""
         contact: dict[str, object] = {"email": change.recipient, "emailBlacklisted": True, "updateEnabled": True}
         if self.senders:
             contact["smtpBlacklistSender"] = list(self.senders)
-        reply = yield self._request("POST", "contacts", document=contact)
-        return (_created(reply, now),)
+        reply = yield self.request("POST", "contacts", document=contact)
+        is_new = reply.status == 201 and isinstance(reply.field("id"), int)
+        return _outcome(reply, now, as_promised=is_new or reply.status == 204)
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         contact = ("contacts", change.recipient)
-        known = yield self._request("GET", *contact, identifierType="email_id")
+        known = yield self.request("GET", *contact, identifierType="email_id")
         is_stopped = known.field("emailBlacklisted") if known.ok else False
         if not _is_absent(known) and not (known.ok and isinstance(is_stopped, bool)):
-            return (garbage(known) if known.ok else _failed(known, now),)
+            return _outcome(known, now, as_promised=False)
         if is_stopped and known.field("statistics", "unsubscriptions", "userUnsubscription"):
-            return (refused(known, "they unsubscribed themselves, so no program may subscribe them again"),)
-        reply = yield self._request("DELETE", "smtp", "blockedContacts", change.recipient)
+            return refused(known, "they unsubscribed themselves, so no program may subscribe them again")
+        reply = yield self.request("DELETE", "smtp", "blockedContacts", change.recipient)
         found = _removed(reply, now)
         if is_stopped and found.fate is Fate.DONE:
-            reply = yield self._request(
-                "PUT", *contact, document={"emailBlacklisted": False}, identifierType="email_id"
-            )
+            unblocked = {"emailBlacklisted": False}
+            reply = yield self.request("PUT", *contact, document=unblocked, identifierType="email_id")
             found = _removed(reply, now)
-        return (found,)
+        return found
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", "contacts", limit="1")
-        if reply.ok and not isinstance(reply.field("contacts"), list):
-            return garbage(reply)
-        return _failed(reply, now)
+        reply = yield self.request("GET", "contacts", limit="1")
+        return _outcome(reply, now, as_promised=reply.rows("contacts") is not None)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is the offset among all contacts: one can't ask only for the stopped ones."""
         offset = int(cursor or 0)
-        reply = yield self._request(
-            "GET", "contacts", max_reply=MAX_PAGE, limit=str(PAGE_SIZE), offset=str(offset), sort="asc"
-        )
-        rows = reply.field("contacts") if reply.ok else None
-        if not isinstance(rows, list):
-            raise unread(reply, self)
-        entries = tuple(
-            Listed(row["email"], "emailBlacklisted", moment(row.get("modifiedAt"))) for row in rows if _is_stopped(row)
-        )
+        request = self.request("GET", "contacts", limit=str(PAGE_SIZE), offset=str(offset), sort="asc")
+        reply = yield request.reading(MAX_PAGE)
+        rows = self.readable(reply, reply.rows("contacts"))
+        stopped = (row for row in fit(rows, "email") if row.get("emailBlacklisted") is True)
+        entries = tuple(Listed(row["email"], "emailBlacklisted", moment(row.get("modifiedAt"))) for row in stopped)
         return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 
-    def _request(
-        self, method: str, *path: str, document: object = None, max_reply: int = 1024 * 1024, **query: str
-    ) -> Request:
-        url = address_of(self.url, *path, **query)
-        return Request(method, url, {"api-key": self.api_key}, document, max_reply=max_reply)
-
-
-def _created(reply: Reply, now: datetime) -> Outcome:
-    """Reads the answer: 201 with an id for a new contact, 204 for one that existed."""
-    is_new = reply.status == 201 and isinstance(reply.field("id"), int)
-    return garbage(reply) if reply.ok and not is_new and reply.status != 204 else _failed(reply, now)
+    def credentials(self) -> Headers:
+        return {"api-key": self.api_key}
 
 
 def _removed(reply: Reply, now: datetime) -> Outcome:
-    if _is_absent(reply):
-        return Outcome(Fate.DONE, f"{reply.text} (was not on the list)")
-    return garbage(reply) if reply.ok and reply.status != 204 else _failed(reply, now)
+    return done(reply, NOT_LISTED) if _is_absent(reply) else _outcome(reply, now, as_promised=reply.status == 204)
 
 
 def _is_absent(reply: Reply) -> bool:
@@ -121,16 +93,5 @@ def _is_absent(reply: Reply) -> bool:
     return reply.status == 404 and isinstance(reply.field("code"), str)
 
 
-def _failed(reply: Reply, now: datetime) -> Outcome:
-    """Returns the same as `outcome`, but waits for Brevo's limit, which resets after a given number of seconds."""
-    reset = reply.headers.get("x-sib-ratelimit-reset", "")
-    if reply.status != 429 or reply.retry_after or not (reset.isascii() and reset.isdecimal()):
-        return outcome(reply, now)
-    return later(reply, now, wait=timedelta(seconds=min(int(reset[:9]), 3600)))
-
-
-def _is_stopped(row: Any) -> bool:
-    return isinstance(row, dict) and row.get("emailBlacklisted") is True and isinstance(row.get("email"), str)
-
-
-TARGET = Brevo
+def _outcome(reply: Reply, now: datetime, *, as_promised: bool) -> Outcome:
+    return limited(outcome(reply, now, as_promised=as_promised), reply, now, "x-sib-ratelimit-reset")

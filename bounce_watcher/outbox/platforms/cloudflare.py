@@ -8,7 +8,7 @@ entry (so we check for that first), and how many calls a second are allowed.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -17,20 +17,21 @@ from pydantic import SecretStr
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, bearer, masked
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import (
+    NOT_LISTED,
+    all_fit,
+    done,
+    fit,
     for_each,
     garbage,
     later,
     moment,
+    one_by_one,
     outcome,
     refused,
     released,
-    unread,
 )
 
 BATCH = 1000
@@ -43,7 +44,7 @@ LOOKS = 5
 
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9-]+)+")
-_ABOUT_US = frozenset({6003, 6103, 6111, 7000, 7003, 9106, 9109, 10000, 10001})
+_ABOUT_US = (6003, 6103, 6111, 7000, 7003, 9106, 9109, 10000, 10001)
 """General error codes of Cloudflare's API that may come with a 400 and are about the token or the account's id."""
 
 
@@ -57,8 +58,8 @@ class Cloudflare(HttpPlatform):
     sending_domain: str | None = None
 
     kind: ClassVar[str] = "cloudflare"
+    root: ClassVar[str] = "accounts/{account_id}/email/sending/suppressions"
     limits: ClassVar[Limits] = Limits(batch=BATCH, rate=3, concurrency=2, calls=LOOKS + 2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _ACCOUNT.fullmatch(self.account_id):
@@ -71,8 +72,11 @@ class Cloudflare(HttpPlatform):
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         """Sends each address once, even if it is in the batch twice: Cloudflare's answer leaves out repetitions."""
         first = {address_key(change.recipient): change for change in reversed(changes)}
-        items = [self._item(change) for change in first.values()]
-        reply = yield replace(self._request("POST", "bulk", document={"items": items}), max_reply=MAX_IMPORT_BYTES)
+        items = [
+            {"email": change.recipient, "expires_at": None, "note": change.mark, "scope": self._scope()}
+            for change in first.values()
+        ]
+        reply = yield self.request("POST", "bulk", document={"items": items}).reading(MAX_IMPORT_BYTES)
         rows = _result(reply, "items")
         if rows is None:
             return for_each(_failed(reply, now, len(changes)), changes)
@@ -80,44 +84,42 @@ class Cloudflare(HttpPlatform):
         found = {address: _imported(told.get(index, {}), reply) for index, address in enumerate(first)}
         return tuple(found[address_key(change.recipient)] for change in changes)
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         reply, rows = yield from self._look_up(change.recipient)
         if rows is None:
-            return (_failed(reply, now),)
-        found = Outcome(Fate.DONE, reply.text if rows else f"{reply.text} (was not on the list)")
+            return _failed(reply, now)
+        found = done(reply, "" if rows else NOT_LISTED)
         for row in rows:
             if row.get("read_only") is not False:
-                return (refused(reply, f"Cloudflare keeps it itself (reason: {_word(row.get('reason'))}) and lets "
-                                       "nobody take it off"),)
-            reply = yield self._request("DELETE", row["id"])
-            found = _removed(reply, now)
+                why = f"Cloudflare keeps it itself (reason: {_word(row.get('reason'))}) and lets nobody take it off"
+                return refused(reply, why)
+            reply = yield self.request("DELETE", row["id"])
+            found = released(reply, now, as_promised=reply.field("success") is True)
+            if not reply.ok and reply.status != 404:
+                found = _failed(reply, now)
             if found.fate is not Fate.DONE:
                 break
-        return (found,)
+        return found
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", **self._scope_asked())
+        reply = yield self.request("GET", **self._scope_asked())
         return outcome(reply, now) if _result(reply) is not None else _failed(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is Cloudflare's own and includes the query."""
         asked = {"cursor": cursor} if cursor else self._scope_asked()
-        reply = yield self._request("GET", per_page=str(PAGE_SIZE), **asked)
-        rows = _result(reply)
-        if rows is None:
-            raise unread(reply, self)
-        entries = tuple(
-            Listed(row["email"], row.get("reason"), moment(row.get("created_at")))
-            for row in rows if isinstance(row.get("email"), str)
-        )
-        return ListPage(entries, _next(reply))
+        reply = yield self.request("GET", per_page=str(PAGE_SIZE), **asked)
+        rows = self.readable(reply, _result(reply))
+        listed = fit(rows, "email")
+        entries = (Listed(row["email"], row.get("reason"), moment(row.get("created_at"))) for row in listed)
+        return ListPage(tuple(entries), _next(reply))
 
     def _look_up(self, address: str) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
         """Returns the entries of this address and scope, None if they can't be determined. Ignores other entries."""
         asked, found = {"email": address, **self._scope_asked()}, list[dict[str, Any]]()
         for _ in range(LOOKS):
-            reply = yield self._request("GET", **asked)
+            reply = yield self.request("GET", **asked)
             rows = _result(reply)
             if rows is None:
                 return reply, None
@@ -134,10 +136,6 @@ class Cloudflare(HttpPlatform):
         scope = row.get("scope") or {"type": "account"}
         return same and isinstance(row.get("id"), str) and row["id"] != "" and scope == self._scope()
 
-    def _item(self, change: Change) -> dict[str, object]:
-        note = f"bounce_watcher: {change.reason or change.bounce_type or 'suppressed'}"
-        return {"email": change.recipient, "expires_at": None, "note": note, "scope": self._scope()}
-
     def _scope(self) -> dict[str, str]:
         if self.sending_domain is None:
             return {"type": "account"}
@@ -146,18 +144,13 @@ class Cloudflare(HttpPlatform):
     def _scope_asked(self) -> dict[str, str]:
         return {f"scope_{name}": value for name, value in self._scope().items()}
 
-    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
-        address = address_of(
-            self.url, "accounts", self.account_id, "email", "sending", "suppressions", *path, **query
-        )
-        token = SecretStr(f"Bearer {self.api_token.get_secret_value()}")
-        return Request(method, address, {"authorization": token}, document)
+    def credentials(self) -> Headers:
+        return {"authorization": bearer(self.api_token)}
 
 
 def _result(reply: Reply, *names: str) -> list[dict[str, Any]] | None:
     """Returns the rows of a successful reply; None for any other."""
-    rows = reply.field("result", *names) if reply.ok and reply.field("success") is True else None
-    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+    return all_fit(reply.rows("result", *names)) if reply.field("success") is True else None
 
 
 def _next(reply: Reply) -> str | None:
@@ -169,9 +162,9 @@ def _next(reply: Reply) -> str | None:
 def _imported(row: dict[str, Any], reply: Reply) -> Outcome:
     match row.get("status"):
         case "processed":
-            return Outcome(Fate.DONE, reply.text)
+            return done(reply)
         case "skipped":  # an entry that nobody may change already stops mail to it
-            return Outcome(Fate.DONE, f"{reply.text} (was on the list: {_word(row.get('error'))})")
+            return done(reply, f"was on the list: {_word(row.get('error'))}")
         case "invalid":
             return refused(reply, _word(row.get("error")))
         case "error":
@@ -180,22 +173,10 @@ def _imported(row: dict[str, Any], reply: Reply) -> Outcome:
             return garbage(reply)
 
 
-def _removed(reply: Reply, now: datetime) -> Outcome:
-    if reply.ok and reply.field("success") is not True:
-        return garbage(reply)
-    return _failed(reply, now) if not reply.ok and reply.status != 404 else released(reply, now)
-
-
 def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    if reply.ok:
-        return garbage(reply)
-    errors = reply.field("errors")
-    codes = {each.get("code") for each in errors if isinstance(each, dict)} if isinstance(errors, list) else set()
-    return later(reply, now) if codes & _ABOUT_US else outcome(reply, now, size)
+    is_ours = any(row.get("code") in _ABOUT_US for row in fit(reply.field("errors")))
+    return later(reply, now) if is_ours and not reply.ok else outcome(reply, now, size, as_promised=False)
 
 
 def _word(text: object) -> str:
     return masked(str(text or "no reason given"), set())
-
-
-TARGET = Cloudflare

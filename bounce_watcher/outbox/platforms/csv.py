@@ -21,11 +21,9 @@ from typing import ClassVar
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.neutral import for_csv, from_csv
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import COLUMNS, Change, Fate, Outcome, spelled
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import COLUMNS, spelled
-from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
+from bounce_watcher.outbox.platform import CallPacer, LocalPlatform, LocalSession, Misfit
 
 MODE = 0o640
 """The mode of a new file. An existing file keeps its own."""
@@ -69,9 +67,9 @@ class Csv(LocalPlatform):
         return CsvSession(self)
 
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
-        verb = "appended to" if self.holds is FileContent.CHANGES else "put into" if changes[
-            0
-        ].suppress else "taken out of"
+        verb = "put into" if changes[0].suppress else "taken out of"
+        if self.holds is FileContent.CHANGES:
+            verb = "appended to"
         return f"{verb} {self.file}:\n" + _text(self.columns, map(_row, changes), self.formula_safe)
 
 
@@ -79,7 +77,7 @@ class NotOurs(Exception):
     """Raised for a file that can't be one of ours. The text says why and what to do."""
 
 
-class CsvSession:
+class CsvSession(LocalSession):
     """A `Session`. It opens the file for each batch, so the file may be moved away at any time."""
 
     def __init__(self, platform: Csv) -> None:
@@ -103,12 +101,6 @@ class CsvSession:
         except (OSError, NotOurs) as error:
             return self._later(error)
         return Outcome(Fate.DONE, f"{path} may be written")
-
-    def page(self, cursor: str | None, now: datetime) -> ListPage:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
 
     def _write(self, changes: Sequence[Change]) -> Outcome:
         path = self._platform.file.resolve()  # so a link keeps pointing at the file
@@ -153,19 +145,17 @@ def _read(path: Path, formula_safe: bool) -> dict[str, Row]:
 def _replace(path: Path, text: str, old: os.stat_result | None) -> None:
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)  # left behind by a crash
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        if old:
-            with suppress(PermissionError):  # only root may change a file's owner
-                os.fchown(file, old.st_uid, old.st_gid)
-        os.fchmod(file, stat.S_IMODE(old.st_mode) if old else MODE)
-        _write_all(file, text.encode())
-        os.fsync(file)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(file)
+    with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW) as file:
+        try:
+            if old:
+                with suppress(PermissionError):  # only root may change a file's owner
+                    os.fchown(file, old.st_uid, old.st_gid)
+            os.fchmod(file, stat.S_IMODE(old.st_mode) if old else MODE)
+            _write_all(file, text.encode())
+            os.fsync(file)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
     draft.rename(path)
     _sync_folder(path.parent)
 
@@ -175,8 +165,7 @@ def _replace(path: Path, text: str, old: os.stat_result | None) -> None:
 def _append(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
     """Appends all rows or none. Cuts off a partial row that a crash or a full disk left behind."""
     status, columns = _look_at(path, COLUMNS)
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    with _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
         if status is None:
             os.fchmod(file, MODE)
         length = _whole_rows(file)
@@ -188,8 +177,6 @@ def _append(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
         except OSError:
             os.ftruncate(file, length)
             raise
-    finally:
-        os.close(file)
     if status is None:
         _sync_folder(path.parent)
 
@@ -234,23 +221,15 @@ def _locked(folder: Path, timeout: timedelta) -> Iterator[None]:
     Raises TimeoutError.
     """
     end = monotonic() + timeout.total_seconds()
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        while not _lock(handle):
+    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as handle:
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
             if monotonic() >= end:
                 raise TimeoutError(0, f"another process has locked its folder for {timeout.total_seconds():g} s")
             sleep(0.02)
         yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_all(file: int, content: bytes) -> None:
@@ -260,9 +239,15 @@ def _write_all(file: int, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as handle:
         os.fsync(handle)
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        yield handle
     finally:
         os.close(handle)
 
@@ -271,9 +256,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _row(change: Change) -> Row:
     """Returns a row with each value on one line, so that for every tool a line is a row."""
-    return {
-        name: _CONTROLS.sub(" ", "" if value is None else str(value)) for name, value in spelled(change).items()
-    }
+    return {name: _CONTROLS.sub(" ", "" if value is None else str(value)) for name, value in spelled(change).items()}
 
 
 def _text(columns: Sequence[str], rows: Iterable[Row], formula_safe: bool) -> str:
@@ -283,6 +266,3 @@ def _text(columns: Sequence[str], rows: Iterable[Row], formula_safe: bool) -> st
     for row in rows:
         writer.writerow([for_csv(row[name]) if formula_safe else row[name] for name in columns])
     return out.getvalue().encode("utf-8", "replace").decode()
-
-
-TARGET = Csv

@@ -6,7 +6,6 @@ their status, the answer to the removal of an absent address (404 is assumed, on
 how the lists are paged, so they are not compared.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -15,8 +14,9 @@ from pydantic import SecretStr
 
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, garbage, later, outcome, released
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, bearer
+from bounce_watcher.outbox.platform import HttpPlatform
+from bounce_watcher.outbox.replies import garbage, later, one_by_one, outcome, released
 
 BOUNCES, COMPLAINTS = "bounces", "spam_reports"
 
@@ -32,41 +32,38 @@ class CustomerIo(HttpPlatform):
     app_api_key: SecretStr
 
     kind: ClassVar[str] = "customerio"
+    root: ClassVar[str] = "v1/esp/suppression"
     limits: ClassVar[Limits] = Limits(rate=8, concurrency=4, calls=len(_STOP_MAIL) + 1)
 
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        reply = yield self._request("POST", COMPLAINTS if change.is_complaint else BOUNCES, change.recipient)
-        return (outcome(reply, now),)
+    @one_by_one
+    def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        reply = yield self.request("POST", COMPLAINTS if change.is_complaint else BOUNCES, change.recipient)
+        return outcome(reply, now)
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         found, is_known = Outcome(Fate.DONE, ""), False
         for name in _STOP_MAIL:
-            reply = yield self._request("DELETE", name, change.recipient)
+            reply = yield self.request("DELETE", name, change.recipient)
             if reply.status == 404 and not is_known:
-                listing = yield self._request("GET", name)
+                listing = yield self.request("GET", name)
                 is_known = _is_list(listing)
                 if not is_known:
-                    return (garbage(listing) if listing.ok else later(listing, now),)
+                    return garbage(listing) if listing.ok else later(listing, now)
             found = released(reply, now)
             if found.fate is not Fate.DONE:
                 break
-        return (found,)
+        return found
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", BOUNCES)
-        return garbage(reply) if reply.ok and not _is_list(reply) else outcome(reply, now)
+        reply = yield self.request("GET", BOUNCES)
+        return outcome(reply, now, as_promised=_is_list(reply))
 
-    def _request(self, method: str, *path: str) -> Request:
-        token = SecretStr(f"Bearer {self.app_api_key.get_secret_value()}")
-        return Request(method, address_of(self.url, "v1", "esp", "suppression", *path), {"authorization": token})
+    def credentials(self) -> Headers:
+        return {"authorization": bearer(self.app_api_key)}
 
 
 def _is_list(reply: Reply) -> bool:
     """Checks whether the reply is a list. A long one may be cut off, which does no harm: its entries are not used."""
     starts_so = reply.body.lstrip()[:1] in (b"{", b"[")
     return reply.ok and not reply.is_page and (starts_so if reply.cut else isinstance(reply.document(), dict | list))
-
-
-TARGET = CustomerIo

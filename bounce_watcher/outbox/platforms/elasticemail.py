@@ -7,33 +7,34 @@ already suppressed (so we look up an address that is missing from an answer), th
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    garbage,
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage
+from bounce_watcher.outbox.replies import (
+    addresses_of,
+    all_fit,
+    as_taken,
+    done,
+    for_each,
     moment,
+    one_by_one,
     outcome,
     refused,
     released,
-    unread,
 )
 
 BATCH = 1000
 """The most that one call takes."""
 
 PAGE_SIZE = 500
-MAX_REPLY_BYTES = 4 * 1024 * 1024
 
 BOUNCES, COMPLAINTS, UNSUBSCRIBES = "bounces", "complaints", "unsubscribes"
 
@@ -44,48 +45,43 @@ class ElasticEmail(HttpPlatform):
     api_key: SecretStr
 
     kind: ClassVar[str] = "elasticemail"
+    root: ClassVar[str] = "suppressions"
+    max_reply: ClassVar[int] = 4 * 1024 * 1024
     limits: ClassVar[Limits] = Limits(batch=BATCH, rate=10, concurrency=4, calls=2)
-    lists: ClassVar[bool] = True
 
     def group_of(self, change: Change) -> Hashable:
         return change.suppress and change.is_complaint
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        addresses = list({address_key(change.recipient): change.recipient for change in changes}.values())
-        reply = yield self._request("POST", COMPLAINTS if changes[0].is_complaint else BOUNCES, document=addresses)
+        which = COMPLAINTS if changes[0].is_complaint else BOUNCES
+        reply = yield self.request("POST", which, document=addresses_of(changes))
         rows = _rows(reply)
         if rows is None:
-            return (_failed(reply, now, len(changes)),) * len(changes)
-        taken = {address_key(row["Email"]) for row in rows}
-        missing = Outcome(Fate.SPLIT, f"{reply.text}: not told of, so it is asked for alone")
-        if len(changes) == 1 and address_key(changes[0].recipient) not in taken:
-            missing = yield from self._stands_there(changes[0], reply, now)
-        done = Outcome(Fate.DONE, reply.text)
-        return tuple(done if address_key(change.recipient) in taken else missing for change in changes)
+            return for_each(outcome(reply, now, len(changes), as_promised=False), changes)
+        look_up = self._stands_there(changes[0], reply, now)
+        return (yield from as_taken(changes, (row["Email"] for row in rows), reply, look_up))
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         """Releases a recipient. Looks for an unsubscribe first, because a removal would undo it as well."""
-        (change,) = changes
-        reply = yield self._request("GET", UNSUBSCRIBES, search=change.recipient, limit=str(PAGE_SIZE))
+        reply = yield self.request("GET", UNSUBSCRIBES, search=change.recipient, limit=str(PAGE_SIZE))
         rows = _rows(reply)
         if rows is None:
-            return (_failed(reply, now),)
+            return outcome(reply, now, as_promised=False)
         if any(address_key(row["Email"]) == address_key(change.recipient) for row in rows):
-            return (refused(reply, "they unsubscribed themselves, so no program may subscribe them again"),)
-        reply = yield self._request("DELETE", change.recipient)
-        return (released(reply, now),)
+            return refused(reply, "they unsubscribed themselves, so no program may subscribe them again")
+        reply = yield self.request("DELETE", change.recipient)
+        return released(reply, now)
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", limit="1")
-        return outcome(reply, now) if _rows(reply) is not None else _failed(reply, now)
+        reply = yield self.request("GET", limit="1")
+        return outcome(reply, now, as_promised=_rows(reply) is not None)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is the offset. A page may be shorter than asked for: an empty one is the end."""
         offset = int(cursor or 0)
-        reply = yield self._request("GET", limit=str(PAGE_SIZE), offset=str(offset))
-        rows = _rows(reply)
-        if rows is None:
-            raise unread(reply, self)
+        reply = yield self.request("GET", limit=str(PAGE_SIZE), offset=str(offset))
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(
             Listed(row["Email"], row.get("FriendlyErrorMessage") or None, moment(row.get("DateUpdated")))
             for row in rows
@@ -93,34 +89,17 @@ class ElasticEmail(HttpPlatform):
         return ListPage(entries, str(offset + len(rows)) if rows else None)
 
     def _stands_there(self, change: Change, answered: Reply, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", change.recipient)
+        reply = yield self.request("GET", change.recipient)
         email = reply.field("Email") if reply.ok else None
         if isinstance(email, str) and address_key(email) == address_key(change.recipient):
-            return Outcome(Fate.DONE, f"{answered.text} (was on the list)")
+            return done(answered, "was on the list")
         if reply.status in (400, 404):
             return refused(answered, "not taken, and Elastic Email does not say why")
-        return _failed(reply, now)
+        return outcome(reply, now, as_promised=False)
 
-    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
-        address = address_of(self.url, "suppressions", *path, **query)
-        request = Request(method, address, {"x-elasticemail-apikey": self.api_key}, document)
-        return replace(request, max_reply=MAX_REPLY_BYTES)
+    def credentials(self) -> Headers:
+        return {"x-elasticemail-apikey": self.api_key}
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    """Returns the entries of a successful reply; None for any other."""
-    rows = reply.document() if reply.ok else None
-    if not isinstance(rows, list) or not all(_is_entry(row) for row in rows):
-        return None
-    return rows
-
-
-def _is_entry(row: object) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("Email"), str)
-
-
-def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    return garbage(reply) if reply.ok else outcome(reply, now, size)
-
-
-TARGET = ElasticEmail
+    return all_fit(reply.rows(), "Email")

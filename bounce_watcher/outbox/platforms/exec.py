@@ -17,12 +17,10 @@ from pathlib import Path
 from time import monotonic  # noqa: TID251  (how long a program has run, not what time it is)
 from typing import ClassVar
 
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Fate, Outcome, spelled
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
+from bounce_watcher.outbox.platform import CallPacer, LocalPlatform, LocalSession, Misfit
 
 MAX_OUTPUT = 4096
 """How much of the program's output, in bytes, is kept for words to show; the rest is read and dropped."""
@@ -76,19 +74,7 @@ def _look_at(key: str, command: Sequence[str]) -> None:
         raise Misfit(key, "must begin with the absolute path of the program: no shell and no PATH finds it")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The result of one run of a program. `status` is its exit status; below 0 it is the signal that ended it.
-
-    `status` is None if the program could not be started or `timed_out`. `words` are its last line of output.
-    """
-
-    status: int | None
-    words: str = ""
-    timed_out: bool = False
-
-
-class ExecSession:
+class ExecSession(LocalSession):
     """A `Session`."""
 
     def __init__(self, platform: Exec) -> None:
@@ -97,8 +83,8 @@ class ExecSession:
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
         self._pace.wait()
-        run = run_program(self._platform.command, _lines(changes), self._platform.timeout)
-        return (_outcome(run, self._platform.timeout, len(changes)),) * len(changes)
+        found = run_program(self._platform.command, self._platform.timeout, _lines(changes), len(changes))
+        return (found,) * len(changes)
 
     release = suppress  # the lines say which of the two it is
 
@@ -108,13 +94,7 @@ class ExecSession:
             return Outcome(Fate.LATER, f"{program} is no program that may be run by this user", whole=True)
         if not self._platform.check:
             return Outcome(Fate.DONE, f"{program} may be run; whether it does its work is not known without check")
-        return _outcome(run_program(self._platform.check, b"", self._platform.timeout), self._platform.timeout, 1)
-
-    def page(self, cursor: str | None, now: datetime) -> ListPage:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
+        return run_program(self._platform.check, self._platform.timeout)
 
 
 def _lines(changes: Sequence[Change]) -> bytes:
@@ -123,29 +103,13 @@ def _lines(changes: Sequence[Change]) -> bytes:
     )
 
 
-def _outcome(run: Run, timeout: timedelta, size: int) -> Outcome:
-    words = f": {run.words}" if run.words else ""
-    if run.timed_out:
-        return Outcome(Fate.LATER, f"not done within {timeout.total_seconds():g} s, ended{words}", whole=True)
-    match run.status:
-        case None:
-            return Outcome(Fate.LATER, f"could not be started{words}", whole=True)
-        case os.EX_OK:
-            return Outcome(Fate.DONE, f"exit status 0{words}")
-        case os.EX_DATAERR:
-            return Outcome(Fate.SPLIT if size > 1 else Fate.REFUSED, f"exit status 65 (data error){words}")
-        case status if status < 0:
-            return Outcome(Fate.LATER, f"ended by signal {-status}{words}", whole=True)
-        case status:
-            return Outcome(Fate.LATER, f"exit status {status}{words}", whole=True)
-
-
 # ── one run ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> Run:
+def run_program(command: Sequence[str], timeout: timedelta, content: bytes = b"", size: int = 1) -> Outcome:
     """Runs a program once with `content` on its standard input, in a separate session that does not outlive the run.
 
-    Never raises because of what the program does. Ends at most `GRACE` after `timeout`.
+    Returns the outcome for each of the `size` changes in `content`, with the last line of output. Never raises because
+    of what the program does. Ends at most `GRACE` after `timeout`.
     """
     end = monotonic() + timeout.total_seconds()
     try:
@@ -155,7 +119,8 @@ def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> R
         finally:
             os.close(source)
     except (OSError, ValueError) as error:
-        return Run(None, masked(_reason(error), set()))
+        words = masked(getattr(error, "strerror", None) or str(error), set())
+        return Outcome(Fate.LATER, f"could not be started: {words}", whole=True)
     assert process.stdout is not None
     exited = os.pidfd_open(process.pid)
     kept = bytearray()
@@ -169,7 +134,25 @@ def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> R
         status = process.wait()
         os.close(exited)
         process.stdout.close()
-    return Run(status if in_time else None, _words(kept), timed_out=not in_time)
+    lines = [line for line in kept.decode("utf-8", "replace").splitlines() if line.strip()]
+    told = masked(lines[-1], set()) if lines else ""
+    words = f": {told}" if told else ""
+    if not in_time:
+        return Outcome(Fate.LATER, f"not done within {timeout.total_seconds():g} s, ended{words}", whole=True)
+    return _outcome(status, words, size)
+
+
+def _outcome(status: int, words: str, size: int) -> Outcome:
+    """Returns the outcome by the exit status; below 0 it is the signal that ended the program."""
+    match status:
+        case os.EX_OK:
+            return Outcome(Fate.DONE, f"exit status 0{words}")
+        case os.EX_DATAERR:
+            return Outcome(Fate.SPLIT if size > 1 else Fate.REFUSED, f"exit status 65 (data error){words}")
+        case _ if status < 0:
+            return Outcome(Fate.LATER, f"ended by signal {-status}{words}", whole=True)
+        case _:
+            return Outcome(Fate.LATER, f"exit status {status}{words}", whole=True)
 
 
 def _start(command: Sequence[str], source: int) -> "subprocess.Popen[bytes]":
@@ -199,7 +182,12 @@ def _wait(exited: int, output: int, kept: bytearray, end: float) -> bool:
         if output in ready and not _take(output, kept):
             poll.unregister(output)
         if exited in ready:
-            _drain(output, kept)
+            # what is in the pipe by now: a child left behind may hold it open, or even write for ever
+            os.set_blocking(output, False)
+            with suppress(BlockingIOError):
+                for _ in range(16):
+                    if not _take(output, kept):
+                        break
             return True
     return False
 
@@ -212,27 +200,6 @@ def _take(output: int, kept: bytearray) -> bool:
     return bool(data)
 
 
-def _drain(output: int, kept: bytearray) -> None:
-    """Reads what is in the pipe by now. A child left behind may hold the pipe open, or even write for ever."""
-    os.set_blocking(output, False)
-    with suppress(BlockingIOError):
-        for _ in range(16):
-            if not _take(output, kept):
-                return
-
-
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-def _words(kept: bytearray) -> str:
-    lines = [line for line in kept.decode("utf-8", "replace").splitlines() if line.strip()]
-    return masked(lines[-1], set()) if lines else ""
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-
-
-TARGET = Exec

@@ -5,7 +5,6 @@ values and never pasted together. The host comes only from `url`. So no recipien
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,11 +13,11 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from bounce_watcher.model.url import Hides
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import COLUMNS, Change, Fate, Outcome, spelled
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import COLUMNS, spelled
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, masked
-from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, later, outcome, refused
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, basic, bearer, masked
+from bounce_watcher.outbox.platform import HttpPlatform, Misfit
+from bounce_watcher.outbox.replies import NOT_LISTED, done, garbage, later, one_by_one, outcome, refused
 from bounce_watcher.outbox.template import (
     BadTemplate,
     Scalar,
@@ -86,7 +85,10 @@ class Http(HttpPlatform):
     limits: ClassVar[Limits] = Limits(rate=10, concurrency=4)
 
     def __post_init__(self) -> None:
-        _look_at_url(self.url)
+        if not self.url:
+            raise Misfit("url", 'missing: kind = "http" needs it: add url = "https://api.example.com/v1"')
+        if "?" in self.url:
+            raise Misfit("url", "holds a query: write it into each call, behind its path")
         _look_at_auth(self)
         _look_at_headers(self.headers)
         _look_at_statuses(self)
@@ -98,16 +100,21 @@ class Http(HttpPlatform):
 
     # ── the calls ──
 
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        return (yield from self._each("suppress", changes, now))
+    @one_by_one
+    def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        return (yield from self._make("suppress", change, now))
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        return (yield from self._each("release", changes, now))
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        return (yield from self._make("release", change, now))
 
     def check(self, now: datetime) -> Conversation[Outcome]:
         if self.check_call is None:
             reply = yield Request("GET", self.url, self._headers({}))
-            return _is_there(reply, now)
+            status = reply.status
+            if status is None or status >= 500 or 300 <= status < 400 or status in {401, 403, 429}:
+                return later(reply, now)
+            return Outcome(Fate.DONE, f"{reply.text}: it answers; whether it knows us is not known without check_call")
         method, path = _call("check_call", self.check_call)
         address = self.url.rstrip("/") + path.render({})
         reply = yield Request(method, address, self._headers({}), hides=_hides(self.check_call))
@@ -119,16 +126,12 @@ class Http(HttpPlatform):
         except StopIteration as end:  # no request is made for a change whose values don't fit
             return f"nothing: {end.value[0].answer}"
 
-    def _each(self, key: str, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        found = []
-        for change in changes:
-            try:
-                request = self._request(key, spelled(change))
-            except Unfit as unfit:
-                found.append(Outcome(Fate.REFUSED, masked(f"not sent: {unfit}", set(self.secrets()))))
-                continue
-            found.append(self._read(key, (yield request), now))
-        return found
+    def _make(self, key: str, change: Change, now: datetime) -> Conversation[Outcome]:
+        try:
+            request = self._request(key, spelled(change))
+        except Unfit as unfit:
+            return Outcome(Fate.REFUSED, masked(f"not sent: {unfit}", set(self.secrets())))
+        return self._read(key, (yield request), now)
 
     def _request(self, key: str, values: Mapping[str, Scalar]) -> Request:
         """Returns the request for one change. Raises Unfit."""
@@ -157,10 +160,9 @@ class Http(HttpPlatform):
             if values or not header.names:
                 made[name] = header.render(values)
         if self.bearer:
-            made["authorization"] = SecretStr(f"Bearer {self.bearer.get_secret_value()}")
+            made["authorization"] = bearer(self.bearer)
         if self.basic_user and self.basic_password:
-            pair = f"{self.basic_user}:{self.basic_password.get_secret_value()}".encode()
-            made["authorization"] = SecretStr(f"Basic {b64encode(pair).decode()}")
+            made["authorization"] = basic(self.basic_user, self.basic_password)
         if self.secret_header and self.secret:
             made[self.secret_header] = self.secret
         return made
@@ -169,9 +171,9 @@ class Http(HttpPlatform):
 
     def _read(self, key: str, reply: Reply, now: datetime) -> Outcome:
         if key == "release" and reply.status in self.absent_status:
-            return Outcome(Fate.DONE, f"{reply.text} (was not on the list)")
+            return done(reply, NOT_LISTED)
         if reply.status in self.ok_status or (reply.ok and not self.ok_status):
-            return Outcome(Fate.DONE, reply.text) if self._keeps_its_word(reply) else garbage(reply)
+            return done(reply) if self._keeps_its_word(reply) else garbage(reply)
         if reply.status in self.refused_status:
             return refused(reply)
         return later(reply, now)
@@ -182,19 +184,10 @@ class Http(HttpPlatform):
             return False
         if self.ok_field is not None:
             found = reply.field(*self.ok_field.split("."))
-            is_there = found is not None and found is not False
-            return is_there if self.ok_value is None else _as_text(found) == self.ok_value
+            if self.ok_value is None:
+                return found is not None and found is not False
+            return (str(found).lower() if isinstance(found, bool) else str(found)) == self.ok_value
         return self.ok_text is not None or not reply.is_page
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_there(reply: Reply, now: datetime) -> Outcome:
-    if reply.status is None or reply.status >= 500 or 300 <= reply.status < 400 or reply.status in {401, 403, 429}:
-        return later(reply, now)
-    return Outcome(Fate.DONE, f"{reply.text}: it answers; whether it knows us is not known without check_call")
 
 
 # ── how a call is filled in ─────────────────────────────────────────────────────────────────────────────────────────
@@ -242,13 +235,6 @@ def _filled(value: object, values: Mapping[str, Scalar], secret: SecretStr | Non
 
 # ── faults in the table ─────────────────────────────────────────────────────────────────────────────────────────────
 
-def _look_at_url(url: str) -> None:
-    if not url:
-        raise Misfit("url", 'missing: kind = "http" needs it: add url = "https://api.example.com/v1"')
-    if "?" in url:
-        raise Misfit("url", "holds a query: write it into each call, behind its path")
-
-
 def _look_at_auth(platform: Http) -> None:
     if (platform.basic_user is None) != (platform.basic_password is None):
         missing = "basic_password" if platform.basic_password is None else "basic_user"
@@ -261,13 +247,10 @@ def _look_at_auth(platform: Http) -> None:
         _look_at_header_name("secret_header", platform.secret_header)
         if platform.secret is None:
             raise Misfit("secret", "missing: secret_header needs it")
-    elif platform.secret and not _uses_secret(platform):
-        raise Misfit("secret", 'is used nowhere: add secret_header = "X-Api-Key", or put "{{ secret }}" into a body')
-
-
-def _uses_secret(platform: Http) -> bool:
     bodies = (platform.suppress_json, platform.suppress_form, platform.release_json, platform.release_form)
-    return any(_SECRET.fullmatch(text) for body in bodies for text in _texts(body))
+    is_used = platform.secret_header is not None or any(_SECRET.fullmatch(each) for each in _texts(bodies))
+    if platform.secret and not is_used:
+        raise Misfit("secret", 'is used nowhere: add secret_header = "X-Api-Key", or put "{{ secret }}" into a body')
 
 
 def _texts(value: object) -> list[str]:
@@ -373,6 +356,3 @@ def _known(key: str, found: Template, known: Sequence[str] = COLUMNS) -> None:
             raise Misfit(key, 'a secret stands alone in a value of a body, "{{ secret }}", and in no address')
         there = "there are " + ", ".join(known) if known else "a check has no recipient and no values"
         raise Misfit(key, f"holds the unknown value {name}; {there}")
-
-
-TARGET = Http

@@ -7,10 +7,11 @@ creates a profile for an address that has none, and how soon profiles show the e
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from itertools import pairwise
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
@@ -18,13 +19,12 @@ from pydantic import SecretStr
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, for_each, garbage, outcome, refused, unread
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, Request, bearer
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage
+from bounce_watcher.outbox.replies import all_fit, done, fit, for_each, outcome, refused, until_failure
 
 REVISION = "2026-07-15"
 PAGE_SIZE = 100
-MAX_REPLY = 8 * 1024 * 1024
-"""In bytes: profiles come with all their properties."""
 
 LOOKS = 8
 """How often we ask whether a job is done before we read the profiles."""
@@ -33,16 +33,14 @@ _SUPPRESS = "profile-suppression-bulk-create-job"
 _RELEASE = "profile-suppression-bulk-delete-job"
 _OURS = "USER_SUPPRESSED"
 _REASONS = (_OURS, "HARD_BOUNCE", "INVALID_EMAIL", "SPAM_COMPLAINT", "UNSUBSCRIBE")
-_UNDER_WAY = frozenset({"queued", "processing"})
+_UNDER_WAY = ("queued", "processing")
 
 Reasons = Mapping[str, frozenset[str]]
 """Why profiles are suppressed, by address in lower case. An address without a profile is missing."""
 
 
-class ChangeOutcome(Protocol):
-    """A function that returns the outcome of one change; None if a job still has to do it."""
-
-    def __call__(self, reasons: frozenset[str], reply: Reply) -> Outcome | None: ...
+Judge = Callable[[frozenset[str], Reply], Outcome | None]
+"""Returns the outcome of one change, by the reasons of its profile; None if a job still has to do it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +49,9 @@ class Klaviyo(HttpPlatform):
     api_key: SecretStr
 
     kind: ClassVar[str] = "klaviyo"
+    root: ClassVar[str] = "api"
+    max_reply: ClassVar[int] = 8 * 1024 * 1024  # profiles come with all their properties
     limits: ClassVar[Limits] = Limits(batch=50, release_batch=50, rate=5, concurrency=2, calls=LOOKS + 3)
-    lists: ClassVar[bool] = True
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         return (yield from self._carry_out(_SUPPRESS, _suppressed, changes, now))
@@ -62,27 +61,23 @@ class Klaviyo(HttpPlatform):
 
     def check(self, now: datetime) -> Conversation[Outcome]:
         """Reads both profiles and jobs. No harmless call proves that the key may write."""
-        found = Outcome(Fate.DONE, "")
-        for path in ("profiles", f"{_SUPPRESS}s"):
-            reply = yield self._request("GET", path)
-            found = garbage(reply) if reply.ok and _rows(reply) is None else outcome(reply, now)
-            if found.fate is not Fate.DONE:
-                break
-        return found
+        return (yield from until_failure(self._readable(path, now) for path in ("profiles", f"{_SUPPRESS}s")))
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is a reason and Klaviyo's own cursor: the reasons are read in turn."""
         reason, _, after = (cursor or _REASONS[0]).partition(" ")
         query = {"filter": f'equals(subscriptions.email.marketing.suppression.reason,"{reason}")'}
         reply = yield self._profiles({**query, "page[cursor]": after} if after else query)
-        rows = _rows(reply)
-        if not reply.ok or rows is None:
-            raise unread(reply, self)
+        rows = self.readable(reply, _rows(reply))
         addresses = [row["attributes"].get("email") for row in rows]
         return ListPage(tuple(Listed(each, reason) for each in addresses if each), _next(reason, reply))
 
+    def _readable(self, path: str, now: datetime) -> Conversation[Outcome]:
+        reply = yield self.request("GET", path)
+        return outcome(reply, now, as_promised=_rows(reply) is not None)
+
     def _carry_out(
-        self, job: str, judge: ChangeOutcome, changes: Sequence[Change], now: datetime
+        self, job: str, judge: Judge, changes: Sequence[Change], now: datetime
     ) -> Conversation[Sequence[Outcome]]:
         reply = yield self._profiles_of(changes)
         before = _reasons(reply)
@@ -95,13 +90,15 @@ class Klaviyo(HttpPlatform):
         return tuple(each for each in found.values() if each)
 
     def _run(
-        self, job: str, judge: ChangeOutcome, changes: Sequence[Change], now: datetime
+        self, job: str, judge: Judge, changes: Sequence[Change], now: datetime
     ) -> Conversation[dict[Change, Outcome | None]]:
         """Runs a job. If a profile does not show the effect, the change is tried later: by then the job may be done."""
-        opened = yield self._request("POST", f"{job}s", document=_job(job, changes))
+        profiles = [{"type": "profile", "attributes": {"email": change.recipient}} for change in changes]
+        document = {"data": {"type": job, "attributes": {"profiles": {"data": profiles}}}}
+        opened = yield self.request("POST", f"{job}s", document=document)
         name = opened.field("data", "id") if opened.ok else None
         if not isinstance(name, str) or not name.strip("."):
-            return dict.fromkeys(changes, garbage(opened) if opened.ok else outcome(opened, now, len(changes)))
+            return dict.fromkeys(changes, outcome(opened, now, len(changes), as_promised=False))
         told = yield from self._wait(job, name)
         reply = yield self._profiles_of(changes)
         after = _reasons(reply)
@@ -115,7 +112,7 @@ class Klaviyo(HttpPlatform):
     def _wait(self, job: str, name: str) -> Conversation[str]:
         """Asks for the job's state up to `LOOKS` times. Returns the last one, in words."""
         for _ in range(LOOKS):
-            reply = yield self._request("GET", f"{job}s", name)
+            reply = yield self.request("GET", f"{job}s", name)
             status = reply.field("data", "attributes", "status") if reply.ok else None
             if status not in _UNDER_WAY:
                 break
@@ -129,23 +126,21 @@ class Klaviyo(HttpPlatform):
 
     def _profiles(self, query: Mapping[str, str]) -> Request:
         common = {"additional-fields[profile]": "subscriptions", "page[size]": str(PAGE_SIZE)}
-        return self._request("GET", "profiles", query={**common, **query})
+        return self.request("GET", "profiles", **common, **query)
 
-    def _request(
-        self, method: str, *path: str, document: object = None, query: Mapping[str, str] | None = None
-    ) -> Request:
-        headers: dict[str, str | SecretStr] = {
-            "authorization": SecretStr(f"Klaviyo-API-Key {self.api_key.get_secret_value()}"), "revision": REVISION,
-            "accept": "application/vnd.api+json",
-        }
-        if document is not None:
-            headers["content-type"] = "application/vnd.api+json"
-        url = address_of(self.url, "api", *path, **(query or {}))
-        return Request(method, url, headers, document, max_reply=MAX_REPLY)
+    def request(self, method: str, *segments: str, document: object = None, **query: str) -> Request:
+        request = super().request(method, *segments, document=document, **query)
+        if document is None:
+            return request
+        return replace(request, headers={**request.headers, "content-type": "application/vnd.api+json"})
+
+    def credentials(self) -> Headers:
+        authorization = bearer(self.api_key, "Klaviyo-API-Key")
+        return {"authorization": authorization, "revision": REVISION, "accept": "application/vnd.api+json"}
 
 
 def _suppressed(reasons: frozenset[str], reply: Reply) -> Outcome | None:
-    return Outcome(Fate.DONE, f"{reply.text} ({', '.join(sorted(reasons))})") if reasons else None
+    return done(reply, ", ".join(sorted(reasons))) if reasons else None
 
 
 def _released(reasons: frozenset[str], reply: Reply) -> Outcome | None:
@@ -154,25 +149,17 @@ def _released(reasons: frozenset[str], reply: Reply) -> Outcome | None:
         return None
     if reasons:
         return refused(reply, f"Klaviyo keeps it suppressed for {', '.join(sorted(reasons))}: no program can undo that")
-    return Outcome(Fate.DONE, f"{reply.text} (is not suppressed)")
-
-
-def _job(job: str, changes: Sequence[Change]) -> dict[str, Any]:
-    profiles = [{"type": "profile", "attributes": {"email": change.recipient}} for change in changes]
-    return {"data": {"type": job, "attributes": {"profiles": {"data": profiles}}}}
+    return done(reply, "is not suppressed")
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    rows = reply.field("data")
-    if not isinstance(rows, list):
-        return None
-    fit = all(isinstance(row, dict) and isinstance(row.get("attributes"), dict) for row in rows)
-    return rows if fit else None
+    rows = all_fit(reply.rows("data"))
+    return rows if rows is not None and all(isinstance(row.get("attributes"), dict) for row in rows) else None
 
 
 def _reasons(reply: Reply) -> Reasons | None:
     """Returns the reasons; None if the reply is no list of profiles with their subscriptions."""
-    rows = _rows(reply) if reply.ok else None
+    rows = _rows(reply)
     if rows is None:
         return None
     found: dict[str, frozenset[str]] = {}
@@ -188,22 +175,16 @@ def _of_marketing(subscriptions: dict[str, Any]) -> frozenset[str]:
     email = subscriptions.get("email")
     marketing = email.get("marketing") if isinstance(email, dict) else None
     entries = marketing.get("suppression") if isinstance(marketing, dict) else None
-    return frozenset(str(each.get("reason")) for each in entries or () if isinstance(each, dict))
+    return frozenset(str(each.get("reason")) for each in fit(entries))
 
 
 def _failed(reply: Reply, now: datetime) -> Outcome:
     """Returns the outcome of a failed read. It is never REFUSED: if Klaviyo refuses our filter, the fault is ours."""
-    found = garbage(reply) if reply.ok else outcome(reply, now)
+    found = outcome(reply, now, as_promised=False)
     return found if found.fate is Fate.LATER else Outcome(Fate.LATER, found.answer, whole=True)
 
 
 def _next(reason: str, reply: Reply) -> str | None:
     link = reply.field("links", "next")
     after = parse_qs(urlsplit(link).query).get("page[cursor]") if isinstance(link, str) else None
-    if after:
-        return f"{reason} {after[0]}"
-    later_ones = _REASONS[_REASONS.index(reason) + 1 :]
-    return later_ones[0] if later_ones else None
-
-
-TARGET = Klaviyo
+    return f"{reason} {after[0]}" if after else dict(pairwise(_REASONS)).get(reason)

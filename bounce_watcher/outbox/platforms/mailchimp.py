@@ -16,30 +16,19 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    moment,
-    outcome,
-    refused,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, basic, one_line
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import done, fit, for_each, later, moment, one_by_one, outcome, refused
 
 PAGE_SIZE = 1000
 MAX_BATCH_REPLY = 32 * 1024 * 1024
 """In bytes: the answer to a batch repeats each contact in full, with all its data in the audience."""
 
 _STOPPED = ("unsubscribed", "cleaned")
-_STATUSES = frozenset({*_STOPPED, "subscribed", "pending", "transactional", "archived"})
+_FOLLOWING = {"unsubscribed": "cleaned 0"}
+_STATUSES = (*_STOPPED, "subscribed", "pending", "transactional", "archived")
 _DATA_CENTRE = re.compile(r"[a-z]{2,4}[0-9]{1,3}")
 _FIELDS = "members.email_address,members.last_changed,total_items"
 
@@ -71,8 +60,8 @@ class Mailchimp(HttpPlatform):
     released: Released = Released.SUBSCRIBED
 
     kind: ClassVar[str] = "mailchimp"
+    root: ClassVar[str] = "3.0/lists/{audience}"
     limits: ClassVar[Limits] = Limits(batch=500, rate=10, concurrency=4, calls=2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.audience in (".", ".."):
@@ -90,47 +79,51 @@ class Mailchimp(HttpPlatform):
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         members = [{"email_address": change.recipient, "status": self._stopped_as(change)} for change in changes]
-        reply = yield self._request(
-            "POST", document={"members": members, "update_existing": True}, max_reply=MAX_BATCH_REPLY,
+        request = self.request(
+            "POST", document={"members": members, "update_existing": True},
             skip_merge_validation="true", skip_duplicate_check="true",
         )
+        reply = yield request.reading(MAX_BATCH_REPLY)
         return _suppressed(reply, changes, now)
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        member = ("members", _hash(change.recipient))
-        reply = yield self._request("GET", *member, fields="status,timestamp_opt")
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        """Releases a recipient. The id of a contact is the MD5 of the address in lower case."""
+        member = ("members", hashlib.md5(change.recipient.lower().encode(), usedforsecurity=False).hexdigest())
+        reply = yield self.request("GET", *member, fields="status,timestamp_opt")
         if reply.status == 404:  # either the contact or the whole audience is missing
-            audience = yield self._request("GET", fields="id")
-            return (_absent(audience, now),)
+            found = yield from self.check(now)
+            return Outcome(Fate.DONE, "not in the audience") if found.fate is Fate.DONE else found
         left = self._left_as_it_is(reply, now)
         if left:
-            return (left,)
-        reply = yield self._request(
+            return left
+        reply = yield self.request(
             "PATCH", *member, document={"status": self.released.value}, skip_merge_validation="true"
         )
-        return (_released(reply, now),)
+        if reply.status == 400 and reply.field("title") == "Member In Compliance State":
+            return refused(reply, "only they themselves can subscribe again, by one of Mailchimp's forms")
+        return outcome(reply, now, as_promised=reply.field("status") in _STATUSES)
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", fields="id")
-        return _is_audience(reply, now)
+        reply = yield self.request("GET", fields="id")
+        if not reply.ok:
+            return later(reply, now)
+        return outcome(reply, now, as_promised=isinstance(reply.field("id"), str))
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is a status and an offset: each status that stops mail is read in turn."""
         status, _, start = (cursor or f"{_STOPPED[0]} 0").partition(" ")
-        reply = yield self._request(
+        reply = yield self.request(
             "GET", "members", status=status, fields=_FIELDS, count=str(PAGE_SIZE), offset=start,
             sort_field="timestamp_signup",
         )
-        rows = reply.field("members") if reply.ok else None
-        if not isinstance(rows, list):
-            raise unread(reply, self)
+        rows = self.readable(reply, reply.rows("members"))
         entries = tuple(
             Listed(row["email_address"], status, moment(row.get("last_changed")))
-            for row in rows
-            if isinstance(row, dict) and row.get("email_address")
+            for row in fit(rows) if row.get("email_address")
         )
-        return ListPage(entries, _next(status, int(start), len(rows)))
+        is_full = len(rows) == PAGE_SIZE
+        return ListPage(entries, f"{status} {int(start) + PAGE_SIZE}" if is_full else _FOLLOWING.get(status))
 
     def _stopped_as(self, change: Change) -> str:
         is_bounce = change.bounce_type is not None and not change.is_complaint
@@ -138,40 +131,26 @@ class Mailchimp(HttpPlatform):
 
     def _left_as_it_is(self, reply: Reply, now: datetime) -> Outcome | None:
         """Returns the outcome for a contact that is not changed; None for one to release."""
-        if not reply.ok:
-            return outcome(reply, now)
         status = reply.field("status")
-        if status not in _STATUSES:
-            return garbage(reply)
+        if not reply.ok or status not in _STATUSES:
+            return outcome(reply, now, as_promised=False)
         if status not in _STOPPED:
-            return Outcome(Fate.DONE, f"{reply.text} (is {status} there)")
+            return done(reply, f"is {status} there")
         if self.released is Released.SUBSCRIBED and not reply.field("timestamp_opt"):
             # most likely added by `suppress`: a release must not subscribe someone who never asked for mail
             return refused(reply, f"is {status} there and never opted in, so no program may subscribe them")
         return None
 
-    def _request(
-        self, method: str, *path: str, document: object = None, max_reply: int | None = None, **query: str
-    ) -> Request:
-        headers = {"authorization": basic("key", self.api_key)}
-        url = address_of(self.url, "3.0", "lists", self.audience, *path, **query)
-        if max_reply is None:
-            return Request(method, url, headers, document)
-        return Request(method, url, headers, document, max_reply=max_reply)
-
-
-def _hash(address: str) -> str:
-    """Returns the API's id of a contact: the MD5 of its address in lower case."""
-    return hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
+    def credentials(self) -> Headers:
+        return {"authorization": basic("key", self.api_key)}
 
 
 def _suppressed(reply: Reply, changes: Sequence[Change], now: datetime) -> tuple[Outcome, ...]:
     """Returns the outcomes of a batch. The status is 200 in any case; refused addresses are under `errors`."""
-    if not reply.ok:
-        return for_each(outcome(reply, now, len(changes)), changes)
-    errors, taken = reply.field("errors"), _taken(reply)
-    if taken is None or not isinstance(errors, list):
-        return for_each(garbage(reply), changes)
+    errors, new, updated = (reply.rows(name) for name in ("errors", "new_members", "updated_members"))
+    if errors is None or new is None or updated is None:
+        return for_each(outcome(reply, now, len(changes), as_promised=False), changes)
+    taken = {_address(member) for member in (*new, *updated)}
     told = {_address(error): _words(error) for error in errors}
     nameless = bool(told.keys() - {address_key(change.recipient) for change in changes})
 
@@ -181,17 +160,9 @@ def _suppressed(reply: Reply, changes: Sequence[Change], now: datetime) -> tuple
             return refused(reply, told[address])
         if nameless and address not in taken:  # refused under another spelling: find out by a single call
             return Outcome(Fate.SPLIT if len(changes) > 1 else Fate.REFUSED, f"{reply.text}: {_words(errors[0])}")
-        return Outcome(Fate.DONE, reply.text)
+        return done(reply)
 
     return tuple(found(change) for change in changes)
-
-
-def _taken(reply: Reply) -> set[str] | None:
-    """Returns the addresses that were set as requested; None if the reply is not one to a batch."""
-    new, updated = reply.field("new_members"), reply.field("updated_members")
-    if not isinstance(new, list) or not isinstance(updated, list):
-        return None
-    return {_address(member) for member in (*new, *updated)}
 
 
 def _address(row: Any) -> str:
@@ -203,32 +174,3 @@ def _words(error: Any) -> str:
     """Returns the text of an entry of `errors`, as one line without addresses."""
     said = [error.get(name) for name in ("error_code", "error")] if isinstance(error, dict) else []
     return one_line(" ".join(str(part) for part in said if part)) or "refused without a word"
-
-
-def _released(reply: Reply, now: datetime) -> Outcome:
-    if reply.ok and reply.field("status") not in _STATUSES:
-        return garbage(reply)
-    if reply.status == 400 and reply.field("title") == "Member In Compliance State":
-        return refused(reply, "only they themselves can subscribe again, by one of Mailchimp's forms")
-    return outcome(reply, now)
-
-
-def _absent(reply: Reply, now: datetime) -> Outcome:
-    found = _is_audience(reply, now)
-    return Outcome(Fate.DONE, "not in the audience") if found.fate is Fate.DONE else found
-
-
-def _is_audience(reply: Reply, now: datetime) -> Outcome:
-    if reply.ok:
-        return outcome(reply, now) if isinstance(reply.field("id"), str) else garbage(reply)
-    return later(reply, now)
-
-
-def _next(status: str, start: int, found: int) -> str | None:
-    if found == PAGE_SIZE:
-        return f"{status} {start + PAGE_SIZE}"
-    later_ones = _STOPPED[_STOPPED.index(status) + 1 :]
-    return f"{later_ones[0]} 0" if later_ones else None
-
-
-TARGET = Mailchimp

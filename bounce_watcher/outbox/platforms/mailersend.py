@@ -9,7 +9,7 @@ a release; otherwise it would look as if the address were not on the list.
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -18,19 +18,9 @@ from pydantic import SecretStr
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    moment,
-    outcome,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, Request, bearer
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import all_fit, for_each, later, moment, outcome
 
 BOUNCES, COMPLAINTS = "hard-bounces", "spam-complaints"
 LISTS = (BOUNCES, COMPLAINTS)
@@ -56,10 +46,10 @@ class MailerSend(HttpPlatform):
     api_token: SecretStr
 
     kind: ClassVar[str] = "mailersend"
+    root: ClassVar[str] = "v1/suppressions"
     limits: ClassVar[Limits] = Limits(
         batch=BATCH, release_batch=BATCH, rate=1, concurrency=1, calls=len(LISTS) * (MAX_PAGES + 1)
     )
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.domain_id):
@@ -71,7 +61,7 @@ class MailerSend(HttpPlatform):
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         entries = {"domain_id": self.domain_id, "recipients": [change.recipient for change in changes]}
-        reply = yield self._request("POST", COMPLAINTS if changes[0].is_complaint else BOUNCES, document=entries)
+        reply = yield self.request("POST", COMPLAINTS if changes[0].is_complaint else BOUNCES, document=entries)
         as_promised = not reply.body or isinstance(reply.field("data"), list)
         return for_each(_outcome(reply, as_promised, now, len(changes)), changes)
 
@@ -85,8 +75,9 @@ class MailerSend(HttpPlatform):
             ids, not_seen = found
             unseen |= not_seen
             if ids:
-                reply = yield self._request("DELETE", name, document={"ids": ids})
-                gone = _outcome(reply, _is_bare(reply), now, len(changes))
+                reply = yield self.request("DELETE", name, document={"ids": ids})
+                is_bare = not reply.body or isinstance(reply.document(), dict | list)  # only the status is documented
+                gone = _outcome(reply, is_bare, now, len(changes))
                 if gone.fate is not Fate.DONE:
                     return for_each(gone, changes)
         return [_released(change, unseen) for change in changes]
@@ -99,9 +90,7 @@ class MailerSend(HttpPlatform):
         """Returns a page of one list after the other. The cursor is a list's name and the number of the page."""
         name, _, number = (cursor or BOUNCES).partition(" ")
         reply = yield self._page(name, int(number or 1))
-        rows = _rows(reply)
-        if rows is None:
-            raise unread(reply, self)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(Listed(address, name, moment(row.get("created_at"))) for address, row in rows)
         following = {BOUNCES: COMPLAINTS}.get(name)
         return ListPage(entries, following if len(rows) < PAGE_SIZE else f"{name} {int(number or 1) + 1}")
@@ -120,31 +109,27 @@ class MailerSend(HttpPlatform):
                 if address_key(address) in wanted:
                     ids.setdefault(address_key(address), []).append(row["id"])
             if len(rows) < PAGE_SIZE or ids.keys() == wanted:
-                return _flat(ids), set()
-        return _flat(ids), wanted - ids.keys()
+                unseen = set[str]()
+                break
+        else:
+            unseen = wanted - ids.keys()
+        return [each for of_one in ids.values() for each in of_one], unseen
 
     def _page(self, name: str, number: int, size: int = PAGE_SIZE) -> Request:
-        request = self._request("GET", name, domain_id=self.domain_id, page=str(number), limit=str(size))
-        return replace(request, max_reply=4 * 1024 * 1024)
+        request = self.request("GET", name, domain_id=self.domain_id, page=str(number), limit=str(size))
+        return request.reading(4 * 1024 * 1024)
 
-    def _request(self, method: str, name: str, document: object = None, **query: str) -> Request:
-        token = SecretStr(f"Bearer {self.api_token.get_secret_value()}")
-        headers: dict[str, str | SecretStr] = {"authorization": token, "accept": "application/json"}
-        return Request(method, address_of(self.url, "v1", "suppressions", name, **query), headers, document)
-
-
-def _flat(ids: dict[str, list[str]]) -> list[str]:
-    return [each for of_one in ids.values() for each in of_one]
+    def credentials(self) -> Headers:
+        return {"authorization": bearer(self.api_token), "accept": "application/json"}
 
 
 def _rows(reply: Reply) -> list[tuple[str, dict[str, Any]]] | None:
     """Returns the entries of a page with the address of each; None if the reply or any entry is unreadable."""
-    rows = reply.field("data") if reply.ok else None
-    if not isinstance(rows, list):
+    rows = all_fit(reply.rows("data"), "id")
+    if rows is None:
         return None
-    found = [(_address(row), row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
-    readable = [(address, row) for address, row in found if address is not None]
-    return readable if len(readable) == len(rows) else None
+    found = [(address, row) for row in rows if (address := _address(row)) is not None]
+    return found if len(found) == len(rows) else None
 
 
 def _address(row: dict[str, Any]) -> str | None:
@@ -160,18 +145,8 @@ def _released(change: Change, unseen: set[str]) -> Outcome:
                                  "look an address up: take it out there by hand")
 
 
-def _is_bare(reply: Reply) -> bool:
-    """Checks the reply to a removal, of which only the status is documented."""
-    return not reply.body or isinstance(reply.document(), dict | list)
-
-
 def _outcome(reply: Reply, as_promised: bool, now: datetime, size: int = 1) -> Outcome:
     """Returns the outcome of a reply. A refused value other than the addresses is about our configuration."""
-    if reply.ok and not as_promised:
-        return garbage(reply)
     errors = reply.field("errors")
     is_ours = isinstance(errors, dict) and any(not name.startswith(_IN_THE_CALL) for name in errors)
-    return later(reply, now) if not reply.ok and is_ours else outcome(reply, now, size)
-
-
-TARGET = MailerSend
+    return later(reply, now) if not reply.ok and is_ours else outcome(reply, now, size, as_promised=as_promised)

@@ -7,9 +7,8 @@ address makes the whole call fail (assumed), and the text of a release's 404 for
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import ClassVar
@@ -17,25 +16,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import SecretStr
 
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    released,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, basic
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import fit, for_each, later, one_by_one, outcome, released, until_failure
 
 BOUNCES, COMPLAINTS = "bounces", "complaints"
 LISTS = (BOUNCES, COMPLAINTS)
 """The lists that we write and release. We leave the third, unsubscribes, alone: recipients decide on it themselves."""
+
+_NEXT = {BOUNCES: COMPLAINTS}
 
 PAGE_SIZE = 500
 MAX_PAGE_BYTES = 8 * 1024 * 1024
@@ -54,8 +45,8 @@ class Mailgun(HttpPlatform):
     api_key: SecretStr
 
     kind: ClassVar[str] = "mailgun"
+    root: ClassVar[str] = "v3/{domain}"
     limits: ClassVar[Limits] = Limits(batch=1000, rate=10, concurrency=4, calls=4)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _DOMAIN.fullmatch(self.domain):
@@ -65,85 +56,56 @@ class Mailgun(HttpPlatform):
         return change.suppress and change.is_complaint
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        is_complaint = changes[0].is_complaint
-        items = [_complaint(change) if is_complaint else _bounce(change) for change in changes]
-        reply = yield self._request("POST", COMPLAINTS if is_complaint else BOUNCES, document=items)
-        return for_each(_outcome(reply, now, len(changes)), changes)
+        which = COMPLAINTS if changes[0].is_complaint else BOUNCES
+        reply = yield self.request("POST", which, document=[_item(change) for change in changes])
+        return for_each(outcome(reply, now, len(changes), as_promised=_has_message(reply)), changes)
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        found = Outcome(Fate.DONE, "")
-        for name in LISTS:
-            reply = yield self._request("DELETE", name, change.recipient)
-            found = yield from self._removed(reply, now)
-            if found.fate is not Fate.DONE:
-                break
-        return (found,)
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        return (yield from until_failure(self._remove(name, change.recipient, now) for name in LISTS))
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", BOUNCES, limit="1")
-        return garbage(reply) if reply.ok and not isinstance(reply.field("items"), list) else outcome(reply, now)
+        reply = yield self.request("GET", BOUNCES, limit="1")
+        return outcome(reply, now, as_promised=reply.rows("items") is not None)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page of one list after the other. The cursor is a list's name and Mailgun's query for the page."""
         name, _, query = (cursor or BOUNCES).partition("?")
         asked = dict(parse_qsl(query)) or {"limit": str(PAGE_SIZE)}
-        reply = yield replace(self._request("GET", name, **asked), max_reply=MAX_PAGE_BYTES)
-        rows = reply.field("items") if reply.ok else None
-        if not isinstance(rows, list):
-            raise unread(reply, self)
-        entries = (_listed(row, name) for row in rows if isinstance(row, dict) and isinstance(row.get("address"), str))
-        return ListPage(tuple(entries), _next_page(reply, name) if rows else _next_list(name))
+        reply = yield self.request("GET", name, **asked).reading(MAX_PAGE_BYTES)
+        rows = self.readable(reply, reply.rows("items"))
+        entries = (Listed(row["address"], name, _moment(row.get("created_at"))) for row in fit(rows, "address"))
+        return ListPage(tuple(entries), _next_page(reply, name) if rows else _NEXT.get(name))
 
-    def _removed(self, reply: Reply, now: datetime) -> Conversation[Outcome]:
-        """Reads a removal's reply. 404 means that the address is not on the list or that the domain is unknown."""
-        if reply.status != 404:
-            return _outcome(reply, now)
-        if not str(reply.field("message")).lower().startswith(_ABSENT):
-            listing = yield self._request("GET", BOUNCES, limit="1")
+    def _remove(self, name: str, address: str, now: datetime) -> Conversation[Outcome]:
+        """Removes an address. 404 means that it is not on the list or that the domain is unknown."""
+        reply = yield self.request("DELETE", name, address)
+        if reply.status == 404 and not str(reply.field("message")).lower().startswith(_ABSENT):
+            listing = yield self.request("GET", BOUNCES, limit="1")
             if not isinstance(listing.field("items"), list):
                 return later(listing if listing.status == 404 else reply, now)
-        return released(reply, now)
+        return released(reply, now, as_promised=_has_message(reply))
 
-    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
-        token = b64encode(f"api:{self.api_key.get_secret_value()}".encode()).decode()
-        address = address_of(self.url, "v3", self.domain, *path, **query)
-        return Request(method, address, {"authorization": SecretStr(f"Basic {token}")}, document)
+    def credentials(self) -> Headers:
+        return {"authorization": basic("api", self.api_key)}
 
 
-def _bounce(change: Change) -> dict[str, str]:
-    """Returns an item for a bounce. `code` is Mailgun's default: the other side's answer is in `error`."""
+def _item(change: Change) -> dict[str, str]:
+    """Returns an entry. The `code` of a bounce is Mailgun's default: the other side's answer is in `error`."""
     error = change.diagnostic or change.because or "suppressed"
-    return {"address": change.recipient, "code": "550", "error": error[:MAX_ERROR], "created_at": _written(change.at)}
+    cause = {} if change.is_complaint else {"code": "550", "error": error[:MAX_ERROR]}
+    return {"address": change.recipient, **cause, "created_at": format_datetime(change.at.astimezone(UTC), usegmt=True)}
 
 
-def _complaint(change: Change) -> dict[str, str]:
-    return {"address": change.recipient, "created_at": _written(change.at)}
-
-
-def _written(at: datetime) -> str:
-    return format_datetime(at.astimezone(UTC), usegmt=True)
-
-
-def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
-    if reply.ok and not isinstance(reply.field("message"), str):
-        return garbage(reply)
-    return outcome(reply, now, size)
+def _has_message(reply: Reply) -> bool:
+    return isinstance(reply.field("message"), str)
 
 
 def _next_page(reply: Reply, name: str) -> str | None:
     """Returns the next cursor. Uses only the query of Mailgun's URL, so the key goes only to the configured place."""
     following = reply.field("paging", "next")
     query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
-    return f"{name}?{urlencode(query)}" if query else _next_list(name)
-
-
-def _next_list(name: str) -> str | None:
-    return COMPLAINTS if name == BOUNCES else None
-
-
-def _listed(row: dict[str, object], name: str) -> Listed:
-    return Listed(str(row["address"]), name, _moment(row.get("created_at")))
+    return f"{name}?{urlencode(query)}" if query else _NEXT.get(name)
 
 
 def _moment(text: object) -> datetime | None:
@@ -152,6 +114,3 @@ def _moment(text: object) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-TARGET = Mailgun

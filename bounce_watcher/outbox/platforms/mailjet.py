@@ -6,7 +6,6 @@ not from the guides). The call for many contacts runs in the background and repo
 contacts one by one.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -15,8 +14,9 @@ from pydantic import SecretStr
 
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, garbage, moment, outcome, unread
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, basic
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage
+from bounce_watcher.outbox.replies import all_fit, done, fit, moment, one_by_one, outcome
 
 PAGE_SIZE = 1000
 MAX_PAGE = 8 * 1024 * 1024
@@ -35,69 +35,53 @@ class Mailjet(HttpPlatform):
 
     kind: ClassVar[str] = "mailjet"
     limits: ClassVar[Limits] = Limits(rate=10, concurrency=4, calls=2)
-    lists: ClassVar[bool] = True
 
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        reply = yield self._request("PUT", "contact", change.recipient, document={_EXCLUDED: True})
-        if not _is_absent(reply):
-            return (_set(reply, now, excluded=True),)
-        contact = {"Email": change.recipient, _EXCLUDED: True}
-        reply = yield self._request("POST", "contact", document=contact)
-        if reply.status == 400 and "MJ18" in str(reply.field("ErrorMessage")):
-            return (Outcome(Fate.LATER, f"{reply.text}: became a contact at this very moment"),)
-        return (_set(reply, now, excluded=True),)
-
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        reply = yield self._request("PUT", "contact", change.recipient, document={_EXCLUDED: False})
+    @one_by_one
+    def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        reply = yield self.request("PUT", "contact", change.recipient, document={_EXCLUDED: True})
         if _is_absent(reply):
-            return (Outcome(Fate.DONE, f"{reply.text} (is no contact)"),)
-        return (_set(reply, now, excluded=False),)
+            contact = {"Email": change.recipient, _EXCLUDED: True}
+            reply = yield self.request("POST", "contact", document=contact)
+            if reply.status == 400 and "MJ18" in str(reply.field("ErrorMessage")):
+                return Outcome(Fate.LATER, f"{reply.text}: became a contact at this very moment")
+        return _set(reply, now, excluded=True)
+
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        reply = yield self.request("PUT", "contact", change.recipient, document={_EXCLUDED: False})
+        return done(reply, "is no contact") if _is_absent(reply) else _set(reply, now, excluded=False)
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", "contact", Limit="1")
-        return garbage(reply) if reply.ok and _rows(reply) is None else outcome(reply, now)
+        reply = yield self.request("GET", "contact", Limit="1")
+        return outcome(reply, now, as_promised=_rows(reply) is not None)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is the offset. It is uncertain that the filter works, so each row is checked."""
         offset = int(cursor or 0)
         query = {_EXCLUDED: "true", "Limit": str(PAGE_SIZE), "Offset": str(offset), "Sort": "ID"}
-        reply = yield self._request("GET", "contact", max_reply=MAX_PAGE, **query)
-        rows = _rows(reply)
-        if not reply.ok or rows is None:
-            raise unread(reply, self)
+        reply = yield self.request("GET", "contact", **query).reading(MAX_PAGE)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(
             Listed(row["Email"], "excluded", moment(row.get("ExclusionFromCampaignsUpdatedAt")))
-            for row in rows
-            if row.get(_EXCLUDED) is True and isinstance(row.get("Email"), str)
+            for row in fit(rows, "Email") if row.get(_EXCLUDED) is True
         )
         return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 
-    def _request(
-        self, method: str, *path: str, document: object = None, max_reply: int = 1024 * 1024, **query: str
-    ) -> Request:
-        headers = {"authorization": basic(self.api_key.get_secret_value(), self.secret_key)}
-        return Request(method, address_of(self.url, *path, **query), headers, document, max_reply=max_reply)
+    def credentials(self) -> Headers:
+        return {"authorization": basic(self.api_key.get_secret_value(), self.secret_key)}
 
 
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    rows = reply.field("Data")
-    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+    return all_fit(reply.rows("Data"))
 
 
 def _set(reply: Reply, now: datetime, *, excluded: bool) -> Outcome:
     """Returns the outcome of a PUT or POST, whose answer holds the changed contact."""
     if reply.status == 304:
-        return Outcome(Fate.DONE, f"{reply.text} (was so already)")
-    if reply.ok and [row.get(_EXCLUDED) for row in _rows(reply) or ()] != [excluded]:
-        return garbage(reply)
-    return outcome(reply, now)
+        return done(reply, "was so already")
+    return outcome(reply, now, as_promised=[row.get(_EXCLUDED) for row in _rows(reply) or ()] == [excluded])
 
 
 def _is_absent(reply: Reply) -> bool:
     """Checks whether Mailjet itself says that there is no such contact, and not some other server at a wrong url."""
     return reply.status == 404 and isinstance(reply.field("ErrorMessage"), str)
-
-
-TARGET = Mailjet

@@ -7,7 +7,6 @@ warnings (`model/member.py`, memberships_pending_warning and _removal). A ban of
 never lifted: the server decodes the slash before it reads the path.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,26 +18,15 @@ from pydantic import SecretStr
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    garbage,
-    later,
-    outcome,
-    refused,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, Request, basic
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import all_fit, done, garbage, later, one_by_one, outcome, refused
 
 MOST_LISTS = 10
 """The most lists that may be named; each needs its own calls."""
 MOST_MEMBERSHIPS = 25
 """The most memberships that are changed at once."""
 PAGE_SIZE = 1000
-MAX_PAGE = 4 * 1024 * 1024
-"""In bytes: a member takes about 600, more with a long address."""
 
 _ENABLED = "enabled"
 _NOT_BANNED = (
@@ -69,8 +57,9 @@ class Mailman(HttpPlatform):
     ban: bool = False
 
     kind: ClassVar[str] = "mailman3"
+    root: ClassVar[str] = "3.1"
+    max_reply: ClassVar[int] = 4 * 1024 * 1024  # a member takes about 600, more with a long address
     limits: ClassVar[Limits] = Limits(concurrency=2, calls=4 * MOST_LISTS)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for list_id in self.list_ids:
@@ -82,25 +71,25 @@ class Mailman(HttpPlatform):
             more = "leave it out for all lists, or make another [[platform]]"
             raise Misfit("list_ids", f"has more than {MOST_LISTS}: {more}")
 
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
         found = yield from self._switch(change.recipient, (_ENABLED, *self._bounced()), self.delivery.value, now)
         if found.fate is Fate.DONE and self.ban:
-            found = yield from self._ban(change.recipient.lower(), found, now)
-        return (found,)
+            found = yield from self._ban(change.recipient.lower(), found, now, wanted=True)
+        return found
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         found = yield from self._switch(change.recipient, (self.delivery.value, *self._bounced()), _ENABLED, now)
         if found.fate is Fate.DONE and self.ban:
-            found = yield from self._unban(change.recipient.lower(), found, now)
-        return (found,)
+            found = yield from self._ban(change.recipient.lower(), found, now, wanted=False)
+        return found
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", "system", "versions")
+        reply = yield self.request("GET", "system", "versions")
         if not reply.ok or not isinstance(reply.field("mailman_version"), str):
             return garbage(reply) if reply.ok else later(reply, now)
-        return (yield from self._all_lists(Outcome(Fate.DONE, reply.text), now))
+        return (yield from self._all_lists(done(reply), now))
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is a list's place in `list_ids` and a page number.
@@ -110,9 +99,7 @@ class Mailman(HttpPlatform):
         place, number = (int(part) for part in (cursor or "0 1").split())
         list_id = self.list_ids[place] if self.list_ids else None
         reply = yield self._find(list_id, PAGE_SIZE, number, delivery_status=self.delivery.value)
-        rows = _members(reply)
-        if rows is None:
-            raise unread(reply, self)
+        rows = self.readable(reply, _members(reply))
         entries = tuple(Listed(row["email"], self.delivery.value) for row in rows)
         if number * PAGE_SIZE < reply.field("total_size") and rows:
             return ListPage(entries, f"{place} {number + 1}")
@@ -132,92 +119,65 @@ class Mailman(HttpPlatform):
             reply = yield self._find(list_id, MOST_MEMBERSHIPS, 1, subscriber=address, delivery_status=old)
             rows = _members(reply)
             if rows is None:
-                return garbage(reply) if reply.ok else outcome(reply, now)
+                return outcome(reply, now, as_promised=False)
             if "*" in address and reply.field("total_size") > len(rows):
                 return refused(reply, "Mailman takes the * in it for any letters and finds too many: do it there")
             members += [row["member_id"] for row in rows if address_key(row["email"]) == address_key(address)]
-        done = Outcome(Fate.DONE, reply.text)
         if not members:
-            return (yield from self._all_lists(done, now))
-        return (yield from self._set(members, new, done, now))
+            return (yield from self._all_lists(done(reply), now))
+        return (yield from self._set(members, new, done(reply), now))
 
-    def _set(self, members: list[str], new: str, done: Outcome, now: datetime) -> Conversation[Outcome]:
+    def _set(self, members: list[str], new: str, found: Outcome, now: datetime) -> Conversation[Outcome]:
         for member in members[:MOST_MEMBERSHIPS]:
-            reply = yield self._request("PATCH", "members", member, "preferences", document={"delivery_status": new})
-            found = outcome(reply, now)
-            if found.fate is not Fate.DONE and reply.status != 404:  # 404: the member has left the list since
-                return found
+            reply = yield self.request("PATCH", "members", member, "preferences", document={"delivery_status": new})
+            made = outcome(reply, now)
+            if made.fate is not Fate.DONE and reply.status != 404:  # 404: the member has left the list since
+                return made
         if len(members) >= MOST_MEMBERSHIPS:
-            return Outcome(Fate.LATER, f"{done.answer} (on {len(members)} lists or more: goes on with the others)")
-        return done
+            return Outcome(Fate.LATER, f"{found.answer} (on {len(members)} lists or more: goes on with the others)")
+        return found
 
-    def _all_lists(self, done: Outcome, now: datetime) -> Conversation[Outcome]:
-        """Returns `done`, unless a list is missing: for such a list Mailman just finds no members."""
+    def _all_lists(self, found: Outcome, now: datetime) -> Conversation[Outcome]:
+        """Returns `found`, unless a list is missing: for such a list Mailman just finds no members."""
         for list_id in self.list_ids:
-            reply = yield self._request("GET", "lists", list_id)
+            reply = yield self.request("GET", "lists", list_id)
             if reply.status == 404:
                 return Outcome(Fate.LATER, f"{reply.text}: no list {list_id}: fix list_ids", whole=True)
             if not reply.ok or reply.field("list_id") != list_id:
                 return garbage(reply) if reply.ok else later(reply, now)
-        return done
+        return found
 
-    def _ban(self, address: str, done: Outcome, now: datetime) -> Conversation[Outcome]:
-        if not _can_be_unbanned(address):
-            return Outcome(Fate.REFUSED, f"{done.answer}: {_NOT_BANNED}")
-        for path in self._ban_lists():
-            reply = yield self._request("POST", *path, document={"email": address})
-            already = reply.status == 400 and "already banned" in _description(reply)
-            found = done if already else outcome(reply, now)
-            if found.fate is not Fate.DONE:
-                return found
-        return done
+    def _ban(self, address: str, found: Outcome, now: datetime, *, wanted: bool) -> Conversation[Outcome]:
+        """Bans an address, or lifts its ban. Returns `found`, unless that fails.
 
-    def _unban(self, address: str, done: Outcome, now: datetime) -> Conversation[Outcome]:
-        if not _can_be_unbanned(address):
-            return done  # we never banned it
-        for path in self._ban_lists():
-            reply = yield self._request("DELETE", *path, address)
-            if reply.status == 404 and "not banned" in _description(reply):
-                continue
-            found = outcome(reply, now)
-            if found.fate is not Fate.DONE:
-                return found
-        return done
-
-    def _ban_lists(self) -> list[tuple[str, ...]]:
-        return [("lists", list_id, "bans") for list_id in self.list_ids] or [("bans",)]
+        A ban can be lifted unless Mailman reads the address as a regular expression (a leading ^) or finds a slash in
+        it, see above. So such an address is never banned.
+        """
+        if address.startswith("^") or "/" in address:
+            return Outcome(Fate.REFUSED, f"{found.answer}: {_NOT_BANNED}") if wanted else found
+        paths: list[tuple[str, ...]] = [("lists", list_id, "bans") for list_id in self.list_ids]
+        for path in paths or [("bans",)]:
+            if wanted:
+                reply = yield self.request("POST", *path, document={"email": address})
+            else:
+                reply = yield self.request("DELETE", *path, address)
+            status, told = (400, "already banned") if wanted else (404, "not banned")
+            is_so = reply.status == status and told in str(reply.field("description"))
+            if not is_so and (failure := outcome(reply, now)).fate is not Fate.DONE:
+                return failure
+        return found
 
     def _find(self, list_id: str | None, count: int, page: int, **asked: str) -> Request:
         if list_id is not None:
             asked["list_id"] = list_id
-        return self._request(
-            "GET", "members", "find", **asked, role="member", count=str(count), page=str(page)
-        )
+        return self.request("GET", "members", "find", **asked, role="member", count=str(count), page=str(page))
 
-    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
-        headers = {"authorization": basic(self.user, self.password)}
-        return Request(method, address_of(self.url, "3.1", *path, **query), headers, document, max_reply=MAX_PAGE)
-
-
-def _can_be_unbanned(address: str) -> bool:
-    """Checks whether a ban can be lifted. To Mailman a leading ^ is a regular expression; for the slash see above."""
-    return not address.startswith("^") and "/" not in address
+    def credentials(self) -> Headers:
+        return {"authorization": basic(self.user, self.password)}
 
 
 def _members(reply: Reply) -> list[dict[str, Any]] | None:
     """Returns the members of a page; None if the reply is no page. A page without members has no `entries`."""
     if not reply.ok or not isinstance(reply.field("total_size"), int):
         return None
-    rows = reply.field("entries") or []
-    return rows if isinstance(rows, list) and all(_is_member(row) for row in rows) else None
-
-
-def _is_member(row: object) -> bool:
-    return isinstance(row, dict) and all(isinstance(row.get(name), str) for name in ("member_id", "email"))
-
-
-def _description(reply: Reply) -> str:
-    return str(reply.field("description") or "")
-
-
-TARGET = Mailman
+    return all_fit(reply.rows("entries"), "member_id", "email") if reply.field("entries") else []

@@ -8,22 +8,20 @@ addition has besides the address.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
 from pydantic import SecretStr
 
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import MARK, Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, for_each, garbage, later, needs_url, outcome, refused
+from bounce_watcher.outbox.http.exchange import Conversation, Request, basic
+from bounce_watcher.outbox.platform import HttpPlatform, needs_url
+from bounce_watcher.outbox.replies import NOT_LISTED, done, for_each, garbage, later, outcome, refused
 
 BATCH = 20
 """How many changes share one login. No call takes several addresses."""
-
-_MARK = "bounce_watcher: "
-"""The start of our reasons. It distinguishes our entries from a subscriber's own opt-out."""
 
 _NOBODY = "nobody@example.com"
 """Asking whether this address is blacklisted proves that we may use the blacklist."""
@@ -46,6 +44,7 @@ class PhpList(HttpPlatform):
     password: SecretStr
 
     kind: ClassVar[str] = "phplist"
+    root: ClassVar[str] = "api/v2"
     limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, concurrency=1, calls=2 + 2 * BATCH)
 
     def __post_init__(self) -> None:
@@ -63,7 +62,7 @@ class PhpList(HttpPlatform):
             return login
         reply = yield self._request(login, "GET", "blacklist", "check", _NOBODY)
         yield self._log_out(login)
-        return _done(reply, isinstance(reply.field("blacklisted"), bool), now)
+        return outcome(reply, now, as_promised=isinstance(reply.field("blacklisted"), bool))
 
     def _each(self, changes: Sequence[Change], act: _Act, now: datetime) -> Conversation[Sequence[Outcome]]:
         """Makes the changes one after the other. Stops after a failure of phpList as a whole."""
@@ -81,7 +80,7 @@ class PhpList(HttpPlatform):
 
     def _log_in(self, now: datetime) -> Conversation[_Login | Outcome]:
         document = {"login_name": self.user, "password": self.password}
-        reply = yield Request("POST", address_of(self.url, "api", "v2", "sessions"), document=document)
+        reply = yield self.request("POST", "sessions", document=document)
         number, key = reply.field("id"), reply.field("key")
         if reply.ok and isinstance(number, int) and isinstance(key, str) and key:
             return _Login(number, SecretStr(key))
@@ -92,29 +91,22 @@ class PhpList(HttpPlatform):
         return self._request(login, "DELETE", "sessions", str(login.number))
 
     def _add(self, login: _Login, change: Change, now: datetime) -> Conversation[Outcome]:
-        entry = {"email": change.recipient, "reason": _MARK + (change.reason or change.bounce_type or "suppressed")}
+        entry = {"email": change.recipient, "reason": change.mark}
         reply = yield self._request(login, "POST", "blacklist", "add", document=entry)
-        return _done(reply, isinstance(reply.field("email"), str), now)
+        return outcome(reply, now, as_promised=isinstance(reply.field("email"), str))
 
     def _remove(self, login: _Login, change: Change, now: datetime) -> Conversation[Outcome]:
         reply = yield self._request(login, "GET", "blacklist", "info", change.recipient)
         if reply.status == 404 and reply.field("error") is not None:
-            return Outcome(Fate.DONE, f"{reply.text} (was not on the list)")
+            return done(reply, NOT_LISTED)
         reason = reply.field("reason")
         if not reply.ok or reply.field("email") is None:
-            return _done(reply, False, now)
-        if not str(reason or "").startswith(_MARK):
+            return outcome(reply, now, as_promised=False)
+        if not str(reason or "").startswith(MARK):
             return refused(reply, "blacklisted by phpList or by the subscriber, not by us; only a person may undo that")
         reply = yield self._request(login, "DELETE", "blacklist", "remove", change.recipient)
-        return _done(reply, reply.status == 204 or reply.field("success") is True, now)
+        return outcome(reply, now, as_promised=reply.status == 204 or reply.field("success") is True)
 
     def _request(self, login: _Login, method: str, *path: str, document: object = None) -> Request:
-        headers = {"authorization": basic("session", login.key)}
-        return Request(method, address_of(self.url, "api", "v2", *path), headers, document)
-
-
-def _done(reply: Reply, as_promised: bool, now: datetime) -> Outcome:
-    return garbage(reply) if reply.ok and not as_promised else outcome(reply, now)
-
-
-TARGET = PhpList
+        request = self.request(method, *path, document=document)
+        return replace(request, headers={"authorization": basic("session", login.key)})

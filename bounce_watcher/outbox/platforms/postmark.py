@@ -8,28 +8,19 @@ again (so we look that case up), and how fast calls may follow one another.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    refused,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, masked
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import done, fit, for_each, garbage, later, moment, outcome, refused
 
 BATCH = 50
 MAX_LIST_BYTES = 64 * 1024 * 1024
@@ -39,7 +30,7 @@ REASONS = ("ManualSuppression", "HardBounce", "SpamComplaint")
 
 _STREAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.IGNORECASE)
 _NOT_OURS_TO_CHANGE = "required authority"
-_ABOUT_US = frozenset({10, 1226})
+_ABOUT_US = (10, 1226)
 """Error codes that may come with a 422 and are about our configuration: the token, the message stream."""
 
 NOBODY = "nobody@example.com"
@@ -55,8 +46,8 @@ class Postmark(HttpPlatform):
     message_stream: str = field(metadata={"example": '"outbound"'})
 
     kind: ClassVar[str] = "postmark"
+    root: ClassVar[str] = "message-streams/{message_stream}/suppressions"
     limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, rate=10, concurrency=4, calls=2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _STREAM.fullmatch(self.message_stream):
@@ -64,7 +55,7 @@ class Postmark(HttpPlatform):
                                            "Postmark, such as outbound")
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        reply = yield self._request("POST", document=_named(changes))
+        reply = yield self.request("POST", document=_named(changes))
         answered = _answered(reply)
         if answered is None:
             return for_each(_outcome(reply, now, len(changes)), changes)
@@ -74,109 +65,82 @@ class Postmark(HttpPlatform):
         return outcomes
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        reply = yield self._request("POST", "delete", document=_named(changes))
+        reply = yield self.request("POST", "delete", document=_named(changes))
         answered = _answered(reply)
         if answered is None:
             return for_each(_outcome(reply, now, len(changes)), changes)
         return [_released(answered, change, reply) for change in changes]
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", "dump", EmailAddress=NOBODY)
-        return _outcome(reply, now) if _rows(reply) is None else outcome(reply, now)
+        reply = yield self.request("GET", "dump", EmailAddress=NOBODY)
+        return _outcome(reply, now) if _answered(reply) is None else outcome(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns all addresses of one reason. The cursor is the reason."""
         reason = cursor or REASONS[0]
-        reply = yield replace(self._request("GET", "dump", SuppressionReason=reason), max_reply=MAX_LIST_BYTES)
-        rows = _rows(reply)
-        if rows is None:
-            raise unread(reply, self)
-        following = REASONS[REASONS.index(reason) + 1 :]
-        return ListPage(tuple(_listed(row) for row in rows), following[0] if following else None)
+        reply = yield self.request("GET", "dump", SuppressionReason=reason).reading(MAX_LIST_BYTES)
+        rows = fit(self.readable(reply, reply.rows("Suppressions")), "EmailAddress")
+        entries = (
+            Listed(row["EmailAddress"], row.get("SuppressionReason"), moment(row.get("CreatedAt"))) for row in rows
+        )
+        return ListPage(tuple(entries), dict(pairwise(REASONS)).get(reason))
 
     def _stands_there(self, change: Change, found: Outcome, now: datetime) -> Conversation[Outcome]:
         """Looks up an address that was refused because of a complaint. If it is on the list, nothing is left to do."""
-        reply = yield self._request("GET", "dump", EmailAddress=change.recipient)
-        rows = _rows(reply)
-        if rows is None:
+        reply = yield self.request("GET", "dump", EmailAddress=change.recipient)
+        answered = _answered(reply)
+        if answered is None:
             return _outcome(reply, now)
-        is_there = any(address_key(row["EmailAddress"]) == address_key(change.recipient) for row in rows)
-        return Outcome(Fate.DONE, f"{reply.text} (was on the list)") if is_there else found
+        return done(reply, "was on the list") if address_key(change.recipient) in answered else found
 
-    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
-        address = address_of(self.url, "message-streams", self.message_stream, "suppressions", *path, **query)
-        return Request(
-            method, address, {"accept": "application/json", "x-postmark-server-token": self.server_token}, document
-        )
+    def credentials(self) -> Headers:
+        return {"accept": "application/json", "x-postmark-server-token": self.server_token}
 
 
 def _named(changes: Sequence[Change]) -> dict[str, object]:
     return {"Suppressions": [{"EmailAddress": change.recipient} for change in changes]}
 
 
-def _rows(reply: Reply) -> list[dict[str, str]] | None:
-    """Returns the entries of a successful reply; None for any other."""
-    rows = reply.field("Suppressions") if reply.ok else None
-    if not isinstance(rows, list):
-        return None
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("EmailAddress"), str)]
-
-
-def _answered(reply: Reply) -> dict[str, Mapping[str, str]] | None:
-    rows = _rows(reply)
-    return None if rows is None else {address_key(row["EmailAddress"]): row for row in rows}
+def _answered(reply: Reply) -> dict[str, dict[str, Any]] | None:
+    """Returns the entries of a successful reply by address; None for any other."""
+    rows = reply.rows("Suppressions")
+    return None if rows is None else {address_key(row["EmailAddress"]): row for row in fit(rows, "EmailAddress")}
 
 
 def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
     """Returns the outcome of a reply that says nothing about single addresses."""
-    if reply.ok:
-        return garbage(reply)
-    return later(reply, now) if reply.field("ErrorCode") in _ABOUT_US else outcome(reply, now, size)
+    is_ours = not reply.ok and reply.field("ErrorCode") in _ABOUT_US
+    return later(reply, now) if is_ours else outcome(reply, now, size, as_promised=False)
 
 
-def _suppressed(answered: Mapping[str, Mapping[str, str]], change: Change, reply: Reply, size: int) -> Outcome:
+def _suppressed(answered: Mapping[str, dict[str, Any]], change: Change, reply: Reply, size: int) -> Outcome:
     row = answered.get(address_key(change.recipient), {})
     match row.get("Status"):
         case "Suppressed":
-            return Outcome(Fate.DONE, reply.text)
+            return done(reply)
         case "Failed" if _is_held(row) and size > 1:
-            return Outcome(Fate.SPLIT, _told(reply, row))  # to be looked up on its own
+            return Outcome(Fate.SPLIT, _told(row))  # to be looked up on its own
         case "Failed":
-            return refused(reply, _told(reply, row))
+            return refused(reply, _told(row))
         case _:
             return garbage(reply)
 
 
-def _released(answered: Mapping[str, Mapping[str, str]], change: Change, reply: Reply) -> Outcome:
+def _released(answered: Mapping[str, dict[str, Any]], change: Change, reply: Reply) -> Outcome:
     row = answered.get(address_key(change.recipient), {})
     match row.get("Status"):
         case "Deleted":
-            return Outcome(Fate.DONE, reply.text)
+            return done(reply)
         case "Failed":
-            return refused(reply, f"Postmark does not release it: {_told(reply, row)}")
+            return refused(reply, f"Postmark does not release it: {_told(row)}")
         case _:
             return garbage(reply)
 
 
-def _is_held(row: Mapping[str, str]) -> bool:
+def _is_held(row: Mapping[str, Any]) -> bool:
     """Checks whether a refusal is because of a complaint, by its text: there is no code."""
     return row.get("Status") == "Failed" and _NOT_OURS_TO_CHANGE in str(row.get("Message"))
 
 
-def _told(reply: Reply, row: Mapping[str, str]) -> str:
+def _told(row: Mapping[str, Any]) -> str:
     return masked(str(row.get("Message") or "no reason given"), set())
-
-
-def _listed(row: Mapping[str, str]) -> Listed:
-    return Listed(row["EmailAddress"], row.get("SuppressionReason"), _moment(row.get("CreatedAt")))
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-TARGET = Postmark

@@ -12,12 +12,10 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Fate, Outcome, spelled
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit, require
+from bounce_watcher.outbox.platform import CallPacer, LocalPlatform, LocalSession, Misfit, require
 
 _FORMS = "write it as rediss://user:password@host:6379/0, redis://localhost/0 or unix:///run/redis/redis.sock?db=0"
 
@@ -77,7 +75,7 @@ def _entry(change: Change) -> dict[str, str]:
     return {name: str(value) for name, value in spelled(change).items() if value is not None}
 
 
-class RedisSession:
+class RedisSession(LocalSession):
     """A `Session`. Raises PermanentFailure for a URL that can't be used."""
 
     def __init__(self, platform: Redis) -> None:
@@ -118,9 +116,6 @@ class RedisSession:
             return Outcome(Fate.LATER, told, whole=True)
         return Outcome(Fate.DONE, f"{self._platform.place()} answers; {self._platform.stream_key} may be used")
 
-    def page(self, cursor: str | None, now: datetime) -> ListPage:
-        raise NotImplementedError
-
     def close(self) -> None:
         self._client.close()
 
@@ -138,6 +133,3 @@ class RedisSession:
 
     def _later(self, error: Exception) -> Outcome:
         return Outcome(Fate.LATER, masked(str(error) or type(error).__name__, self._secrets), whole=True)
-
-
-TARGET = Redis

@@ -16,21 +16,25 @@ from pydantic import SecretStr
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    garbage,
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import (
+    NOT_LISTED,
+    addresses_of,
+    all_fit,
+    as_taken,
+    done,
+    fit,
+    for_each,
     later,
     moment,
+    one_by_one,
     outcome,
     refused,
     released,
-    unread,
+    until_failure,
 )
 
 PAGE_SIZE = 100
@@ -54,8 +58,8 @@ class Scaleway(HttpPlatform):
     secret_key: SecretStr
 
     kind: ClassVar[str] = "scaleway"
+    root: ClassVar[str] = "transactional-email/v1alpha1/regions/{region}/blocklists"
     limits: ClassVar[Limits] = Limits(batch=100, rate=5, concurrency=2, calls=5)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _UUID.fullmatch(self.domain_id):
@@ -65,111 +69,75 @@ class Scaleway(HttpPlatform):
             raise Misfit("region", "is no region: write it like fr-par")
 
     def group_of(self, change: Change) -> Hashable:
-        return (_type(change), _reason(change)) if change.suppress else None
+        return (_type(change), change.mark) if change.suppress else None
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        emails = list({address_key(change.recipient): change.recipient for change in changes}.values())
-        entry = {"domain_id": self.domain_id, "emails": emails, "type": _type(changes[0])}
-        reply = yield self._request("POST", document={**entry, "reason": _reason(changes[0])})
+        entry = {"domain_id": self.domain_id, "emails": addresses_of(changes), "type": _type(changes[0])}
+        reply = yield self.request("POST", document={**entry, "reason": changes[0].mark})
         rows = _rows(reply)
-        if rows is None and not _is_conflict(reply):
-            return (_failed(reply, now, len(changes)),) * len(changes)
-        taken = {address_key(row["email"]) for row in rows or ()}
-        missing = Outcome(Fate.SPLIT, f"{reply.text}: not told of, so it is asked for alone")
-        if len(changes) == 1 and address_key(changes[0].recipient) not in taken:
-            missing = yield from self._stands_there(changes[0], reply, now)
-        done = Outcome(Fate.DONE, reply.text)
-        return tuple(done if address_key(change.recipient) in taken else missing for change in changes)
+        if rows is None and reply.status != 409:
+            return for_each(_failed(reply, now, len(changes)), changes)
+        look_up = self._stands_there(changes[0], reply, now)
+        return (yield from as_taken(changes, (row["email"] for row in rows or ()), reply, look_up))
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         reply, rows = yield from self._look_up(change)
-        if rows is None:
-            return (_failed(reply, now),)
-        found = Outcome(Fate.DONE, reply.text if rows else f"{reply.text} (was not on the list)")
-        for row in rows:
-            reply = yield self._request("DELETE", row["id"])
-            found = garbage(reply) if reply.ok and reply.status != 204 else released(reply, now)
-            if found.fate is not Fate.DONE:
-                break
-        return (found,)
+        if not rows:
+            return _failed(reply, now) if rows is None else done(reply, NOT_LISTED)
+        return (yield from until_failure(self._remove(row["id"], now) for row in rows))
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", domain_id=self.domain_id, page_size="1")
+        reply = yield self.request("GET", domain_id=self.domain_id, page_size="1")
         return outcome(reply, now) if _rows(reply) is not None else _failed(reply, now)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is the number of the page."""
         number = int(cursor or 1)
-        reply = yield self._request(
+        reply = yield self.request(
             "GET", domain_id=self.domain_id, order_by="created_at_asc", page=str(number), page_size=str(PAGE_SIZE)
         )
-        rows, total = _rows(reply), reply.field("total_count")
-        if rows is None or not isinstance(total, int):
-            raise unread(reply, self)
+        total = reply.field("total_count")
+        rows = self.readable(reply, _rows(reply) if isinstance(total, int) else None)
         entries = tuple(Listed(row["email"], row.get("type"), moment(row.get("created_at"))) for row in rows)
         return ListPage(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
+
+    def _remove(self, entry: str, now: datetime) -> Conversation[Outcome]:
+        reply = yield self.request("DELETE", entry)
+        return released(reply, now, as_promised=reply.status == 204)
 
     def _stands_there(self, change: Change, answered: Reply, now: datetime) -> Conversation[Outcome]:
         reply, rows = yield from self._look_up(change)
         if rows is None:
             return _failed(reply, now)
         if rows:
-            return Outcome(Fate.DONE, f"{answered.text} (was on the list)")
+            return done(answered, "was on the list")
         return refused(answered, "not taken, and Scaleway does not say why")
 
     def _look_up(self, change: Change) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
         """Returns only this address's entries, however the filter was understood; None if they can't be determined."""
-        reply = yield self._request(
-            "GET", domain_id=self.domain_id, email=change.recipient, page_size=str(PAGE_SIZE)
-        )
-        rows = _rows(reply)
-        address = address_key(change.recipient)
-        mine = None if rows is None else [
+        asked = {"domain_id": self.domain_id, "email": change.recipient, "page_size": str(PAGE_SIZE)}
+        reply = yield self.request("GET", **asked)
+        rows, address = _rows(reply), address_key(change.recipient)
+        return reply, None if rows is None else [
             row for row in rows
             if address_key(row["email"]) == address and row.get("domain_id") == self.domain_id and row["id"]
         ]
-        return reply, mine
 
-    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
-        address = address_of(
-            self.url, "transactional-email", "v1alpha1", "regions", self.region, "blocklists", *path, **query
-        )
-        return Request(method, address, {"x-auth-token": self.secret_key}, document)
+    def credentials(self) -> Headers:
+        return {"x-auth-token": self.secret_key}
 
 
 def _type(change: Change) -> str:
     return FULL if change.reason == Reason.MAILBOX_FULL else NOT_FOUND
 
 
-def _reason(change: Change) -> str:
-    return f"bounce_watcher: {change.reason or change.bounce_type or 'suppressed'}"
-
-
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
-    """Returns the entries of a successful reply; None for any other."""
-    rows = reply.field("blocklists") if reply.ok else None
-    if not isinstance(rows, list) or not all(_is_entry(row) for row in rows):
-        return None
-    return rows
-
-
-def _is_entry(row: object) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("email"), str)
-
-
-def _is_conflict(reply: Reply) -> bool:
-    return reply.status == 409
+    return all_fit(reply.rows("blocklists"), "id", "email")
 
 
 def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
     """Returns the outcome of a failure. A refused argument other than the addresses is about our configuration."""
-    if reply.ok:
-        return garbage(reply)
-    told = reply.field("details")
-    names = [each.get("argument_name") for each in told if isinstance(each, dict)] if isinstance(told, list) else []
-    is_ours = any(isinstance(name, str) and not name.startswith(_IN_THE_CALL) for name in names)
-    return later(reply, now) if is_ours else outcome(reply, now, size)
-
-
-TARGET = Scaleway
+    names = [row["argument_name"] for row in fit(reply.field("details"), "argument_name")]
+    is_ours = not reply.ok and any(not name.startswith(_IN_THE_CALL) for name in names)
+    return later(reply, now) if is_ours else outcome(reply, now, size, as_promised=False)

@@ -7,30 +7,22 @@ takes. Known only from users: whether the answer for an absent one is 204 or 404
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from pydantic import SecretStr
 
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    released,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, bearer
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage
+from bounce_watcher.outbox.replies import fit, for_each, limited, one_by_one, outcome, released, until_failure
 
 PAGE_SIZE = 500
 
-_OWN_LISTS = ("bounces", "spam_reports", "invalid_emails")
-"""Lists that SendGrid itself fills and that stop mail as well: a release takes the address out of each.
+_GLOBAL = ("asm", "suppressions", "global")
+_STOP_MAIL = (("suppression", "bounces"), ("suppression", "spam_reports"), ("suppression", "invalid_emails"), _GLOBAL)
+"""The lists that a release takes the address out of: those that SendGrid itself fills stop mail as well.
 
 Blocks are not among them: by default they stop no later mail.
 """
@@ -45,65 +37,44 @@ class SendGrid(HttpPlatform):
     subuser: str | None = None
 
     kind: ClassVar[str] = "sendgrid"
+    root: ClassVar[str] = "v3"
     limits: ClassVar[Limits] = Limits(batch=500, rate=10, concurrency=4, calls=4)
-    lists: ClassVar[bool] = True
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         emails = {"recipient_emails": [change.recipient for change in changes]}
-        reply = yield self._request("POST", "asm", "suppressions", "global", document=emails)
-        return for_each(_suppressed(reply, now, len(changes)), changes)
+        reply = yield self.request("POST", *_GLOBAL, document=emails)
+        found = outcome(reply, now, len(changes), as_promised=reply.rows("recipient_emails") is not None)
+        return for_each(_waited_for(found, reply, now), changes)
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        paths = [("suppression", name) for name in _OWN_LISTS]
-        found = Outcome(Fate.DONE, "")
-        for path in (*paths, ("asm", "suppressions", "global")):
-            reply = yield self._request("DELETE", *path, change.recipient)
-            found = _waited_for(released(reply, now), reply, now)
-            if found.fate is not Fate.DONE:
-                break
-        return (found,)
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        return (yield from until_failure(self._remove(path, change.recipient, now) for path in _STOP_MAIL))
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", "suppression", "unsubscribes", limit="1")
-        return garbage(reply) if reply.ok and not isinstance(reply.document(), list) else outcome(reply, now)
+        reply = yield self.request("GET", "suppression", "unsubscribes", limit="1")
+        return outcome(reply, now, as_promised=reply.rows() is not None)
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns a page. The cursor is the offset."""
         offset = int(cursor or 0)
-        reply = yield self._request("GET", "suppression", "unsubscribes", limit=str(PAGE_SIZE), offset=str(offset))
-        rows = reply.document() if reply.ok else None
-        if not isinstance(rows, list):
-            raise unread(reply, self)
-        entries = tuple(_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("email"), str))
+        reply = yield self.request("GET", "suppression", "unsubscribes", limit=str(PAGE_SIZE), offset=str(offset))
+        rows = self.readable(reply, reply.rows())
+        entries = tuple(Listed(row["email"], "unsubscribe", _moment(row.get("created"))) for row in fit(rows, "email"))
         return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 
-    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
-        headers: dict[str, str | SecretStr] = {"authorization": SecretStr(f"Bearer {self.api_key.get_secret_value()}")}
-        if self.subuser:
-            headers["on-behalf-of"] = self.subuser
-        return Request(method, address_of(self.url, "v3", *path, **query), headers, document)
+    def _remove(self, path: tuple[str, ...], address: str, now: datetime) -> Conversation[Outcome]:
+        reply = yield self.request("DELETE", *path, address)
+        return _waited_for(released(reply, now), reply, now)
 
-
-def _suppressed(reply: Reply, now: datetime, size: int) -> Outcome:
-    if reply.ok and not isinstance(reply.field("recipient_emails"), list):
-        return garbage(reply)
-    return _waited_for(outcome(reply, now, size), reply, now)
+    def credentials(self) -> Headers:
+        authorization = {"authorization": bearer(self.api_key)}
+        return {**authorization, "on-behalf-of": self.subuser} if self.subuser else authorization
 
 
 def _waited_for(found: Outcome, reply: Reply, now: datetime) -> Outcome:
-    """Adds a wait for SendGrid's limit: SendGrid gives its reset as Unix time and sends no Retry-After."""
-    reset = reply.headers.get("x-ratelimit-reset", "")
-    if reply.status != 429 or reply.retry_after or not (reset.isascii() and reset.isdecimal()):
-        return found
-    wait = min(max(int(reset) - int(now.timestamp()), 0), 3600)
-    return later(reply, now, wait=timedelta(seconds=wait))
+    """Adds a wait for SendGrid's limit: SendGrid sends no Retry-After."""
+    return limited(found, reply, now, "x-ratelimit-reset", unix=True)
 
 
-def _listed(row: dict[str, object]) -> Listed:
-    created = row.get("created")
-    since = datetime.fromtimestamp(created, UTC) if isinstance(created, int) else None
-    return Listed(str(row["email"]), "unsubscribe", since)
-
-
-TARGET = SendGrid
+def _moment(created: object) -> datetime | None:
+    return datetime.fromtimestamp(created, UTC) if isinstance(created, int) else None

@@ -5,7 +5,7 @@ everything here is second-hand. An answer is a line of text. It is always sent a
 for an error. So an answer that is not known below never counts as a success.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, needs_url, outcome, refused
+from bounce_watcher.outbox.platform import HttpPlatform, Misfit, needs_url
+from bounce_watcher.outbox.replies import done, garbage, one_by_one, outcome, refused, until_failure
 
 MOST_LISTS = 10
 """The most lists. Each takes two calls for each address."""
@@ -66,54 +67,47 @@ class Sendy(HttpPlatform):
         if len(self.list_ids) > MOST_LISTS:
             raise Misfit("list_ids", f"has more than {MOST_LISTS}: put the others into another [[platform]]")
 
-    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        (change,) = changes
-        found = Outcome(Fate.DONE, "")
-        for list_id in self.list_ids:
-            reply = yield self._status(list_id, change.recipient)
-            found = _told(reply, now)
-            if _text(reply) in _MAILED:
-                reply = yield self._call("unsubscribe", list=list_id, email=change.recipient, boolean="true")
-                found = _answered(reply, now)
-            if found.fate is not Fate.DONE:
-                break
-        return (found,)
+    @one_by_one
+    def suppress(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        return (yield from until_failure(self._unsubscribe(each, change.recipient, now) for each in self.list_ids))
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         """Goes through all lists: a refusal by one list does not keep the recipient off the others."""
-        (change,) = changes
         found, refusal = Outcome(Fate.DONE, ""), None
         for list_id in self.list_ids:
-            reply = yield self._status(list_id, change.recipient)
-            found = self._let_go(reply, now)
-            if _text(reply) == _UNSUBSCRIBED and self.resubscribe:
-                reply = yield self._call(
-                    "subscribe", api_key=self.api_key, list=list_id, email=change.recipient, boolean="true"
-                )
-                found = _answered(reply, now)
+            found = yield from self._let_go(list_id, change.recipient, now)
             if found.fate is Fate.REFUSED:
                 refusal = found
             elif found.fate is not Fate.DONE:
-                return (found,)
-        return (refusal or found,)
+                return found
+        return refusal or found
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        found = Outcome(Fate.DONE, "")
-        for list_id in self.list_ids:
-            reply = yield self._status(list_id, _NOBODY)
-            found = _told(reply, now)
-            if found.fate is not Fate.DONE:
-                break
-        return found
+        return (yield from until_failure(self._look_up(each, _NOBODY, now) for each in self.list_ids))
 
-    def _let_go(self, reply: Reply, now: datetime) -> Outcome:
-        """Returns what a status means for a release, unless the recipient is unsubscribed and is subscribed again."""
+    def _look_up(self, list_id: str, address: str, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._status(list_id, address)
+        return _told(reply, now)
+
+    def _unsubscribe(self, list_id: str, address: str, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._status(list_id, address)
+        if _text(reply) not in _MAILED:
+            return _told(reply, now)
+        reply = yield self._call("unsubscribe", list=list_id, email=address, boolean="true")
+        return _answered(reply, now)
+
+    def _let_go(self, list_id: str, address: str, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._status(list_id, address)
         text = _text(reply)
         if text in _STOPPED_THERE:
             return refused(reply, f"is {text} there, and Sendy takes nobody back from that over its API")
-        if text == _UNSUBSCRIBED:
+        if text != _UNSUBSCRIBED:
+            return _told(reply, now)
+        if not self.resubscribe:
             return refused(reply, _BY_WHOM)
-        return _told(reply, now)
+        reply = yield self._call("subscribe", api_key=self.api_key, list=list_id, email=address, boolean="true")
+        return _answered(reply, now)
 
     def _status(self, list_id: str, address: str) -> Request:
         return self._call(
@@ -131,20 +125,15 @@ def _text(reply: Reply) -> str:
     return reply.body.decode("utf-8", "replace").strip().rstrip(".").lower()
 
 
-def _is_known(reply: Reply) -> bool:
-    return _text(reply) in _MAILED | _STOPPED_THERE | _ABSENT | {_UNSUBSCRIBED}
-
-
 def _told(reply: Reply, now: datetime) -> Outcome:
     """Returns the outcome of a query for a status, whatever the status."""
-    return Outcome(Fate.DONE, f"{reply.text} ({_text(reply)})") if _is_known(reply) else _failed(reply, now)
+    is_known = _text(reply) in _MAILED | _STOPPED_THERE | _ABSENT | {_UNSUBSCRIBED}
+    return done(reply, _text(reply)) if is_known else _failed(reply, now)
 
 
 def _answered(reply: Reply, now: datetime) -> Outcome:
     """Returns the outcome of a call to subscribe or unsubscribe."""
-    if _text(reply) in _DONE | _ABSENT:
-        return Outcome(Fate.DONE, reply.text)
-    return _failed(reply, now)
+    return done(reply) if _text(reply) in _DONE | _ABSENT else _failed(reply, now)
 
 
 def _failed(reply: Reply, now: datetime) -> Outcome:
@@ -156,6 +145,3 @@ def _failed(reply: Reply, now: datetime) -> Outcome:
     if text in _ABOUT_US:
         return Outcome(Fate.LATER, f"{reply.text}: {text}: {_ABOUT_US[text]}", whole=True)
     return garbage(reply)
-
-
-TARGET = Sendy

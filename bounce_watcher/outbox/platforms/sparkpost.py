@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
@@ -18,20 +18,9 @@ from pydantic import SecretStr
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    refused,
-    released,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Headers, Reply, Request
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import fit, for_each, later, moment, one_by_one, outcome, refused, released
 
 BATCH = 2000
 """In addresses. Each has up to two entries, and a call takes 10 000 entries within 50 MB."""
@@ -40,7 +29,6 @@ PAGE_SIZE = 1000
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 MAX_DESCRIPTION = 256
 
-_LIST = ("api", "v1", "suppression-list")
 _ABSENT = "could not be found"
 _COMPLIANCE = "compliance"
 
@@ -69,8 +57,8 @@ class SparkPost(HttpPlatform):
     subaccount: int | None = None
 
     kind: ClassVar[str] = "sparkpost"
+    root: ClassVar[str] = "api/v1/suppression-list"
     limits: ClassVar[Limits] = Limits(batch=BATCH, rate=10, concurrency=2, calls=2)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.subaccount is not None and self.subaccount < 0:
@@ -88,44 +76,46 @@ class SparkPost(HttpPlatform):
             found = _added(second, now, len(good))
         return [bad if address_key(change.recipient) in named else found for change in changes]
 
-    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+    @one_by_one
+    def release(self, change: Change, now: datetime) -> Conversation[Outcome]:
         """Removes only the account's own entries. The empty `list_id` keeps the entries of single lists."""
-        (change,) = changes
         document = None if self.mail is Mail.ALL else {"type": self.mail.value}
-        reply = yield self._request("DELETE", address_of(self.url, *_LIST, change.recipient, list_id=""), document)
-        return (_removed(reply, now),)
+        reply = yield self.request("DELETE", change.recipient, document=document, list_id="")
+        words = " ".join(_messages(reply)).lower()
+        if reply.status == 403 and _COMPLIANCE in words:
+            return refused(reply, "SparkPost keeps it for compliance and releases it for nobody")
+        if reply.status == 404 and _ABSENT not in words:
+            return later(reply, now)
+        return released(reply, now, as_promised=reply.status == 204)
 
     def check(self, now: datetime) -> Conversation[Outcome]:
-        reply = yield self._request("GET", address_of(self.url, *_LIST, "summary"))
-        return garbage(reply) if reply.ok and not isinstance(reply.field("results"), dict) else outcome(reply, now)
+        reply = yield self.request("GET", "summary")
+        return outcome(reply, now, as_promised=isinstance(reply.field("results"), dict))
 
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Returns entries of one type, so that each address comes once. If both types are stopped: non-transactional.
 
-        The cursor is SparkPost's.
+        The cursor is SparkPost's. Entries of single lists are left out: they are not ours.
         """
         query = {"cursor": cursor or "initial", "per_page": str(PAGE_SIZE), "types": self.mail.types[-1]}
-        request = self._request("GET", address_of(self.url, *_LIST, **query))
-        reply = yield replace(request, max_reply=MAX_PAGE_BYTES)
-        rows = reply.field("results") if reply.ok else None
-        if not isinstance(rows, list):
-            raise unread(reply, self)
-        entries = (_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("recipient"), str))
-        own = (entry for entry in entries if entry is not None)
-        return ListPage(tuple(own), _next_cursor(reply) if rows else None)
+        reply = yield self.request("GET", **query).reading(MAX_PAGE_BYTES)
+        rows = self.readable(reply, reply.rows("results"))
+        own = (row for row in fit(rows, "recipient") if not row.get("list_id"))
+        return ListPage(tuple(_listed(row) for row in own), _next_cursor(reply) if rows else None)
 
     def _addition(self, changes: Sequence[Change]) -> Request:
         entries = [
             {"recipient": change.recipient, "type": each, "description": _description(change)}
             for change in changes for each in self.mail.types
         ]
-        return self._request("PUT", address_of(self.url, *_LIST) + "/", {"recipients": entries})
+        request = self.request("PUT", document={"recipients": entries})
+        return replace(request, url=request.url + "/")
 
-    def _request(self, method: str, address: str, document: object = None) -> Request:
+    def credentials(self) -> Headers:
         headers: dict[str, str | SecretStr] = {"authorization": self.api_key, "accept": "application/json"}
         if self.subaccount is not None:
             headers["x-msys-subaccount"] = str(self.subaccount)
-        return Request(method, address, headers, document)
+        return headers
 
 
 def _description(change: Change) -> str:
@@ -133,9 +123,7 @@ def _description(change: Change) -> str:
 
 
 def _messages(reply: Reply) -> list[str]:
-    errors = reply.field("errors")
-    rows = errors if isinstance(errors, list) else []
-    return [str(row.get("message", "")) for row in rows if isinstance(row, dict)]
+    return [str(row.get("message", "")) for row in fit(reply.field("errors"))]
 
 
 def _named_as_invalid(reply: Reply) -> frozenset[str]:
@@ -150,43 +138,17 @@ def _named_as_invalid(reply: Reply) -> frozenset[str]:
 
 
 def _added(reply: Reply, now: datetime, size: int) -> Outcome:
-    if reply.ok and not isinstance(reply.field("results"), dict):
-        return garbage(reply)
-    return outcome(reply, now, size)
-
-
-def _removed(reply: Reply, now: datetime) -> Outcome:
-    words = " ".join(_messages(reply)).lower()
-    if reply.status == 403 and _COMPLIANCE in words:
-        return refused(reply, "SparkPost keeps it for compliance and releases it for nobody")
-    if reply.status == 404:
-        return released(reply, now) if _ABSENT in words else later(reply, now)
-    return garbage(reply) if reply.ok and reply.status != 204 else outcome(reply, now)
+    return outcome(reply, now, size, as_promised=isinstance(reply.field("results"), dict))
 
 
 def _next_cursor(reply: Reply) -> str | None:
     """Returns the next cursor. Uses only that from the next page's URL: the key goes only to the configured place."""
-    links = reply.field("links")
-    rows = links if isinstance(links, list) else []
-    following = (row.get("href") for row in rows if isinstance(row, dict) and row.get("rel") == "next")
-    found = parse_qs(urlsplit(str(next(following, ""))).query).get("cursor")
+    links = fit(reply.field("links"))
+    following = next((row.get("href") for row in links if row.get("rel") == "next"), "")
+    found = parse_qs(urlsplit(str(following)).query).get("cursor")
     return found[0] if found else None
 
 
-def _listed(row: Mapping[str, object]) -> Listed | None:
-    """Returns the listed address; None for an entry of a single list, which is not ours."""
-    if row.get("list_id"):
-        return None
+def _listed(row: Mapping[str, Any]) -> Listed:
     source, since = row.get("source"), row.get("created") or row.get("updated")
-    return Listed(str(row["recipient"]), source if isinstance(source, str) else None, _moment(since))
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-TARGET = SparkPost
+    return Listed(row["recipient"], source if isinstance(source, str) else None, moment(since))

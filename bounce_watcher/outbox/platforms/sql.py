@@ -21,12 +21,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.change import COLUMNS, Change, Fate, Outcome, columns_of
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.columns import COLUMNS, columns_of
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit, require
+from bounce_watcher.outbox.platform import CallPacer, LocalPlatform, LocalSession, Misfit, require
 
 Statement = NewType("Statement", str)
 """SQL with named parameters, such as `:recipient`; it may have several lines."""
@@ -140,17 +138,12 @@ def _names(statement: str) -> list[str]:
 
 def _parameters(backend: str, change: Change) -> dict[str, object]:
     """Returns the values as the backend takes them: PostgreSQL supports time zones, the others get UTC."""
-    return {name: _parameter(backend, value) for name, value in columns_of(change).items()}
-
-
-def _parameter(backend: str, value: object) -> object:
-    match value:
-        case datetime() if backend == "sqlite":
-            return value.strftime("%Y-%m-%d %H:%M:%S")
-        case datetime() if backend != "postgresql":
-            return value.replace(tzinfo=None, microsecond=0)
-        case _:
-            return value
+    values: dict[str, object] = {**columns_of(change)}
+    for name, value in values.items():
+        if isinstance(value, datetime) and backend != "postgresql":
+            plain = value.replace(tzinfo=None, microsecond=0)
+            values[name] = str(plain) if backend == "sqlite" else plain
+    return values
 
 
 # ── the connection ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,10 +206,8 @@ class _Watch:
 
 def _engine(url: URL, timeout: timedelta, watch: Callable[[], _Watch | None]) -> Engine:
     """Creates an engine without a pool: a connection lasts for one batch, so none is stale after an outage."""
-    seconds = timeout.total_seconds()
-    engine = create_engine(
-        url, hide_parameters=True, poolclass=NullPool, connect_args=_OPTIONS[url.get_backend_name()](url, seconds)
-    )
+    options = _options(url, timeout.total_seconds())
+    engine = create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=options)
 
     @event.listens_for(engine, "connect", insert=True)
     def _watched(connection: Any, _record: object) -> None:
@@ -225,37 +216,28 @@ def _engine(url: URL, timeout: timedelta, watch: Callable[[], _Watch | None]) ->
             current.over(connection)
 
     if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _leave_transactions_to_us)
+        # leave transactions to us
+        event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
 
-def _leave_transactions_to_us(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-
-
-def _postgresql_options(url: URL, seconds: float) -> dict[str, object]:
-    wanted: dict[str, object] = {
-        "connect_timeout": max(2, int(seconds)),  # libpq's minimum is 2
-        "application_name": "bounce-watcher",
-        "prepare_threshold": None,  # a pooler loses prepared statements
-    }
+def _options(url: URL, seconds: float) -> dict[str, object]:
+    """Returns the options of the driver. On a server, those in the URL take precedence."""
+    wanted: dict[str, object]
+    match url.get_backend_name():
+        case "sqlite":
+            return {"timeout": seconds, "check_same_thread": False}
+        case "postgresql":
+            wanted = {
+                "connect_timeout": max(2, int(seconds)),  # libpq's minimum is 2
+                "application_name": "bounce-watcher",
+                "prepare_threshold": None,  # a pooler loses prepared statements
+            }
+        case _:
+            times = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), max(1, int(seconds)))
+            wanted = {"charset": "utf8mb4", "program_name": "bounce-watcher", **times}
     return {name: value for name, value in wanted.items() if name not in url.query}
-
-
-def _mysql_options(url: URL, seconds: float) -> dict[str, object]:
-    times = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), max(1, int(seconds)))
-    wanted: dict[str, object] = {"charset": "utf8mb4", "program_name": "bounce-watcher", **times}
-    return {name: value for name, value in wanted.items() if name not in url.query}
-
-
-def _sqlite_options(url: URL, seconds: float) -> dict[str, object]:
-    return {"timeout": seconds, "check_same_thread": False}
-
-
-_OPTIONS: Mapping[str, Callable[[URL, float], dict[str, object]]] = {
-    "postgresql": _postgresql_options, "mysql": _mysql_options, "mariadb": _mysql_options, "sqlite": _sqlite_options,
-}
 
 
 def _limit(connection: Connection, seconds: float) -> None:
@@ -293,7 +275,7 @@ class _TooManyRows(Exception):
     pass
 
 
-class SqlSession:
+class SqlSession(LocalSession):
     """A `Session`. Raises PermanentFailure for a URL that can't be used."""
 
     def __init__(self, platform: Sql) -> None:
@@ -302,7 +284,9 @@ class SqlSession:
         self._pace = CallPacer(platform.calls_a_second)
         self._watches = threading.local()
         try:
-            self._engine = _engine(platform.address(), platform.timeout, self._watch)
+            self._engine = _engine(
+                platform.address(), platform.timeout, lambda: getattr(self._watches, "current", None)
+            )
         except (SQLAlchemyError, ImportError, TypeError, ValueError) as error:
             told = masked(str(error), self._secrets)
             raise PermanentFailure(f"database: {told}: fix its options", about=platform.about) from None
@@ -322,9 +306,6 @@ class SqlSession:
             return f"{self._platform.place()} takes the statements"
 
         return self._transact(look, 1)
-
-    def page(self, cursor: str | None, now: datetime) -> ListPage:
-        raise NotImplementedError
 
     def close(self) -> None:
         self._engine.dispose()
@@ -392,9 +373,6 @@ class SqlSession:
         finally:
             watch.stop()
 
-    def _watch(self) -> _Watch | None:
-        return getattr(self._watches, "current", None)
-
     def _told(self, error: Exception) -> str:
         """Returns the server's main message, without the SQL and without the row that it quotes below."""
         original: Any = error.orig if isinstance(error, DBAPIError) else error
@@ -435,6 +413,3 @@ def _is_refused(error: DBAPIError) -> bool:
     if arguments and isinstance(arguments[0], int):
         return arguments[0] in _REFUSED_BY_MYSQL
     return type(error).__name__ == "DataError"
-
-
-TARGET = Sql

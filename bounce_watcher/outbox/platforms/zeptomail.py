@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from threading import Lock
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
@@ -20,18 +19,9 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
-from bounce_watcher.outbox.platform import (
-    HttpPlatform,
-    Listed,
-    ListPage,
-    Misfit,
-    for_each,
-    garbage,
-    later,
-    outcome,
-    unread,
-)
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, bearer, masked
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, Misfit
+from bounce_watcher.outbox.replies import addresses_of, all_fit, done, for_each, later, outcome
 
 BATCH = 50
 PAGE_SIZE = 50
@@ -58,21 +48,11 @@ class ListEffect(StrEnum):
     SUPPRESS = "suppress"  # it is dropped
 
 
-class _Tokens:
-    """The current access token. Zoho issues few of them, so all threads share it."""
+@dataclass
+class _Access:
+    """The current access token and when to stop using it. Zoho issues few of them, so all threads share it."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._token: SecretStr | None = None
-        self._until: datetime | None = None
-
-    def at(self, now: datetime) -> SecretStr | None:
-        with self._lock:
-            return self._token if self._token and self._until and now < self._until else None
-
-    def keep(self, token: SecretStr | None, until: datetime) -> None:
-        with self._lock:
-            self._token, self._until = token, until
+    current: tuple[SecretStr, datetime] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,20 +71,20 @@ class ZeptoMail(HttpPlatform):
     mailagent_keys: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "zeptomail"
+    root: ClassVar[str] = "v1.1/suppressions/email"
     limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, rate=2, concurrency=1, calls=7)
-    lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.accounts_url.startswith(("https://", "http://")):
             raise Misfit("accounts_url", "is no address: give that of your data centre, such as https://accounts.zoho.eu")
 
     @cached_property
-    def _tokens(self) -> _Tokens:
-        return _Tokens()
+    def _access(self) -> _Access:
+        return _Access()
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         reply = yield from self._ask(now, *self._wanted(changes))
-        if len(changes) == 1 and _code(reply) == PRESENT:
+        if len(changes) == 1 and reply.field("error", "code") == PRESENT:
             return ((yield from self._stands_there(changes[0], now)),)
         return for_each(_outcome(reply, "", _is_success(reply), now, len(changes)), changes)
 
@@ -124,14 +104,12 @@ class ZeptoMail(HttpPlatform):
         """Returns a page. The cursor is the offset. A page may be shorter than asked for: an empty one is the end."""
         offset = int(cursor or 0)
         reply = yield from self._ask(now, "GET", limit=str(PAGE_SIZE), offset=str(offset))
-        rows = _rows(reply)
-        if rows is None:
-            raise unread(reply, self)
+        rows = self.readable(reply, _rows(reply))
         entries = tuple(Listed(row["value"], row.get("category")) for row in rows if _stops_mail(row))
         return ListPage(entries, str(offset + len(rows)) if rows else None)
 
     def _wanted(self, changes: Sequence[Change]) -> tuple[str, dict[str, object]]:
-        values = list({address_key(change.recipient): change.recipient for change in changes}.values())
+        values = addresses_of(changes)
         if not changes[0].suppress:
             return "DELETE", {"values": values}
         entry: dict[str, object] = {"action": self.action.value, "values": values, "description": "bounce_watcher"}
@@ -145,16 +123,16 @@ class ZeptoMail(HttpPlatform):
             return _outcome(reply, "", False, now)
         mine = [row for row in rows if address_key(row["value"]) == address_key(change.recipient)]
         if mine and all(_stops_mail(row) for row in mine):
-            return Outcome(Fate.DONE, f"{reply.text} (was on the list)")
+            return done(reply, "was on the list")
         _, entry = self._wanted((change,))
         reply = yield from self._ask(now, "PUT", entry)
         return _outcome(reply, "", _is_success(reply), now)
 
     def _ask(self, now: datetime, method: str, document: object = None, **query: str) -> Conversation[Reply]:
         """Makes a call with the current token, or with a new one if there is none or Zoho refuses it."""
-        token = self._tokens.at(now)
-        if token is not None:
-            reply = yield self._request(token, method, document, **query)
+        held = self._access.current
+        if held and now < held[1]:
+            reply = yield self._request(held[0], method, document, **query)
             if reply.status != 401:
                 return reply
         answer = yield self._refresh()
@@ -177,16 +155,16 @@ class ZeptoMail(HttpPlatform):
     def _learn(self, reply: Reply, now: datetime) -> SecretStr | None:
         token, seconds = reply.field("access_token"), reply.field("expires_in")
         if not reply.ok or not isinstance(token, str) or not token:
-            self._tokens.keep(None, now)
+            self._access.current = None
             return None
         lives = min(timedelta(seconds=seconds), LONGEST) if isinstance(seconds, int) else LONGEST
-        self._tokens.keep(SecretStr(token), now + lives - EARLY)
+        self._access.current = SecretStr(token), now + lives - EARLY
         return SecretStr(token)
 
     def _request(self, token: SecretStr, method: str, document: object = None, **query: str) -> Request:
-        address = address_of(self.url, "v1.1", "suppressions", "email", **query)
-        authorization = SecretStr(f"Zoho-oauthtoken {token.get_secret_value()}")
-        return Request(method, address, {"authorization": authorization, "accept": "application/json"}, document)
+        request = self.request(method, document=document, **query)
+        authorization = bearer(token, "Zoho-oauthtoken")
+        return replace(request, headers={"authorization": authorization, "accept": "application/json"})
 
 
 def _about_us(reply: Reply) -> Reply:
@@ -201,16 +179,9 @@ def _is_success(reply: Reply) -> bool:
     return reply.field("status") == "success" and isinstance(reply.field("data"), dict)
 
 
-def _code(reply: Reply) -> object:
-    return reply.field("error", "code")
-
-
 def _rows(reply: Reply) -> list[dict[str, Any]] | None:
     """Returns the entries of a page; None if the reply is no page."""
-    rows = reply.field("data") if reply.ok and reply.field("status") == "success" else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        return None
-    return rows if all(isinstance(row.get("value"), str) for row in rows) else None
+    return all_fit(reply.rows("data"), "value") if reply.field("status") == "success" else None
 
 
 def _stops_mail(row: dict[str, Any]) -> bool:
@@ -219,15 +190,11 @@ def _stops_mail(row: dict[str, Any]) -> bool:
 
 def _outcome(reply: Reply, so_already: str, as_promised: bool, now: datetime, size: int = 1) -> Outcome:
     """Returns the outcome. A refusal of one address is one of the call; one of another field is about our setup."""
-    code = _code(reply)
+    code = reply.field("error", "code")
     if code in (PRESENT, ABSENT) and size > 1:
         return Outcome(Fate.SPLIT, reply.text)
     if so_already and code == so_already:
-        return Outcome(Fate.DONE, f"{reply.text} (was so already)")
-    if reply.ok:
-        return outcome(reply, now) if as_promised else garbage(reply)
+        return done(reply, "was so already")
     where = reply.field("error", "field")
-    return later(reply, now) if isinstance(where, str) and where != "values" else outcome(reply, now, size)
-
-
-TARGET = ZeptoMail
+    is_ours = not reply.ok and isinstance(where, str) and where != "values"
+    return later(reply, now) if is_ours else outcome(reply, now, size, as_promised=as_promised)

@@ -6,7 +6,6 @@ but not sign.
 """
 
 import base64
-import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -45,7 +44,7 @@ def public_key(secret: SecretStr) -> str | None:
     text = secret.get_secret_value()
     if not text.startswith(PRIVATE):
         return None
-    return PUBLIC + base64.b64encode(_public_bytes(_private_key(text))).decode()
+    return PUBLIC + base64.b64encode(_public_half(text)).decode()
 
 
 def check_secret(text: str) -> str | None:
@@ -74,7 +73,7 @@ def _private_fault(text: str) -> str | None:
         return f"what follows {PRIVATE} is not base64: {PRIVATE_FIX}"
     if len(key) not in (SEED_BYTES, 2 * SEED_BYTES):
         return f"the key has {len(key)} bytes, must have {SEED_BYTES}, or 64 with the public half: {PRIVATE_FIX}"
-    if key[SEED_BYTES:] not in (b"", _public_bytes(_private_key(text))):
+    if key[SEED_BYTES:] not in (b"", _public_half(text)):
         return f"the public half of the key is that of another: copy it anew, or {PRIVATE_FIX}"
     return None
 
@@ -95,15 +94,13 @@ def _private_key(secret: str) -> "Ed25519PrivateKey":
     return Ed25519PrivateKey.from_private_bytes(key[:SEED_BYTES])
 
 
-def _public_bytes(key: "Ed25519PrivateKey") -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - as above
-
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+def _public_half(secret: str) -> bytes:
+    return _private_key(secret).public_key().public_bytes_raw()
 
 
 def _decoded(encoded: str) -> bytes | None:
     padded = encoded if "=" in encoded else encoded + "=" * (-len(encoded) % 4)
     try:
         return base64.b64decode(padded, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None

@@ -15,8 +15,8 @@ from bounce_watcher.model.grounds import ByPlatform
 from bounce_watcher.model.ledger import Announce, State, Suppression, SuppressionSource
 from bounce_watcher.model.list_comparison import Side
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import ListPage, Platform, Session
+from bounce_watcher.outbox.platform_channel import connect
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.operations.parts import batched

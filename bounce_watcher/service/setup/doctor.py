@@ -20,10 +20,8 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
-from bounce_watcher.outbox.answer import one_line
-from bounce_watcher.outbox.http.client import HttpClient, new_place
-from bounce_watcher.outbox.http.endpoint import transport_to
-from bounce_watcher.outbox.http.exchange import Reply, Request
+from bounce_watcher.outbox.http.client import HttpClient, new_place, transport_to
+from bounce_watcher.outbox.http.exchange import Reply, Request, one_line
 from bounce_watcher.outbox.notifier import Notifier, understood
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.platform import Platform

@@ -10,9 +10,8 @@ import pytest
 
 from bounce_watcher.model.ledger import Actor, OutboxItem, OutboxState
 from bounce_watcher.outbox.change import change_of
-from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import HttpPlatform
-from bounce_watcher.outbox.platform_channel import PlatformChannel
+from bounce_watcher.outbox.platform_channel import PlatformChannel, connect
 from bounce_watcher.outbox.platforms import kinds, platform_class
 from tests.outbox.platforms.conftest import ARCHETYPES, VENDORS
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now

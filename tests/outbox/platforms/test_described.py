@@ -20,7 +20,7 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.change import Change
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.connecting import HttpSession, connect
+from bounce_watcher.outbox.platform_channel import HttpSession, connect
 from bounce_watcher.outbox.platforms import platform_class
 from tests.outbox.platforms.conftest import VENDORS
 from tests.outbox.platforms.desk import configuration, now

@@ -13,8 +13,7 @@ import pytest
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
-from bounce_watcher.outbox.change import Change, change_of
-from bounce_watcher.outbox.columns import COLUMNS
+from bounce_watcher.outbox.change import COLUMNS, Change, change_of
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from tests.docs.pages import blocks
 from tests.families import for_each

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.model.ledger import OutboxState
-from bounce_watcher.outbox.connecting import connect
+from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import serving
+from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.klaviyo import Klaviyo, errors, found
 
 USER = "user@example.org"
@@ -53,6 +53,17 @@ def test_a_job_that_is_through_later_is_found_done_by_the_next_try(desk: Desk, v
     desk.send()
     assert desk.states() == {OutboxState.DELIVERED}
     assert len(vendor.jobs) == 1
+
+
+def test_a_state_that_is_no_text_is_unknown_and_the_profiles_decide(desk: Desk, vendor: Klaviyo) -> None:
+    profiles = Answer(200, {"data": []})
+    opened, job = ({"data": {"id": "job-0", "attributes": {"status": status}}} for status in ("queued", ["queued"]))
+    vendor.then(profiles, Answer(202, opened), Answer(200, job), profiles)
+    desk.suppress(USER)
+    desk.send()
+    (item,) = desk.items()
+    assert item.state is OutboxState.DUE
+    assert "in an unknown state" in (item.last_answer or "")
 
 
 def test_what_a_job_skipped_is_not_taken_for_done(desk: Desk, vendor: Klaviyo) -> None:

@@ -1,13 +1,15 @@
 """Subscribers who are not there, who are there in another state, and addresses within a condition of SQL."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bounce_watcher.model.errors import ConfigError
+from bounce_watcher.model.errors import ConfigError, PermanentFailure
 from bounce_watcher.model.ledger import OutboxState
-from tests.outbox.platforms.desk import Desk, configuration, desk_of
+from bounce_watcher.outbox.platform_channel import connect
+from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import KEY, Answer, serving
 from tests.outbox.platforms.vendors.listmonk import Listmonk
 
@@ -84,6 +86,13 @@ def test_a_release_leaves_who_is_disabled(vendor: Listmonk, plain: Desk) -> None
     plain.send()
     assert vendor.disabled == {USER}
     assert not [call for call in vendor.calls if call.method == "PATCH"]
+
+
+def test_a_status_that_is_no_text_makes_no_page(vendor: Listmonk, plain: Desk) -> None:
+    row = {"id": 1, "email": USER, "status": ["enabled"]}
+    vendor.always(Answer(200, {"data": {"results": [row], "total": 1}}))
+    with closing(connect(plain.platform)) as session, pytest.raises(PermanentFailure, match="not what this API"):
+        session.page(None, now())
 
 
 def test_without_a_url_it_says_what_to_add(vendor: Listmonk, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import COMPLAINT_REASON, OutboxState
-from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Listed
+from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.mailchimp import ABSENT, AUDIENCE, Mailchimp

@@ -10,8 +10,8 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import Change, Fate, Outcome
-from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Listed
+from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.mailgun import Mailgun

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.model.ledger import Actor, OutboxState
-from bounce_watcher.outbox.connecting import connect
-from bounce_watcher.outbox.platform_channel import PlatformChannel
+from bounce_watcher.outbox.platform_channel import PlatformChannel, connect
 from tests.integration.house import wait_until
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.test_contract import ADDRESSES as ALL

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.config.loading import parse
-from bounce_watcher.outbox.columns import COLUMNS
-from bounce_watcher.outbox.connecting import connect
+from bounce_watcher.outbox.change import COLUMNS
 from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.platform_channel import connect
 from bounce_watcher.outbox.platforms import platform_class
 from bounce_watcher.outbox.platforms.csv import LIST_COLUMNS
 from tests.docs.pages import blocks

@@ -1,6 +1,7 @@
 """Postmark: it answers for each address alone inside a success, and a complaint stands for good."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
-from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Listed
+from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.postmark import HELD, INVALID, Postmark
@@ -98,6 +99,12 @@ def test_its_list_tells_why_and_since_when(desk: Desk, vendor: Postmark) -> None
         session.close()
     since = datetime.fromisoformat("2026-11-26T08:58:33-05:00")
     assert found == [Listed(USER, "ManualSuppression", since), Listed(ANGRY, "SpamComplaint", since)]
+
+
+def test_a_time_that_is_no_text_is_not_known(desk: Desk, vendor: Postmark) -> None:
+    vendor.then(Answer(200, {"Suppressions": [{"EmailAddress": USER, "CreatedAt": 1764147513}]}))
+    with closing(connect(desk.platform)) as session:
+        assert session.page(None, now()).entries == (Listed(USER),)
 
 
 def test_what_is_no_stream_is_refused_in_one_line() -> None:

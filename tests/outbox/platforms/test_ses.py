@@ -15,11 +15,10 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
 from bounce_watcher.outbox.change import Change
-from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.http.exchange import Request
-from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
 from bounce_watcher.outbox.platform import Listed
-from bounce_watcher.outbox.platform_channel import PlatformChannel
+from bounce_watcher.outbox.platform_channel import PlatformChannel, connect
+from bounce_watcher.outbox.platforms.ses import AwsKeys, signed
 from bounce_watcher.outbox.platforms.ses import Ses as SesPlatform
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving

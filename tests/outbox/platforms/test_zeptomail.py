@@ -10,7 +10,7 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import Fate, change_of
-from bounce_watcher.outbox.connecting import connect
+from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import KEY, Answer, serving
 from tests.outbox.platforms.vendors.zeptomail import ZeptoMail

@@ -16,7 +16,7 @@ from bounce_watcher.ledger.lists.filters import GroupBy, OutboxFilter
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.outbox.rehearsal import rehearse_among
+from bounce_watcher.outbox.opening import rehearse_among
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.operations.recipients import protector
 from bounce_watcher.web.api.v1 import answers

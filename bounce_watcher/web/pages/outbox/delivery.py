@@ -9,7 +9,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
-from bounce_watcher.outbox.rehearsal import call_among, rehearse_among
+from bounce_watcher.outbox.opening import call_among, rehearse_among
 from bounce_watcher.service.operations.outbox import Discard, Retry
 from bounce_watcher.web.pages.outbox.deliveries import (
     FOR_GOOD,
