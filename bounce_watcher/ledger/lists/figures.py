@@ -29,14 +29,21 @@ from sqlalchemy import (
 from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import is_sqlite
-from bounce_watcher.ledger.db.tables import EVENT, REPORT_COUNT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, event_from_row
+from bounce_watcher.ledger.db.tables import (
+    EVENT,
+    OPT_OUT,
+    REPORT_COUNT,
+    SENT_COUNT,
+    STATE_CHANGE,
+    SUPPRESSION,
+    event_from_row,
+)
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.lists import stock
 from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.lists.stock import Queue, Stock
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR, CountScope, slot_of, start_of
 from bounce_watcher.ledger.recording.sent import LARGER, sent_by_day
-from bounce_watcher.ledger.review import optouts
 from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange
 
 _SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
@@ -148,7 +155,10 @@ class Figures(Capability):
                 for (day, values), number in counts.items()]
         rows.sort(key=lambda row: (str(row.get("day", "")), -int(row["number"]), [str(row[each]) for each in chosen]))
         sent = sum(sent_by_day(self._engine, span.since.date(), span.until.date(), stream).values())
-        opt_outs = optouts.came(self._engine, span.since, span.until, stream)
+        of_stream = () if stream is None else (OPT_OUT.c.stream == storable(stream),)
+        came = select(func.count()).where(OPT_OUT.c.at >= span.since, OPT_OUT.c.at < span.until, *of_stream)
+        with reading(self._engine) as connection:
+            opt_outs = connection.scalar(came) or 0
         return Stats(span.since, span.until, sum(counts.values()), sent or None, rows, opt_outs)
 
     def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:

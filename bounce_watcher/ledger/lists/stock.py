@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Engine, Select, func, literal_column, select,
 
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import KEYS, is_sqlite
-from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, OUTBOX, SUPPRESSION
+from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, OPT_OUT, OUTBOX, SUPPRESSION
 from bounce_watcher.ledger.recording.quota import raw_bytes
-from bounce_watcher.ledger.review import optouts
+from bounce_watcher.ledger.review.optouts import IS_WAITING
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 
 _IS_PENDING = SUPPRESSION.c.state == literal_column("'pending'")
@@ -40,6 +40,17 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingOptOuts:
+    """How many opt-outs wait for a person. `oldest_at` is since when the oldest one waits (aware)."""
+
+    number: int = 0
+    oldest_at: datetime | None = None
+
+
+NONE = WaitingOptOuts()
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """Current numbers: `suppressions` in force and pending, current `alerts`, `queues` by target, waiting `opt_outs`.
 
@@ -49,16 +60,21 @@ class Stock:
     suppressions: Mapping[State, int]
     alerts: Mapping[AlertKind, int]
     queues: Mapping[str, Queue]
-    opt_outs: optouts.WaitingOptOuts = optouts.NONE
+    opt_outs: WaitingOptOuts = NONE
     raw_bytes: int = 0
 
 
 def stock(engine: Engine) -> Stock:
     """Returns the current numbers. Raises TemporaryFailure or PermanentFailure."""
     with reading(engine) as connection:
+        total = _number(connection, select(func.count()).select_from(SUPPRESSION))
+        pending = _number(connection, select(func.count()).select_from(SUPPRESSION).where(_IS_PENDING))
+        current = select(ALERT.c.kind, func.count()).where(~ALERT.c.cleared).group_by(ALERT.c.kind)
+        alerts = {AlertKind(kind): number for kind, number in connection.execute(current)}
+        waiting = connection.execute(select(func.count(), func.min(OPT_OUT.c.at)).where(IS_WAITING)).one()
         return Stock(
-            _suppressions(connection), _alerts(connection), _queues(connection), optouts.waiting(connection),
-            raw_bytes(connection),
+            {State.SUPPRESSED: total - pending, State.PENDING: pending}, alerts, _queues(connection),
+            WaitingOptOuts(*waiting), raw_bytes(connection),
         )
 
 
@@ -66,17 +82,6 @@ def queues(engine: Engine) -> dict[str, Queue]:
     """Returns what is still to be sent, by target. Raises TemporaryFailure or PermanentFailure."""
     with reading(engine) as connection:
         return _queues(connection)
-
-
-def _suppressions(connection: Connection) -> dict[State, int]:
-    total = _number(connection, select(func.count()).select_from(SUPPRESSION))
-    pending = _number(connection, select(func.count()).select_from(SUPPRESSION).where(_IS_PENDING))
-    return {State.SUPPRESSED: total - pending, State.PENDING: pending}
-
-
-def _alerts(connection: Connection) -> dict[AlertKind, int]:
-    chosen = select(ALERT.c.kind, func.count()).where(~ALERT.c.cleared).group_by(ALERT.c.kind)
-    return {AlertKind(kind): number for kind, number in connection.execute(chosen)}
 
 
 def _queues(connection: Connection) -> dict[str, Queue]:

@@ -31,7 +31,7 @@ class Privacy(Acting):
 
     def forgotten_name(self, address: str) -> str:
         """Returns the hash that replaces an address once it is forgotten."""
-        return forget.forgotten_name(self._engine, address)
+        return write(self._engine, lambda connection: forget.name_of(connection, address))
 
     def finish_forgetting(self) -> files.Files | None:
         """Erases settled items, then runs `clean_files` if the erasure of somebody without due items is under way.

@@ -366,35 +366,6 @@ def count_opt_outs(connection: Connection) -> None:
         connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(KEYS)), {"keys": list(empty)})
 
 
-# ── decided ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def set_aside(connection: Connection, gid: str, a_day: int | None, because: str, now: datetime) -> int | None:
-    """Sets a group aside until more than `a_day` come on one UTC day (None = for good). Returns how many mails it has;
-    None if there is no such group."""
-    return _decide(connection, gid, GroupState.ASIDE, a_day, because, now)
-
-
-def note_rule(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
-    """Records that a rule was saved for a group. Returns how many mails it has; None if there is no such group."""
-    return _decide(connection, gid, GroupState.DRAFTED, None, because, now)
-
-
-def take_up(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
-    """Puts a group back among those that wait for a person. Returns how many mails it has; None if there is no such
-    group."""
-    return _decide(connection, gid, GroupState.NEW, None, because, now)
-
-
-def _decide(
-    connection: Connection, gid: str, state: GroupState, a_day: int | None, because: str, now: datetime
-) -> int | None:
-    put = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == storable(gid), REVIEW_GROUP.c.gid != OPT_OUTS).values(
-        state=state.value, rank=0, a_day=a_day, because=storable(because), decided_at=now
-    )
-    mails = connection.scalar(put.returning(REVIEW_GROUP.c.mails))
-    return None if mails is None else int(mails)
-
-
 _IS_OPEN = REVIEW_GROUP.c.state.in_([literal_column(f"'{each.value}'") for each in OPEN])
 """Literals, not parameters: only then do the planners see that the partial index fits."""
 

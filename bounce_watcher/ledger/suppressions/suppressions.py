@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.actions import Act, Acting
+from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.recording import alerts
@@ -106,11 +107,8 @@ class Suppressions(Acting):
 
     def _bulk(self, wanted: rulings.BulkRequest) -> rulings.BulkRequest:
         """Returns the request with the note as it may be stored with each recipient."""
-        return replace(wanted, by=replace(wanted.by, note=self._kept(wanted.by.note or "")))
-
-    def _kept(self, text: str) -> str:
-        """Returns a text that a person typed, without forgotten addresses."""
-        return forget.kept(self._engine, text)
+        with reading(self._engine) as connection:
+            return replace(wanted, by=replace(wanted.by, note=forget.unnamed(connection, wanted.by.note or "")))
 
     def _filed(self, connection: Connection, recipient: str) -> str:
         """Returns the name under which an address is filed: the hash if it is forgotten."""
