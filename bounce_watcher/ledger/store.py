@@ -14,7 +14,7 @@ from bounce_watcher.ledger.db.engine import open_engine, reading
 if TYPE_CHECKING:
     from bounce_watcher.ledger.actions import ActionLog
     from bounce_watcher.ledger.history.history import LedgerHistory
-    from bounce_watcher.ledger.lists.browsing import Browsing
+    from bounce_watcher.ledger.lists.browse import Browsing
     from bounce_watcher.ledger.lists.figures import Figures
     from bounce_watcher.ledger.lists.lists import Lists
     from bounce_watcher.ledger.naming.names import Names
@@ -104,7 +104,7 @@ class Ledger:
 
     @cached_property
     def browsing(self) -> "Browsing":
-        from bounce_watcher.ledger.lists.browsing import Browsing
+        from bounce_watcher.ledger.lists.browse import Browsing
 
         return Browsing(self._engine)
 
