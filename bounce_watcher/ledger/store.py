@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bounce_watcher.ledger.lists.lists import Lists
     from bounce_watcher.ledger.naming.names import Names
     from bounce_watcher.ledger.outbox.outbox import Outbox
-    from bounce_watcher.ledger.privacy.privacy import Privacy
+    from bounce_watcher.ledger.privacy.erasure import Privacy
     from bounce_watcher.ledger.recording.recording import Recording
     from bounce_watcher.ledger.review.review import Review
     from bounce_watcher.ledger.sessions import Sessions
@@ -122,7 +122,7 @@ class Ledger:
 
     @cached_property
     def privacy(self) -> "Privacy":
-        from bounce_watcher.ledger.privacy.privacy import Privacy
+        from bounce_watcher.ledger.privacy.erasure import Privacy
 
         return Privacy(self._engine)
 

@@ -20,7 +20,7 @@ from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.ledger.history.simulation import Simulated
+    from bounce_watcher.ledger.history.replaying import Simulated
 
 COLUMNS = ("day", "reason", "now", "then", "new", "no_more", "took_mail")
 

@@ -37,6 +37,7 @@ from bounce_watcher.ledger.db.tables import (
     STATE_CHANGE,
     SUPPRESSION,
     event_from_row,
+    state_change_from_row,
 )
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.lists import stock
@@ -44,7 +45,7 @@ from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.lists.stock import Queue, Stock
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR, CountScope, slot_of, start_of
 from bounce_watcher.ledger.recording.sent import LARGER, sent_by_day
-from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange
+from bounce_watcher.model.ledger import BounceEvent, State, StateChange
 
 _SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
     count(DISTINCT CASE WHEN reason = 'complaint' THEN recipient_key END)
@@ -289,13 +290,7 @@ class Figures(Capability):
                 chosen = chosen.where(
                     STATE_CHANGE.c.number > last - _NEWEST_CHANGES, STATE_CHANGE.c.stream == storable(stream)
                 )
-            return [
-                StateChange(
-                    row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, ChangedBy(row.by),
-                    row.reason, row.until,
-                )
-                for row in connection.execute(chosen)
-            ]
+            return [state_change_from_row(row) for row in connection.execute(chosen)]
 
     def sent(self, since: date, until: date) -> dict[str, Sent]:
         """Returns the sent mail by stream, `since` <= day < `until`. Leaves out streams without any counts."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select
 
-from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import EVENT, event_from_row
 from bounce_watcher.ledger.history.replaying import events_of, set_exclusions, steps_of
@@ -46,16 +46,8 @@ class UndoOutcome:
 
 def keys_of(engine: Engine, incident: Incident) -> Iterator[RecipientKey]:
     """Yields the recipient of each event of an incident that is not undone yet."""
-    order = (EVENT.c.at, EVENT.c.id)
-    chosen = _chosen(incident).order_by(*order).limit(_PAGE)
-    page = chosen
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
+    for rows in in_pages(engine, _chosen(incident), (EVENT.c.at, EVENT.c.id), _PAGE):
         yield from (RecipientKey(row.stream, row.recipient_key) for row in rows if _is_said_alike(row, incident))
-        if len(rows) < _PAGE:
-            return
-        page = chosen.where(tuple_(*order) > (rows[-1].at, rows[-1].id))
 
 
 def _chosen(incident: Incident) -> Select[Any]:
