@@ -56,20 +56,17 @@ class LedgerHistory(Acting):
         """Returns every step of a recipient in a stream, oldest first, with its cause."""
         key = recipient_key(forget.known_as(self._engine, address))
         chosen = select(STATE_CHANGE).where(STATE_CHANGE.c.recipient_key == key, STATE_CHANGE.c.stream == stream)
-        with reading(self._engine) as connection:
-            return [state_change_from_row(row) for row in connection.execute(chosen.order_by(STATE_CHANGE.c.number))]
+        return [state_change_from_row(row) for row in self._rows(chosen.order_by(STATE_CHANGE.c.number))]
 
     def count_events(self) -> int:
-        with reading(self._engine) as connection:
-            return connection.scalar(select(func.count()).select_from(EVENT)) or 0
+        return self._value(select(func.count()).select_from(EVENT)) or 0
 
     def stretches(self, size: int) -> Iterator[replaying.Stretch]:
         """Yields all recipients with a history, split into stretches of some `size` events each."""
         chosen = select(EVENT.c.recipient_key).order_by(EVENT.c.recipient_key).offset(size).limit(1)
         after = None
         while True:
-            with reading(self._engine) as connection:
-                until = connection.scalar(chosen if after is None else chosen.where(EVENT.c.recipient_key > after))
+            until = self._value(chosen if after is None else chosen.where(EVENT.c.recipient_key > after))
             yield replaying.Stretch(after, until)
             if until is None:
                 return

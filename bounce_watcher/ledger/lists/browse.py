@@ -149,8 +149,7 @@ class Browsing(Capability):
 
     def event(self, name: str) -> BounceEvent | None:
         """Returns the event with that id; None if there is none."""
-        with reading(self._engine) as connection:
-            row = connection.execute(select(EVENT).where(EVENT.c.id == storable(name))).first()
+        row = self._row(select(EVENT).where(EVENT.c.id == storable(name)))
         return event_from_row(row) if row else None
 
     def event_page(self, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
@@ -233,9 +232,8 @@ class Browsing(Capability):
         key = recipient_key(forget.known_as(self._engine, address))
         chosen = select(HELD.c.stream.label("of_stream"), *ALERT.columns).join(ALERT, ALERT.c.id == HELD.c.alert)
         found: dict[str, list[Alert]] = {}
-        with reading(self._engine) as connection:
-            for row in connection.execute(chosen.where(HELD.c.recipient_key == key)):
-                found.setdefault(row.of_stream, []).append(alert_from_row(row))
+        for row in self._rows(chosen.where(HELD.c.recipient_key == key)):
+            found.setdefault(row.of_stream, []).append(alert_from_row(row))
         return {stream: sorted(alerts, key=attrgetter("since")) for stream, alerts in found.items()}
 
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, literal, select, tuple_
 
 from bounce_watcher.ledger.capability import Capability
-from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, Walk, looking
 from bounce_watcher.ledger.db.query import (
     MOST_COUNTED,
@@ -78,8 +77,7 @@ class Incidents(Capability):
     def open(self, wanted: Query) -> list[Alert]:
         """Returns the current incidents, newest first."""
         chosen = _ALERTS.where(~ALERT.c.cleared, *_conditions(wanted)).order_by(ALERT.c.since.desc(), ALERT.c.id)
-        with reading(self._engine) as connection:
-            return [alert_from_row(row) for row in connection.execute(chosen)]
+        return [alert_from_row(row) for row in self._rows(chosen)]
 
     def over(self, wanted: Query, place: PagePosition) -> Page[Alert]:
         """Returns a page of the incidents that are over, newest first."""
@@ -101,8 +99,7 @@ class Incidents(Capability):
             ALERT.c.since < until, ALERT.c.ends_at > since, ALERT.c.kind == AlertKind.OUTAGE.value,
             *([_of_providers([provider])] if provider else []),
         )
-        with reading(self._engine) as connection:
-            return [alert_from_row(row) for row in connection.execute(chosen.order_by(*_ORDER))]
+        return [alert_from_row(row) for row in self._rows(chosen.order_by(*_ORDER))]
 
     def held(self, alert: str, place: PagePosition) -> Page[HeldRecipient]:
         """Returns a page of the recipients that an alert holds, by address. Pages only go forward: `newer` is never

@@ -140,8 +140,7 @@ class Lists(Capability):
 
     def message(self, digest: str) -> bytes | None:
         """Returns the raw message; None if there is none or it is no longer kept."""
-        with reading(self._engine) as connection:
-            packed = connection.scalar(select(MESSAGE.c.packed).where(MESSAGE.c.digest == digest))
+        packed = self._value(select(MESSAGE.c.packed).where(MESSAGE.c.digest == digest))
         return unpack(packed) if packed is not None else None
 
     def alerts(self, *, under_way: bool = False) -> Iterator[Alert]:
@@ -151,22 +150,19 @@ class Lists(Capability):
 
     def alert(self, name: str) -> Alert | None:
         """Returns the alert with that id; None if there is none."""
-        with reading(self._engine) as connection:
-            row = connection.execute(select(ALERT).where(ALERT.c.id == storable(name))).first()
+        row = self._row(select(ALERT).where(ALERT.c.id == storable(name)))
         return alert_from_row(row) if row else None
 
     def protection(self, name: str) -> Protection | None:
         """Returns the protection of an address, its own before its domain's; or of a domain if the name begins with
         "@". None if there is none."""
         keys = list(protection.keys_of(recipient_key(name)))
-        with reading(self._engine) as connection:
-            found = {row.key: row for row in connection.execute(select(PROTECTED).where(PROTECTED.c.key.in_(keys)))}
+        found = {row.key: row for row in self._rows(select(PROTECTED).where(PROTECTED.c.key.in_(keys)))}
         return next((_protection(found[key]) for key in keys if key in found), None)
 
     def protections(self, limit: int | None = None) -> list[Protection]:
         """Returns all protections, by name."""
-        with reading(self._engine) as connection:
-            return [*map(_protection, connection.execute(select(PROTECTED).order_by(PROTECTED.c.key).limit(limit)))]
+        return list(map(_protection, self._rows(select(PROTECTED).order_by(PROTECTED.c.key).limit(limit))))
 
     def known_as(self, address: str) -> str:
         """Returns the name under which an address is filed: the hash if it is forgotten, else the address itself."""
@@ -193,9 +189,7 @@ class Lists(Capability):
     def disabled_endpoints(self) -> dict[str, str]:
         """Returns the names of disabled targets, each with the answer that disabled it."""
         disabled = select(ENDPOINT.c.target, ENDPOINT.c.disabled_because).where(ENDPOINT.c.disabled_at.is_not(None))
-        with reading(self._engine) as connection:
-            rows = connection.execute(disabled.order_by(ENDPOINT.c.target))
-            return {target: because or "" for target, because in rows}
+        return {target: because or "" for target, because in self._rows(disabled.order_by(ENDPOINT.c.target))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,8 @@ def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceE
     recount(connection, {gid for gid, _ in moved if gid is not None}, by_rules=True)
 
 
+_NONE_LEFT = {"mails": 0, "recipients": 0}
+_NO_WORDS = {"wording": "", "language": UNKNOWN}
 _LOCKED = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.state).where(REVIEW_GROUP.c.gid.in_(KEYS)).order_by(
     REVIEW_GROUP.c.gid
 ).with_for_update()
@@ -269,8 +271,14 @@ def recount(connection: Connection, gids: Collection[str], *, by_rules: bool = F
 
     With `by_rules`, the events are gone because today's rules recognise them.
     """
-    for empty in _counted_anew(connection, gids, _EVENTS_COUNTED):
-        _empty(connection, empty, by_rules=by_rules)
+    by_rule = {**_NONE_LEFT, "state": GroupState.RULED.value, "rank": 0, "decided_at": REVIEW_GROUP.c.last_at}
+    for states in _counted_anew(connection, gids, _EVENTS_COUNTED):
+        ruled = [gid for gid, state in states.items() if by_rules and state is not GroupState.ASIDE]
+        gone = [gid for gid, state in states.items() if state in OPEN and not by_rules]
+        kept = [gid for gid in states if gid not in {*ruled, *gone}]
+        connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(gone)))
+        connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(ruled)).values(by_rule))
+        connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(kept)).values(_NONE_LEFT))
 
 
 def drop_words(connection: Connection, gids: Collection[str]) -> None:
@@ -306,20 +314,6 @@ def _counted_anew(
         empty = states.keys() - {row[0] for row in counted}
         if empty:
             yield {gid: states[gid] for gid in sorted(empty)}
-
-
-_NONE_LEFT = {"mails": 0, "recipients": 0}
-_NO_WORDS = {"wording": "", "language": UNKNOWN}
-
-
-def _empty(connection: Connection, states: Mapping[str, GroupState], *, by_rules: bool) -> None:
-    ruled = [gid for gid, state in states.items() if by_rules and state is not GroupState.ASIDE]
-    gone = [gid for gid, state in states.items() if state in OPEN and not by_rules]
-    kept = [gid for gid in states if gid not in {*ruled, *gone}]
-    by_rule = {**_NONE_LEFT, "state": GroupState.RULED.value, "rank": 0, "decided_at": REVIEW_GROUP.c.last_at}
-    connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(gone)))
-    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(ruled)).values(by_rule))
-    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(kept)).values(_NONE_LEFT))
 
 
 _GROUPS_OF = select(MESSAGE.c.review_group).where(

@@ -157,23 +157,20 @@ class Review(Acting):
         """Returns up to `limit` events of a group, the newest or the oldest."""
         order = [each.desc() if newest_first else each.asc() for each in (EVENT.c.at, EVENT.c.id)]
         chosen = select(EVENT).where(EVENT.c.review_group == storable(gid)).order_by(*order).limit(limit)
-        with reading(self._engine) as connection:
-            return [event_from_row(row) for row in connection.execute(chosen)]
+        return [event_from_row(row) for row in self._rows(chosen)]
 
     def mails(self, gid: str, limit: int, *, newest_first: bool = True) -> list[UnreadMail]:
         """Returns up to `limit` messages of a group in which no recipient was found, the newest or the oldest."""
         order = [each.desc() if newest_first else each.asc() for each in (MESSAGE.c.received_at, MESSAGE.c.digest)]
         chosen = select(*_MAIL_COLUMNS).where(MESSAGE.c.review_group == storable(gid)).order_by(*order).limit(limit)
-        with reading(self._engine) as connection:
-            return [UnreadMail(*row) for row in connection.execute(chosen)]
+        return [UnreadMail(*row) for row in self._rows(chosen)]
 
     def mail(self, gid: str, digest: str) -> UnreadMail | None:
         """Returns one message of a group in which no recipient was found; None if it is not in the group."""
         chosen = select(*_MAIL_COLUMNS).where(
             MESSAGE.c.digest == storable(digest), MESSAGE.c.review_group == storable(gid)
         )
-        with reading(self._engine) as connection:
-            row = connection.execute(chosen).first()
+        row = self._row(chosen)
         return UnreadMail(*row) if row else None
 
     def said(self, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
@@ -186,8 +183,7 @@ class Review(Acting):
         )
         page = wanted
         while True:
-            with reading(self._engine) as connection:
-                rows = connection.execute(page).all()
+            rows = self._rows(page)
             if rows:
                 yield [(at, name, words) for at, name, words in rows]
             if len(rows) < SAID_PAGE:
@@ -242,8 +238,7 @@ class Review(Acting):
 
     def opt_out(self, name: str) -> KeptOptOut | None:
         """Returns the opt-out with that id; None if there is none."""
-        with reading(self._engine) as connection:
-            row = connection.execute(_OPT_OUTS.where(OPT_OUT.c.id == storable(name))).first()
+        row = self._row(_OPT_OUTS.where(OPT_OUT.c.id == storable(name)))
         return _kept(row) if row else None
 
     def opt_outs_of(self, address: str) -> list[KeptOptOut]:
@@ -252,8 +247,7 @@ class Review(Acting):
         sent = and_(OPT_OUT.c.sender_key == key, OPT_OUT.c.by == AskedBy.MAIL.value)
         chosen = _OPT_OUTS.where(or_(OPT_OUT.c.recipient_key == key, sent))
         newest = chosen.order_by(*(each.desc() for each in _OPT_OUT_ORDER)).limit(MOST_OF_ONE)
-        with reading(self._engine) as connection:
-            return [_kept(row) for row in connection.execute(newest)]
+        return [_kept(row) for row in self._rows(newest)]
 
     def settle_opt_outs(
         self, ids: Sequence[str], by: Actor, *, recipient: str | None = None, is_done: bool = True
