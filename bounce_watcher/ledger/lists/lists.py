@@ -26,6 +26,7 @@ from bounce_watcher.ledger.db.tables import (
     PROTECTED,
     RECIPIENT,
     RECORD_COLUMNS,
+    REVIEW_GROUP,
     SUPPRESSION,
     alert_from_row,
     event_from_row,
@@ -180,11 +181,12 @@ class Lists(Capability):
         """Returns how much work waits for a person."""
         from bounce_watcher.ledger.review import groups
 
-        dead = select(OUTBOX.c.number).where(OUTBOX.c.state == OutboxState.DEAD).limit(MOST_TOLD).subquery()
+        alerts = select(ALERT.c.id).where(~ALERT.c.cleared)
+        dead = select(OUTBOX.c.number).where(OUTBOX.c.state == OutboxState.DEAD).limit(MOST_TOLD)
+        waiting = select(REVIEW_GROUP.c.gid).where(groups.IS_OPEN).limit(MOST_TOLD)
+        counts = [select(func.count()).select_from(each.subquery()) for each in (alerts, dead, waiting)]
         with reading(self._engine) as connection:
-            alerts = connection.scalar(select(func.count()).where(~ALERT.c.cleared))
-            gave_up = connection.scalar(select(func.count()).select_from(dead))
-            return ToDo(alerts or 0, gave_up or 0, groups.count_open(connection, MOST_TOLD))
+            return ToDo(*(connection.scalar(each) or 0 for each in counts))
 
     def disabled_endpoints(self) -> dict[str, str]:
         """Returns the names of disabled targets, each with the answer that disabled it."""
