@@ -57,7 +57,7 @@ from bounce_watcher.ledger.db.tables import (
     event_from_row,
 )
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.incidents import Incidents
+from bounce_watcher.ledger.lists.incidents import Incidents, is_asked_for
 from bounce_watcher.ledger.lists.lists import as_known, events_of
 from bounce_watcher.ledger.naming import forget
 from bounce_watcher.model.fields import Action
@@ -96,14 +96,12 @@ _IS_LAST = ~exists().where(
     _LATER.c.recipient_key == STATE_CHANGE.c.recipient_key, _LATER.c.stream == STATE_CHANGE.c.stream,
     _LATER.c.number > STATE_CHANGE.c.number,
 )
-_OF_STEP = and_(
-    RECIPIENT.c.recipient_key == STATE_CHANGE.c.recipient_key, RECIPIENT.c.stream == STATE_CHANGE.c.stream
-)
-_SUPPRESSED_BY_STEP = and_(
-    SUPPRESSION.c.recipient_key == STATE_CHANGE.c.recipient_key, SUPPRESSION.c.stream == STATE_CHANGE.c.stream
-)
 _STEP_ORDER = (STATE_CHANGE.c.at, STATE_CHANGE.c.number)
-_STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, _OF_STEP).outerjoin(SUPPRESSION, _SUPPRESSED_BY_STEP)
+_STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, and_(
+    RECIPIENT.c.recipient_key == STATE_CHANGE.c.recipient_key, RECIPIENT.c.stream == STATE_CHANGE.c.stream
+)).outerjoin(SUPPRESSION, and_(
+    SUPPRESSION.c.recipient_key == STATE_CHANGE.c.recipient_key, SUPPRESSION.c.stream == STATE_CHANGE.c.stream
+))
 _STEP_KEYS = select(*_STEP_ORDER)
 _STANDING = select(
     STATE_CHANGE.c.number, STATE_CHANGE.c.at, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream,
@@ -322,8 +320,7 @@ def _recipient_walks(wanted: Query, chosen: Select[Any] = _STEP_KEYS) -> list[Wa
     return [
         Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value,), tuple(also),
              LOOKED_AROUND if FilterField.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
-        for state in State
-        if (not states.any_of or state in states.any_of) and state not in states.none_of
+        for state in State if is_asked_for(state, states)
     ]
 
 

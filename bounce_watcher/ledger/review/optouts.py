@@ -18,7 +18,7 @@ from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import OPT_OUT
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.review import groups as review
-from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.optout import AskedBy, OptOut
 
 Prove = Callable[[Sequence[BounceEvent]], Sequence[BounceEvent]]
@@ -31,8 +31,6 @@ _KNOWN = select(OPT_OUT.c.message_digest, OPT_OUT.c.recipient_key, OPT_OUT.c.don
 )
 _DROP_NAMELESS = delete(OPT_OUT).where(OPT_OUT.c.message_digest.in_(KEYS), OPT_OUT.c.recipient_key.is_(None))
 
-
-# ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def add(connection: Connection, page: Sequence[MessageRecord], prove: Prove) -> int:
     """Enters the new opt-outs of `page`, in the caller's transaction. Returns how many.
@@ -127,20 +125,4 @@ def purge_done(engine: Engine, before: datetime) -> int:
     count = 0
     while dropped := write(engine, drop):
         count += dropped
-    return count
-
-
-# ── dealt with ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def settle(connection: Connection, ids: Sequence[str], by: Actor, *, is_done: bool) -> int:
-    """Marks opt-outs as dealt with, or as waiting again if not `is_done`. Returns how many were changed."""
-    done = {"done_at": by.at, "done_by": storable(by.name), "because": _text(by.note)}
-    values = {**done, "review_group": None} if is_done else {**dict.fromkeys(done), "review_group": GID}
-    before = OPT_OUT.c.done_at.is_(None) if is_done else OPT_OUT.c.done_at.is_not(None)
-    review.lock_opt_outs(connection, by.at)
-    count = sum(
-        connection.execute(update(OPT_OUT).where(OPT_OUT.c.id.in_(part), before).values(values)).rowcount
-        for part in chunks(sorted(set(map(storable, ids))))
-    )
-    review.count_opt_outs(connection)
     return count

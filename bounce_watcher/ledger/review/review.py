@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from bounce_watcher.ledger.actions import Act, Acting
 from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, TookTooLong, Walk, looking
+from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, TookTooLong, ValueCounts, Walk, looking
 from bounce_watcher.ledger.db.query import (
     FACETS_WITHIN,
     MOST_COUNTED,
@@ -34,14 +34,15 @@ from bounce_watcher.ledger.db.query import (
     Query,
     among,
     chosen_by,
+    facets,
     with_rows,
 )
 from bounce_watcher.ledger.db.statements import KEYS, chunks, is_sqlite
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP, event_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.naming import forget
-from bounce_watcher.ledger.review import optouts
-from bounce_watcher.ledger.review.groups import GroupState, ReviewGroup
+from bounce_watcher.ledger.review.groups import OPT_OUTS, GroupState, ReviewGroup, count_opt_outs, lock_opt_outs
+from bounce_watcher.ledger.review.optouts import IS_WAITING
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import Actor, BounceEvent, Misread
 from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
@@ -71,7 +72,7 @@ _COLUMNS = {FilterField.KIND: REVIEW_GROUP.c.kind, FilterField.STATE: REVIEW_GRO
             FilterField.LANGUAGE: REVIEW_GROUP.c.language}
 _MAIL_COLUMNS = (MESSAGE.c.digest, MESSAGE.c.received_at, MESSAGE.c.mailbox, MESSAGE.c.source, MESSAGE.c.size)
 _OPT_OUT_ORDER = (OPT_OUT.c.at, OPT_OUT.c.id)
-_OPT_OUTS = select(*_OPT_OUT_ORDER, *(each for each in OPT_OUT.columns if each not in set(_OPT_OUT_ORDER)))
+_OPT_OUT_ROWS = select(*_OPT_OUT_ORDER, *(each for each in OPT_OUT.columns if each not in set(_OPT_OUT_ORDER)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +124,9 @@ class Review(Acting):
                 providers = {str(name): int(number) for name, number in connection.execute(of_providers)}
         except TookTooLong:
             return None
-        counts: dict[FilterField, Counter[str]] = {by: Counter() for by in _COLUMNS}
-        for *values, number in rows:
-            for by, value in zip(_COLUMNS, values, strict=True):
-                counts[by][value] += number
-        total = counts[FilterField.STATE].total()
-        return Facets(total, total >= MOST_COUNTED, {**counts, FilterField.PROVIDER: providers})
+        counts = Counter({tuple(values): int(number) for *values, number in rows})
+        found = facets(tuple(_COLUMNS), ValueCounts(counts, counts.total() >= MOST_COUNTED))
+        return replace(found, counts={**found.counts, FilterField.PROVIDER: providers})
 
     def group(self, gid: str, now: datetime | None = None) -> ReviewGroup | None:
         """Returns the group with that id, None if there is none. With `now`, it has the counts of its last days."""
@@ -216,7 +214,7 @@ class Review(Acting):
         def work(connection: Connection) -> int | None:
             note = storable(because + forget.unnamed(connection, by.note or ""))
             here = update(REVIEW_GROUP).where(
-                REVIEW_GROUP.c.gid == storable(gid), REVIEW_GROUP.c.gid != optouts.GID
+                REVIEW_GROUP.c.gid == storable(gid), REVIEW_GROUP.c.gid != OPT_OUTS
             )
             decided = here.values(state=state.value, rank=0, a_day=a_day, because=note, decided_at=by.at)
             mails: int | None = connection.scalar(decided.returning(REVIEW_GROUP.c.mails))
@@ -238,14 +236,14 @@ class Review(Acting):
 
     def opt_out(self, name: str) -> KeptOptOut | None:
         """Returns the opt-out with that id; None if there is none."""
-        row = self._row(_OPT_OUTS.where(OPT_OUT.c.id == storable(name)))
+        row = self._row(_OPT_OUT_ROWS.where(OPT_OUT.c.id == storable(name)))
         return _kept(row) if row else None
 
     def opt_outs_of(self, address: str) -> list[KeptOptOut]:
         """Returns the opt-outs that name an address as the recipient, and those that it sent itself, newest first."""
         key = recipient_key(forget.known_as(self._engine, address))
         sent = and_(OPT_OUT.c.sender_key == key, OPT_OUT.c.by == AskedBy.MAIL.value)
-        chosen = _OPT_OUTS.where(or_(OPT_OUT.c.recipient_key == key, sent))
+        chosen = _OPT_OUT_ROWS.where(or_(OPT_OUT.c.recipient_key == key, sent))
         newest = chosen.order_by(*(each.desc() for each in _OPT_OUT_ORDER)).limit(MOST_OF_ONE)
         return [_kept(row) for row in self._rows(newest)]
 
@@ -257,12 +255,20 @@ class Review(Acting):
         The log names `recipient` if they are all of one, else their group.
         """
         def work(connection: Connection) -> int:
-            note = by.note and forget.unnamed(connection, by.note)
-            kept = replace(by, name=forget.unnamed(connection, by.name), note=note)
-            return optouts.settle(connection, ids, kept, is_done=is_done)
+            name, note = (each and storable(forget.unnamed(connection, each)) for each in (by.name, by.note))
+            done = {"done_at": by.at, "done_by": name, "because": note}
+            values = {**done, "review_group": None} if is_done else {**dict.fromkeys(done), "review_group": OPT_OUTS}
+            before = OPT_OUT.c.done_at.is_(None) if is_done else OPT_OUT.c.done_at.is_not(None)
+            lock_opt_outs(connection, by.at)
+            count = sum(
+                connection.execute(update(OPT_OUT).where(OPT_OUT.c.id.in_(part), before).values(values)).rowcount
+                for part in chunks(sorted(set(map(storable, ids))))
+            )
+            count_opt_outs(connection)
+            return count
 
         action = "opt-out done" if is_done else "opt-out up"
-        return self._act(Act(by, action, optouts.GID, recipient), work, lambda changed: changed or None)
+        return self._act(Act(by, action, OPT_OUTS, recipient), work, lambda changed: changed or None)
 
 
 def _walk(wanted: Query) -> Walk:
@@ -323,7 +329,7 @@ def _by_day(
 
 
 def _opt_out_walk(*, done: bool) -> Walk:
-    return Walk(_OPT_OUTS, _OPT_OUT_ORDER, (OPT_OUT.c.done_at.is_not(None) if done else optouts.IS_WAITING,))
+    return Walk(_OPT_OUT_ROWS, _OPT_OUT_ORDER, (OPT_OUT.c.done_at.is_not(None) if done else IS_WAITING,))
 
 
 def _kept(row: Any) -> KeptOptOut:

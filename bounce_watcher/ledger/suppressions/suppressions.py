@@ -20,6 +20,7 @@ from bounce_watcher.ledger.db.statements import CHUNK, Conflict, Insertion, Reci
 from bounce_watcher.ledger.db.tables import HELD, PROTECTED, SUPPRESSION
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.lists.browse import Browsing
+from bounce_watcher.ledger.lists.incidents import is_asked_for
 from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.recording.batch import RecipientBatch
@@ -217,10 +218,7 @@ def _suppress(books: RecipientBatch, key: RecipientKey, now: datetime, wanted: S
 def _standing(shown: Query) -> Query:
     """Narrows the filter of a list to recipients with a suppression, in force or held."""
     asked = shown.choices.get(FilterField.STATE, Choice())
-    states = tuple(
-        state for state in (State.SUPPRESSED.value, State.PENDING.value)
-        if (not asked.any_of or state in asked.any_of) and state not in asked.none_of
-    )
+    states = tuple(state for state in (State.SUPPRESSED.value, State.PENDING.value) if is_asked_for(state, asked))
     return replace(shown, choices={**shown.choices, FilterField.STATE: Choice(states or (_NO_STATE,))})
 
 

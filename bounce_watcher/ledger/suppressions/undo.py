@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select
+from sqlalchemy import Connection, Engine, Select, and_, or_, select
 
 from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.statements import RecipientKey
@@ -50,19 +50,13 @@ def keys_of(engine: Engine, incident: Incident) -> Iterator[RecipientKey]:
         yield from (RecipientKey(row.stream, row.recipient_key) for row in rows if _is_said_alike(row, incident))
 
 
-def _chosen(incident: Incident) -> Select[Any]:
-    """Returns the query for the incident's events. It reads the texts only if a wording is given: they are most of a
-    row."""
-    few = [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
-    return select(*(few if incident.wording is None else [EVENT])).where(*_belongs(incident))
-
-
 def _is_said_alike(row: Any, incident: Incident) -> bool:
     return incident.wording is None or outages.wording_subject(event_from_row(row)) == incident.wording
 
 
-def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
-    """Returns the conditions for events that count, or would count if the events in their way no longer did."""
+def _chosen(incident: Incident) -> Select[Any]:
+    """Returns the query for the incident's events that count, or would count if the events in their way no longer did.
+    It reads the texts only if a wording is given: they are most of a row."""
     is_complaint = EVENT.c.kind == Kind.COMPLAINT
     found = [
         EVENT.c.at >= incident.since,
@@ -83,7 +77,8 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
         found.append(is_complaint)
     elif incident.reason is not None:
         found.append(and_(~is_complaint, EVENT.c.reason == incident.reason))
-    return found
+    few = [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
+    return select(*(few if incident.wording is None else [EVENT])).where(*found)
 
 
 def undo(
