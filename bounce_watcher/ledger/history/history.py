@@ -80,13 +80,19 @@ class LedgerHistory(Acting):
 
     def kept(self, since: datetime | None) -> Iterator[list[Kept]]:
         """Yields messages whose raw content is kept, in pages, in the order of time."""
-        chosen = select(MESSAGE).where(MESSAGE.c.packed.is_not(None))
+        order = (MESSAGE.c.received_at, MESSAGE.c.digest)
+        chosen = select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(*order).limit(_KEPT_PAGE)
         if since is not None:
             chosen = chosen.where(MESSAGE.c.received_at >= since)
-        for rows in in_pages(self._engine, chosen, (MESSAGE.c.received_at, MESSAGE.c.digest), _KEPT_PAGE):
-            with reading(self._engine) as connection:
-                page = _with_events(connection, rows)
-            yield page
+        page = chosen
+        while True:
+            with reading(self._engine) as connection:  # one snapshot: a message must not lose its events meanwhile
+                found = _with_events(connection, connection.execute(page).all())
+            if found:
+                yield found
+            if len(found) < _KEPT_PAGE:
+                return
+            page = chosen.where(tuple_(*order) > (found[-1].raw.received_at, found[-1].digest))
 
     def kept_one(self, digest: str) -> Kept | None:
         """Returns the message with that digest; None if its raw content is no longer kept."""

@@ -157,16 +157,14 @@ class Figures(StockTaking):
 
     def slots(self, span: Span, length: timedelta, of: Of, *parts: GroupBy) -> dict[tuple[datetime, Values], int]:
         """Counts bounces by the start of the slot and by the values of `parts`. The span begins and ends with slots."""
+        scope = _scope(length, of, parts)
+        columns, number, where = _counted_by(scope, span, of, parts)
         with reading(self._engine) as connection:
-            scope = _scope(length, of, parts)
-            if scope is None:
-                return _event_hours(connection, span, of, parts)
-            columns, number, where = _counted_by(scope, span, of, parts)
-            columns = [REPORT_COUNT.c.slot, *columns]
-            chosen = select(*columns, number).where(*where).group_by(*columns).having(number != 0)
+            slot: ColumnElement[Any] = _event_hour(connection) if scope is None else REPORT_COUNT.c.slot
+            chosen = select(slot, *columns, number).where(*where).group_by(text("1"), *columns).having(number != 0)
             return {
-                (start_of(int(slot), length), tuple(values)): int(number)
-                for slot, *values, number in connection.execute(chosen)
+                (_hour(first) if scope is None else start_of(int(first), length), tuple(values)): int(number)
+                for first, *values, number in connection.execute(chosen)
             }
 
     def totals(self, span: Span, of: Of, *parts: GroupBy) -> Counter[Values]:
@@ -382,16 +380,11 @@ def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
     ]
 
 
-def _event_hours(
-    connection: Connection, span: Span, of: Of, parts: Sequence[GroupBy]
-) -> dict[tuple[datetime, Values], int]:
+def _event_hour(connection: Connection) -> ColumnElement[str]:
     if is_sqlite(connection):
-        hour: ColumnElement[Any] = func.strftime("%Y-%m-%d %H", EVENT.c.at)
-    else:
-        hour = func.to_char(EVENT.c.at, "YYYY-MM-DD HH24")  # the session's zone is UTC
-    columns = [hour, *(_event_column(part) for part in parts)]
-    chosen = select(*columns, func.count()).where(*_of_events(span, of)).group_by(text("1"), *columns[1:])
-    return {
-        (datetime.strptime(begun, "%Y-%m-%d %H").replace(tzinfo=UTC), tuple(values)): int(number)
-        for begun, *values, number in connection.execute(chosen)
-    }
+        return func.strftime("%Y-%m-%d %H", EVENT.c.at)
+    return func.to_char(EVENT.c.at, "YYYY-MM-DD HH24")  # the session's zone is UTC
+
+
+def _hour(told: str) -> datetime:
+    return datetime.strptime(told, "%Y-%m-%d %H").replace(tzinfo=UTC)

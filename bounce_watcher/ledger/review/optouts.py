@@ -122,7 +122,4 @@ def purge_done(engine: Engine, before: datetime) -> int:
             connection.execute(gone, {"keys": list(part)})
         return len(ids)
 
-    count = 0
-    while dropped := write(engine, drop):
-        count += dropped
-    return count
+    return sum(iter(lambda: write(engine, drop), 0))

@@ -113,10 +113,7 @@ class Suppressions(Acting):
             books.close()
             return len(released)
 
-        count = 0
-        while released := write(self._engine, end):
-            count += released
-        return count
+        return sum(iter(lambda: write(self._engine, end), 0))
 
     def protect(self, name: str, by: Actor) -> None:
         """Protects an address, or the addresses of a domain ("@" and its name), from suppression by rules. Existing
