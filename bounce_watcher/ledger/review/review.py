@@ -29,6 +29,7 @@ from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, TookT
 from bounce_watcher.ledger.db.query import (
     FACETS_WITHIN,
     MOST_COUNTED,
+    Choice,
     Facets,
     FilterField,
     Query,
@@ -277,9 +278,9 @@ def _walk(wanted: Query) -> Walk:
 
 def _conditions(wanted: Query) -> Iterator[Condition]:
     for by, choice in wanted.choices.items():
-        if by in _COLUMNS:
+        if by in _COLUMNS and choice != Choice():
             yield among(_COLUMNS[by], choice)
-        elif by is FilterField.PROVIDER:
+        elif by is FilterField.PROVIDER and choice != Choice():
             yield chosen_by(choice, _has_provider)
     if wanted.since is not None:
         yield REVIEW_GROUP.c.last_at >= wanted.since
