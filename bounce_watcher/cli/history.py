@@ -22,7 +22,7 @@ from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.history.simulation import Simulated
+    from bounce_watcher.ledger.history.replaying import Simulated
     from bounce_watcher.ledger.privacy.erasure import Erased
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.ledger.suppressions.undo import UndoOutcome

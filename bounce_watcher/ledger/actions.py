@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from bounce_watcher.ledger.capability import Capability
-from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.engine import write
 from bounce_watcher.ledger.db.paging import Page, PagePosition, Walk, looking
 from bounce_watcher.ledger.db.query import FilterField, Query, among, between, with_rows
 from bounce_watcher.ledger.db.tables import ACTION
@@ -81,17 +81,15 @@ class LogEntry:
         def both(connection: Connection) -> tuple[T, int | None]:
             outcome = work(connection)
             more = counted(outcome)
-            return outcome, self._number if more is None else self._count(connection, more)
+            if more is not None and self._number is None:
+                return outcome, enter(connection, self._names, self._act, more)
+            if more is not None:
+                here = update(ACTION).where(ACTION.c.number == self._number)
+                connection.execute(here.values(count=ACTION.c.count + more))
+            return outcome, self._number
 
         outcome, self._number = write(engine, both)
         return outcome
-
-    def _count(self, connection: Connection, more: int) -> int:
-        if self._number is None:
-            return enter(connection, self._names, self._act, more)
-        here = update(ACTION).where(ACTION.c.number == self._number)
-        connection.execute(here.values(count=ACTION.c.count + more))
-        return self._number
 
 
 class Acting(Capability):
@@ -115,11 +113,12 @@ class ActionLog(Acting):
 
     def on(self, subject: str, limit: int = 50) -> Sequence[LoggedAction]:
         """Returns what people did to one subject, newest first."""
-        return self._read(_ROWS.where(ACTION.c.subject == storable(subject)).limit(limit))
+        return list(map(_logged, self._rows(_NEWEST.where(ACTION.c.subject == storable(subject)).limit(limit))))
 
     def newest(self, before: int | None = None, limit: int = 50) -> Sequence[LoggedAction]:
         """Returns what people did, newest first. With `before`, only rows with a smaller number."""
-        return self._read(_ROWS.where(*([] if before is None else [ACTION.c.number < before])).limit(limit))
+        chosen = _NEWEST if before is None else _NEWEST.where(ACTION.c.number < before)
+        return list(map(_logged, self._rows(chosen.limit(limit))))
 
     def page(self, wanted: Query, place: PagePosition) -> Page[LoggedAction]:
         """Returns one page of what people did, newest first."""
@@ -131,14 +130,11 @@ class ActionLog(Acting):
         """Yields everything that matches, newest first."""
         return map(_logged, _walk(wanted).all(self._engine))
 
-    def _read(self, chosen: Select[Any]) -> Sequence[LoggedAction]:
-        with reading(self._engine) as connection:
-            return list(map(_logged, connection.execute(chosen.order_by(ACTION.c.number.desc()))))
-
 
 _ROWS = select(
     ACTION.c.number, ACTION.c.at, ACTION.c.actor, ACTION.c.action, ACTION.c.subject, ACTION.c.count, ACTION.c.because
 )
+_NEWEST = _ROWS.order_by(ACTION.c.number.desc())
 _COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
     FilterField.ACTOR: ACTION.c.actor, FilterField.ACTION: ACTION.c.action
 }

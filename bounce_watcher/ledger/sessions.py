@@ -6,17 +6,18 @@ The browser holds a random secret of 256 bits, the ledger its SHA-256: reading t
 import hashlib
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 from sqlalchemy import Row as Fetched
 
 from bounce_watcher.ledger.actions import Act, enter
-from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.capability import Capability
+from bounce_watcher.ledger.db.engine import write
 from bounce_watcher.ledger.db.tables import WEB_SESSION
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.keyring import secret
@@ -32,8 +33,6 @@ MOST = 1000
 _SEEN_EVERY = timedelta(minutes=1)
 """How precisely the time of the last request is kept, so that not every page request writes."""
 _LONGEST = 200
-_SECRET_BYTES = 32
-_END = "end-session"
 
 
 class Role(StrEnum):
@@ -62,11 +61,8 @@ class WebSession:
         return min(self.expires_at, self.seen_at + IDLE)
 
 
-class Sessions:
-    """The sessions in the ledger. Every method raises TemporaryFailure or PermanentFailure if the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class Sessions(Capability):
+    """The sessions in the ledger."""
 
     @cached_property
     def key(self) -> bytes:
@@ -75,12 +71,11 @@ class Sessions:
 
     def open(self, role: Role, opened_by: str, now: datetime, *, peer: str, agent: str) -> tuple[WebSession, str]:
         """Creates a session. Returns it with the secret that only the browser may hold."""
-        shown = secrets.token_urlsafe(_SECRET_BYTES)
+        shown = secrets.token_urlsafe(32)
         made = WebSession(
             secrets.token_hex(6), role, opened_by, now, now, now + LASTS, peer, storable(agent[:_LONGEST])
         )
-        values = {"digest": _digest(shown), "id": made.id, "role": role.value, "opened_by": opened_by,
-                  "created_at": now, "seen_at": now, "expires_at": made.expires_at, "peer": peer, "agent": made.agent}
+        values = {**asdict(made), "digest": _digest(shown), "role": role.value}
 
         def put(connection: Connection) -> None:
             kept = select(WEB_SESSION.c.digest).order_by(WEB_SESSION.c.seen_at.desc()).limit(MOST - 1)
@@ -93,8 +88,7 @@ class Sessions:
     def find(self, shown: str, now: datetime) -> WebSession | None:
         """Returns the session of a secret; None if there is none or it has ended."""
         chosen = select(WEB_SESSION).where(WEB_SESSION.c.digest == _digest(shown), ~_is_over(now))
-        with reading(self._engine) as connection:
-            row = connection.execute(chosen).one_or_none()
+        row = self._row(chosen)
         return _read(row) if row is not None else None
 
     def touch(self, found: WebSession, now: datetime) -> None:
@@ -106,8 +100,7 @@ class Sessions:
     def all(self, now: datetime) -> Sequence[WebSession]:
         """Returns the open sessions, the most recently used first."""
         chosen = select(WEB_SESSION).where(~_is_over(now)).order_by(WEB_SESSION.c.seen_at.desc(), WEB_SESSION.c.id)
-        with reading(self._engine) as connection:
-            return [_read(row) for row in connection.execute(chosen)]
+        return [_read(row) for row in self._rows(chosen)]
 
     def end(self, wanted: Collection[str] | None, by: Actor) -> list[str]:
         """Ends sessions by their ids (None = all) and logs each. Returns the ids of the sessions that existed."""
@@ -117,15 +110,14 @@ class Sessions:
         def work(connection: Connection) -> list[str]:
             ended = sorted(connection.scalars(chosen))
             for each in ended:
-                enter(connection, None, Act(by, _END, each))
+                enter(connection, None, Act(by, "end-session", each))
             return ended
 
         return write(self._engine, work)
 
     def sign_out(self, session: str) -> None:
         """Ends the caller's own session. The log of actions does not record this."""
-        gone = delete(WEB_SESSION).where(WEB_SESSION.c.id == session)
-        write(self._engine, lambda connection: connection.execute(gone))
+        self._delete(WEB_SESSION.c.id == session)
 
     def keep(self, openers: Collection[tuple[Role, str]]) -> int:
         """Ends the sessions whose token is no longer set, or no longer set for their role. Returns how many."""

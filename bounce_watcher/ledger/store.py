@@ -14,12 +14,12 @@ from bounce_watcher.ledger.db.engine import open_engine, reading
 if TYPE_CHECKING:
     from bounce_watcher.ledger.actions import ActionLog
     from bounce_watcher.ledger.history.history import LedgerHistory
-    from bounce_watcher.ledger.lists.browsing import Browsing
+    from bounce_watcher.ledger.lists.browse import Browsing
     from bounce_watcher.ledger.lists.figures import Figures
     from bounce_watcher.ledger.lists.lists import Lists
     from bounce_watcher.ledger.naming.names import Names
     from bounce_watcher.ledger.outbox.outbox import Outbox
-    from bounce_watcher.ledger.privacy.privacy import Privacy
+    from bounce_watcher.ledger.privacy.erasure import Privacy
     from bounce_watcher.ledger.recording.recording import Recording
     from bounce_watcher.ledger.review.review import Review
     from bounce_watcher.ledger.sessions import Sessions
@@ -104,7 +104,7 @@ class Ledger:
 
     @cached_property
     def browsing(self) -> "Browsing":
-        from bounce_watcher.ledger.lists.browsing import Browsing
+        from bounce_watcher.ledger.lists.browse import Browsing
 
         return Browsing(self._engine)
 
@@ -122,7 +122,7 @@ class Ledger:
 
     @cached_property
     def privacy(self) -> "Privacy":
-        from bounce_watcher.ledger.privacy.privacy import Privacy
+        from bounce_watcher.ledger.privacy.erasure import Privacy
 
         return Privacy(self._engine)
 

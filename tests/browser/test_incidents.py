@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bounce_watcher.ledger.lists.filters import SuppressionFilter
-from bounce_watcher.ledger.suppressions import rulings
+from bounce_watcher.ledger.suppressions import suppressions
 from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 from bounce_watcher.policy.rulings import Ruling
@@ -184,7 +184,7 @@ def test_what_takes_long_tells_how_far_it_is_and_leads_on(
 ) -> None:
     """Released in steps of ten, of which the second begins when the test says so."""
     reached, go_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(rulings, "_BATCH", 10)
+    monkeypatch.setattr(suppressions, "_BATCH", 10)
     monkeypatch.setattr(jobs, "WAITS", 0.01)
     with copied(tmp_path, stock) as desk:
         monkeypatch.setattr(desk.ledger.suppressions, "rule", _held_up(desk.ledger.suppressions.rule, reached, go_on))

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger.db import paging
 from bounce_watcher.ledger.db.paging import TimeLimit, looking
-from bounce_watcher.ledger.lists import reads
+from bounce_watcher.ledger.lists import lists
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.lists.reads import Portion
+from bounce_watcher.ledger.lists.lists import Portion
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -51,7 +51,7 @@ def _at_its_end(engine: Engine) -> Iterator[tuple[Connection, TimeLimit]]:
 @pytest.fixture
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "_FIRST_STRETCH", 3)
-    monkeypatch.setattr(reads, "looking", _at_its_end)
+    monkeypatch.setattr(lists, "looking", _at_its_end)
 
 
 @pytest.fixture(params=["in time", "hurried"])

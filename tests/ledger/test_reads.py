@@ -3,7 +3,7 @@
 import pytest
 
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.lists.reads import PAGE
+from bounce_watcher.ledger.lists.lists import PAGE
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind

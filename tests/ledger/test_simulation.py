@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from bounce_watcher.ledger.history import replaying
-from bounce_watcher.ledger.history.simulation import Simulated
+from bounce_watcher.ledger.history.replaying import Simulated
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind

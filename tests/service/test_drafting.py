@@ -86,7 +86,7 @@ def test_who_would_be_suppressed_and_took_mail_since(ledger: Ledger) -> None:
 
 
 def test_when_the_time_is_up_it_tells_how_far_it_looked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.ledger.review.browsing.SAID_PAGE", 2)
+    monkeypatch.setattr("bounce_watcher.ledger.review.review.SAID_PAGE", 2)
     record(ledger, *(lost(n, f"u{n}@example.org") for n in range(1, 6)))
     outcome = tried_on(ledger, within=0)
     assert outcome.looked_back_to is not None

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from bounce_watcher.ledger.db.paging import Page, TookTooLong
-from bounce_watcher.ledger.lists import browse
+from bounce_watcher.ledger.lists.browse import Browsing
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import OlderVerdict
 from bounce_watcher.model.ledger import BounceEvent
@@ -132,7 +132,7 @@ def test_a_page_behind_the_end_and_one_that_was_cut_off_do_not_say_that_nothing_
         assert "No events match." not in answer.text and "Without the filter" not in answer.text
         assert len(ids_on(client.get(link(answer.text, "Newer")).text)) == 40
     cut: Page[BounceEvent] = Page((), older=(long_ago, "x"), looked_back_to=(long_ago, "x"))
-    monkeypatch.setattr(browse, "event_page", lambda *_: cut)
+    monkeypatch.setattr(Browsing, "event_page", lambda *_: cut)
     answer = client.get("/events?rule=seldom")
     assert "None found so far." in answer.text
     assert "Searched everything back to 1 January 2001" in answer.text
@@ -146,12 +146,12 @@ def test_a_list_that_takes_too_long_says_so(web: Make, monkeypatch: pytest.Monke
     def too_long(*_: object) -> None:
         raise TookTooLong("2 s")
 
-    monkeypatch.setattr(browse, "event_page", too_long)
+    monkeypatch.setattr(Browsing, "event_page", too_long)
     answer = client.get("/events?rule=x")
     assert answer.status_code == 200
     assert "The search took too long and was stopped." in answer.text
     monkeypatch.undo()
-    monkeypatch.setattr(browse, "event_facets", lambda *_: None)
+    monkeypatch.setattr(Browsing, "event_facets", lambda *_: None)
     answer = client.get("/events")
     assert "Counting took too long." in answer.text
     assert len(ids_on(answer.text)) == 50

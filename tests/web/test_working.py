@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.ledger.suppressions import rulings, undo
+from bounce_watcher.ledger.suppressions import suppressions
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import State
 from bounce_watcher.web import jobs
@@ -79,8 +79,8 @@ EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(undo, "_BATCH", BATCH)
-    monkeypatch.setattr(rulings, "_BATCH", BATCH)
+    monkeypatch.setattr(suppressions, "_UNDO_BATCH", BATCH)
+    monkeypatch.setattr(suppressions, "_BATCH", BATCH)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, literal, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, literal, select, text, true, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from bounce_watcher.ledger.db.engine import reading
@@ -120,6 +120,23 @@ def _interrupt(connection: Connection, within: float) -> Callable[[], None]:
 
 def _is_cut_off(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED or str(error.orig) == "interrupted"
+
+
+def in_pages(
+    engine: Engine, chosen: Select[Any], order: Sequence[ColumnElement[Any]], size: int, begin: Condition | None = None
+) -> Iterator[Sequence[Row[Any]]]:
+    """Yields the rows of a query in pages of `size`, in the order of some of its columns, which together are unique.
+    Each page is read in its own short transaction. Only the first needs `begin`, the condition for where to begin."""
+    chosen = chosen.order_by(*order).limit(size)
+    page = chosen if begin is None else chosen.where(begin)
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        page = chosen.where(tuple_(*order) > tuple(getattr(rows[-1], str(column.key)) for column in order))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Queries on lists: filters, each with values to include and values to leave out, and a time range."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -76,10 +76,13 @@ class Facets:
 def among(column: ColumnElement[Any], choice: Choice) -> Condition:
     """Returns the condition for a choice of values. "" stands for no value."""
     told = func.coalesce(column, "")
-    conditions = [told.in_(list(map(storable, choice.any_of)))] if choice.any_of else []
-    if choice.none_of:
-        conditions.append(told.not_in(list(map(storable, choice.none_of))))
-    return and_(*conditions)
+    return chosen_by(choice, lambda values: told.in_(list(map(storable, values))))
+
+
+def chosen_by(choice: Choice, condition: Callable[[Iterable[str]], Condition]) -> Condition:
+    """Returns the condition for a choice. `condition` makes one for some values: any of them is present."""
+    conditions = [condition(choice.any_of)] if choice.any_of else []
+    return and_(*conditions, *([~condition(choice.none_of)] if choice.none_of else []))
 
 
 def between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:

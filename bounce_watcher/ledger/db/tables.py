@@ -19,12 +19,14 @@ from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
     BounceEvent,
+    ChangedBy,
     NoticeType,
     OutboxItem,
     OutboxState,
     RecipientRecord,
     Scope,
     State,
+    StateChange,
     Suppression,
     SuppressionSource,
 )
@@ -638,6 +640,13 @@ def item_from_row(row: OutboxRow | Fetched[Any]) -> OutboxItem:
         state=OutboxState(row.state),
         attempts=row.attempts,
         last_answer=row.last_answer,
+    )
+
+
+def state_change_from_row(row: Fetched[Any]) -> StateChange:
+    return StateChange(
+        row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, ChangedBy(row.by), row.reason,
+        row.until,
     )
 
 

@@ -1,26 +1,49 @@
-"""Reads the histories of recipients from the ledger, one recipient after the other, in bounded memory."""
+"""Reads the histories of recipients from the ledger, one recipient after the other, in bounded memory, and simulates
+another policy on them.
+
+In a simulation each recipient's events are replayed by time, with the steps that did not come from reports. The outage
+guard does not run again: it counts the reports on all recipients together, but here recipients follow one another. What
+it did stays: whom it released is released, and what it struck out counts under no policy. It holds nobody here: a
+suppression counts from the day on which the policy decided on it. The flood guard does not run again either: what it
+held is held here too, and what passed it passes.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks
-from bounce_watcher.ledger.db.tables import EVENT, RECIPIENT, STATE_CHANGE, SUPPRESSION, suppression_from_row
-from bounce_watcher.ledger.db.types import recipient_key
+from bounce_watcher.ledger.db.tables import (
+    EVENT,
+    RECIPIENT,
+    STATE_CHANGE,
+    SUPPRESSION,
+    state_change_from_row,
+    suppression_from_row,
+)
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import Excluded
-from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange, Suppression
+from bounce_watcher.model.ledger import (
+    BounceEvent,
+    ChangedBy,
+    RecipientRecord,
+    State,
+    StateChange,
+    Suppression,
+    SuppressionSource,
+)
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.policy.replay import NOT_BY_REPORTS
+from bounce_watcher.policy.replay import NOT_BY_REPORTS, Decide, Replay, go_through
 
 _PAGE = 5000
 
@@ -36,6 +59,7 @@ _LOOKED_AT = tuple(EVENT.c[name] for name in (
 ))
 _ORDER = (EVENT.c.recipient_key, EVENT.c.at, EVENT.c.id)
 _of_address, _of_stream = attrgetter("recipient_key"), attrgetter("stream")
+_TAKEN = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 
 _STEPS = (
     select(STATE_CHANGE)
@@ -46,7 +70,6 @@ _STANDING = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key.in_(KEYS))
 _DELIVERED = select(RECIPIENT.c.stream, RECIPIENT.c.recipient_key, RECIPIENT.c.delivered_at).where(
     RECIPIENT.c.recipient_key.in_(KEYS), RECIPIENT.c.delivered_at.is_not(None)
 )
-_COURSE = select(STATE_CHANGE).order_by(STATE_CHANGE.c.number)
 _SET_EXCLUSION = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
     excluded_kind=bindparam("new_kind"), exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
 )
@@ -79,24 +102,31 @@ class Stretch:
 WHOLE = Stretch()
 
 
-def stretches(engine: Engine, size: int) -> Iterator[Stretch]:
-    """Yields all addresses with events, split into stretches of some `size` events each."""
-    after = None
-    while True:
-        chosen = select(EVENT.c.recipient_key).order_by(EVENT.c.recipient_key).offset(size).limit(1)
-        with reading(engine) as connection:
-            until = connection.scalar(chosen if after is None else chosen.where(EVENT.c.recipient_key > after))
-        yield Stretch(after, until)
-        if until is None:
-            return
-        after = until
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """One recipient in one stream: its suppression `now`, and `then`, the one under the other policy.
+
+    `took_mail_at` is when it last took mail after the beginning of the suppression under the other policy (else the
+    current one), as far as reports and the platform show; None = unknown. `events` is how many were replayed.
+    """
+
+    recipient: str
+    stream: str
+    events: int
+    now: Suppression | None
+    then: Suppression | None
+    took_mail_at: datetime | None
 
 
 def pasts(engine: Engine, stretch: Stretch = WHOLE) -> Iterator[Past]:
     """Yields everybody with events. Memory holds a page and the longest history of one address."""
     waiting: list[tuple[str, list[Any]]] = []
     size = 0
-    for address, rows in groupby(_rows(engine, stretch), _of_address):
+    chosen = select(*_LOOKED_AT)
+    if stretch.until is not None:
+        chosen = chosen.where(EVENT.c.recipient_key <= stretch.until)
+    begin = None if stretch.after is None else EVENT.c.recipient_key > stretch.after
+    for address, rows in groupby(chain.from_iterable(in_pages(engine, chosen, _ORDER, _PAGE, begin)), _of_address):
         history = list(rows)
         waiting.append((address, history))
         size += len(history)
@@ -104,18 +134,6 @@ def pasts(engine: Engine, stretch: Stretch = WHOLE) -> Iterator[Past]:
             yield from _completed(engine, waiting)
             waiting, size = [], 0
     yield from _completed(engine, waiting)
-
-
-def count_events(engine: Engine) -> int:
-    with reading(engine) as connection:
-        return connection.scalar(select(func.count()).select_from(EVENT)) or 0
-
-
-def course(engine: Engine, address: str, stream: str) -> list[StateChange]:
-    """Returns every step of a recipient, oldest first."""
-    chosen = _COURSE.where(STATE_CHANGE.c.recipient_key == recipient_key(address), STATE_CHANGE.c.stream == stream)
-    with reading(engine) as connection:
-        return [_step(row) for row in connection.execute(chosen)]
 
 
 def events_of(connection: Connection, keys: Sequence[RecipientKey]) -> dict[RecipientKey, list[BounceEvent]]:
@@ -136,7 +154,7 @@ def steps_of(
     found: defaultdict[RecipientKey, list[StateChange]] = defaultdict(list)
     for part in chunks(addresses):
         for row in connection.execute(_STEPS, {"keys": part}):
-            found[RecipientKey(row.stream, row.recipient_key)].append(_step(row))
+            found[RecipientKey(row.stream, row.recipient_key)].append(state_change_from_row(row))
     for key, at in (delivered if delivered is not None else deliveries_to(connection, addresses)).items():
         found[key].append(StateChange(key.address, key.stream, 0, at, State.ACTIVE, None, ChangedBy.PLATFORM))
     return {key: sorted(steps, key=attrgetter("at")) for key, steps in found.items()}
@@ -149,22 +167,6 @@ def deliveries_to(connection: Connection, addresses: Sequence[str]) -> dict[Reci
         for part in chunks(addresses)
         for row in connection.execute(_DELIVERED, {"keys": part})
     }
-
-
-def _rows(engine: Engine, stretch: Stretch) -> Iterator[Any]:
-    """Yields the events of a stretch as rows. Each page is read in its own short transaction."""
-    chosen: Select[Any] = select(*_LOOKED_AT).order_by(*_ORDER).limit(_PAGE)
-    if stretch.until is not None:
-        chosen = chosen.where(EVENT.c.recipient_key <= stretch.until)
-    page = chosen if stretch.after is None else chosen.where(EVENT.c.recipient_key > stretch.after)
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
-        yield from rows
-        if len(rows) < _PAGE:
-            return
-        last = rows[-1]
-        page = chosen.where(tuple_(*_ORDER) > (last.recipient_key, last.at, last.id))
 
 
 def _completed(engine: Engine, waiting: Sequence[tuple[str, list[Any]]]) -> Iterator[Past]:
@@ -197,13 +199,6 @@ def _event(row: Any) -> BounceEvent:
     )
 
 
-def _step(row: Any) -> StateChange:
-    return StateChange(
-        row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, ChangedBy(row.by), row.reason,
-        row.until,
-    )
-
-
 def set_exclusions(connection: Connection, changes: Iterable[tuple[str, Excluded | None]]) -> None:
     """Writes why events, given by their ids, do not count (None = they count)."""
     if rows := [
@@ -211,3 +206,28 @@ def set_exclusions(connection: Connection, changes: Iterable[tuple[str, Excluded
         for name, excluded in sorted(changes, key=itemgetter(0))
     ]:
         connection.execute(_SET_EXCLUSION, rows)
+
+
+# ── simulated ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def simulated(past: Past, decide: Decide, now: datetime) -> Simulated:
+    """Replays a recipient's history under another policy, up to `now`."""
+    recipient = past.events[0].recipient
+    replay = Replay(RecipientRecord(recipient, past.key.stream, protected=past.protected))
+    for _ in go_through(replay, past.events, past.steps, decide):
+        pass
+    replay.until(now)
+    then, standing = _by_policy(replay.record.suppression), _by_policy(past.standing)
+    measured = then or standing
+    taken = [event.at for event in past.events if event.action in _TAKEN]
+    told = [past.delivered_at] if past.delivered_at else []
+    took = max((at for at in (*taken, *told) if at > measured.since), default=None) if measured else None
+    return Simulated(recipient, past.key.stream, len(past.events), standing, then, took)
+
+
+def _by_policy(suppression: Suppression | None) -> Suppression | None:
+    """Returns the suppression if it is in force and comes from the policy, else None: what a person or a platform
+    suppressed would be suppressed under any policy."""
+    if suppression is None or suppression.source is not SuppressionSource.POLICY:
+        return None
+    return suppression if suppression.state is State.SUPPRESSED else None

@@ -3,34 +3,28 @@
 That a report came stays on record, and so does how it was read: `formerly` keeps every older verdict.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
+from sqlalchemy import Connection, bindparam, update
 
-from bounce_watcher.ledger.actions import LogEntry
-from bounce_watcher.ledger.db.engine import reading, rehearse, write
-from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks, key_of
-from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, event_from_row
+from bounce_watcher.ledger.db.statements import RecipientKey, key_of
+from bounce_watcher.ledger.db.tables import EVENT
 from bounce_watcher.ledger.history.replaying import events_of, set_exclusions, steps_of
 from bounce_watcher.ledger.recording import alerts, flood, report_counts
 from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.grounds import Excluded, Held, OlderVerdict, Reread
 from bounce_watcher.model.ledger import Announce, BounceEvent, ChangedBy, RecipientRecord, State
-from bounce_watcher.model.message import RawMessage, unpack
 from bounce_watcher.policy import transitions
 from bounce_watcher.policy.guards.flood import exclusion
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.policy.replay import Decide, correct
 from bounce_watcher.policy.settings import PolicySettings
 
-PAGE = 200
-
-VERDICT = (
+_VERDICT = (
     "kind", "action", "final_recipient", "bounce_type", "reason", "status", "code", "diagnostic", "remote_mta",
     "reporting_mta", "rule", "recognizer", "quote", "feedback_type",
 )
@@ -40,18 +34,8 @@ _TELLING = ("kind", "action", "bounce_type", "reason", "rule")
 
 _PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values({
     name: bindparam(f"new_{name}", type_=EVENT.c[name].type)
-    for name in (*VERDICT, "formerly", "provider", "type", "review_group")
+    for name in (*_VERDICT, "formerly", "provider", "type", "review_group")
 })
-_KEPT = (
-    select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(MESSAGE.c.received_at, MESSAGE.c.digest).limit(PAGE)
-)
-_BARE = (
-    select(EVENT)
-    .join(MESSAGE, MESSAGE.c.digest == EVENT.c.message_digest)
-    .where(MESSAGE.c.packed.is_(None), EVENT.c.diagnostic.is_not(None))
-    .order_by(EVENT.c.at, EVENT.c.id)
-    .limit(PAGE)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +61,10 @@ def differs(before: BounceEvent, after: BounceEvent) -> bool:
 
 
 def revise(
-    engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
-    now: datetime, *, dry_run: bool, row: LogEntry | None = None,
-) -> list[Revised]:
-    """Replaces the old verdicts and decides on the recipients' histories again, in one transaction.
-
-    A new suppression on an unproven report is subject to the caps of `policy`, or held. `row` is the log row, if a
-    person asked for it.
-    """
-    work = partial(_revise, revisions=revisions, decide=decide, announce=announce, policy=policy, now=now)
-    if dry_run:
-        return rehearse(engine, work)
-    return write(engine, work) if row is None else row.write(engine, work, len)
-
-
-def _revise(
     connection: Connection, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
     now: datetime,
 ) -> list[Revised]:
+    """Replaces the old verdicts and decides on the recipients' histories again, in the caller's transaction."""
     alerts.lock(connection)  # before the locks on recipients, as with any page
     names = {key_of(each.before.recipient, each.before.stream): each.before.recipient for each in revisions}
     books = RecipientBatch(connection, names, announce, ChangedBy.RULES)
@@ -156,7 +126,7 @@ def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: da
             "new_provider": provider(each.after),
             "new_type": each.after.type,
             "new_review_group": review.group_of(each.after),
-            **{f"new_{name}": _plain(getattr(each.after, name)) for name in VERDICT},
+            **{f"new_{name}": _plain(getattr(each.after, name)) for name in _VERDICT},
         }
         for each in sorted(revisions, key=lambda each: each.before.id)
     ])
@@ -177,70 +147,3 @@ def withdrawn(event: BounceEvent) -> BounceEvent:
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
-
-
-# ── what is stored ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A message whose raw content is kept, and its events."""
-
-    digest: str
-    raw: RawMessage
-    events: tuple[BounceEvent, ...]
-
-
-def kept(engine: Engine, since: datetime | None) -> Iterator[list[Kept]]:
-    """Yields messages whose raw content is kept, in the order of time, in pages."""
-    chosen = _KEPT if since is None else _KEPT.where(MESSAGE.c.received_at >= since)
-    page = chosen
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
-            events = _events_of(connection, rows)
-        if rows:
-            yield [Kept(row.digest, _raw(row), tuple(events.get(row.digest, ()))) for row in rows]
-        if len(rows) < PAGE:
-            return
-        page = chosen.where(tuple_(MESSAGE.c.received_at, MESSAGE.c.digest) > (rows[-1].received_at, rows[-1].digest))
-
-
-def kept_one(engine: Engine, digest: str) -> Kept | None:
-    """Returns the message with that digest; None if its raw content is not kept."""
-    chosen = select(MESSAGE).where(MESSAGE.c.digest == digest, MESSAGE.c.packed.is_not(None))
-    with reading(engine) as connection:
-        row = connection.execute(chosen).first()
-        if row is None:
-            return None
-        return Kept(row.digest, _raw(row), tuple(_events_of(connection, [row]).get(row.digest, ())))
-
-
-def bare(engine: Engine, since: datetime | None) -> Iterator[list[BounceEvent]]:
-    """Yields events with a diagnostic whose message is not kept, in the order of time, in pages."""
-    chosen = _BARE if since is None else _BARE.where(EVENT.c.at >= since)
-    page = chosen
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
-        if rows:
-            yield [event_from_row(row) for row in rows]
-        if len(rows) < PAGE:
-            return
-        page = chosen.where(tuple_(EVENT.c.at, EVENT.c.id) > (rows[-1].at, rows[-1].id))
-
-
-def _events_of(connection: Connection, messages: Sequence[Any]) -> dict[str, list[BounceEvent]]:
-    """Returns the events of these messages. An event has its message's time, so the index by time finds them."""
-    found: dict[str, list[BounceEvent]] = {}
-    if not messages:
-        return found
-    first, last = messages[0].received_at, messages[-1].received_at
-    chosen = select(EVENT).where(EVENT.c.at >= first, EVENT.c.at <= last, EVENT.c.message_digest.in_(KEYS))
-    for part in chunks([row.digest for row in messages]):
-        for row in connection.execute(chosen, {"keys": part}):
-            found.setdefault(row.message_digest, []).append(event_from_row(row))
-    return found
-
-
-def _raw(row: Any) -> RawMessage:
-    return RawMessage(row.source, unpack(row.packed), row.received_at, mailbox=row.mailbox, size=row.size)

@@ -7,13 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from heapq import merge
-from operator import attrgetter
+from itertools import islice
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal_column, or_, select
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.paging import (
     ENTRIES,
@@ -38,6 +41,7 @@ from bounce_watcher.ledger.db.query import (
     Query,
     among,
     between,
+    chosen_by,
     facets,
     with_rows,
 )
@@ -53,7 +57,9 @@ from bounce_watcher.ledger.db.tables import (
     event_from_row,
 )
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.reads import events_of
+from bounce_watcher.ledger.lists.incidents import Incidents, is_asked_for
+from bounce_watcher.ledger.lists.lists import as_known, events_of
+from bounce_watcher.ledger.naming import forget
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import Alert, BounceEvent, Scope, State
@@ -65,9 +71,6 @@ FEW = 10_000
 RECENT = timedelta(days=30)
 NO_TYPE = "other"
 """The type of an event that is neither a failure nor a complaint: delays, receipts."""
-
-
-# ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _TYPE = func.coalesce(EVENT.c.type, literal_column(f"'{NO_TYPE}'"))
 
@@ -86,40 +89,153 @@ EVENT_FACETS = (FilterField.TYPE, FilterField.REASON, FilterField.PROVIDER, Filt
 _EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
 _EVENT_KEYS = select(*_EVENT_ORDER)
 
+RECIPIENT_FACETS = (FilterField.STATE, FilterField.REASON, FilterField.STREAM)
 
-def event_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
-    """Returns a page of events, newest first. Raises TookTooLong."""
-    with looking(engine) as (connection, limit):
-        found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
-        return with_rows(found, events_of(connection, found.rows))
+_LATER = STATE_CHANGE.alias("later")
+_IS_LAST = ~exists().where(
+    _LATER.c.recipient_key == STATE_CHANGE.c.recipient_key, _LATER.c.stream == STATE_CHANGE.c.stream,
+    _LATER.c.number > STATE_CHANGE.c.number,
+)
+_STEP_ORDER = (STATE_CHANGE.c.at, STATE_CHANGE.c.number)
+_STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, and_(
+    RECIPIENT.c.recipient_key == STATE_CHANGE.c.recipient_key, RECIPIENT.c.stream == STATE_CHANGE.c.stream
+)).outerjoin(SUPPRESSION, and_(
+    SUPPRESSION.c.recipient_key == STATE_CHANGE.c.recipient_key, SUPPRESSION.c.stream == STATE_CHANGE.c.stream
+))
+_STEP_KEYS = select(*_STEP_ORDER)
+_STANDING = select(
+    STATE_CHANGE.c.number, STATE_CHANGE.c.at, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream,
+    RECIPIENT.c.state, RECIPIENT.c.grounds, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
+).select_from(_STEPS).where(STATE_CHANGE.c.number.in_(KEYS))
+_STEP_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
+    FilterField.STATE: STATE_CHANGE.c.state, FilterField.REASON: STATE_CHANGE.c.reason,
+    FilterField.STREAM: STATE_CHANGE.c.stream,
+}
+_FACET_COLUMNS = [_STEP_COLUMNS[by].label(by.value) for by in RECIPIENT_FACETS]
+_RECENT = (
+    select(EVENT.c.recipient_key, EVENT.c.stream, func.count())
+    .where(EVENT.c.recipient_key.in_(KEYS), EVENT.c.action == Action.FAILED.value)
+    .group_by(EVENT.c.recipient_key, EVENT.c.stream)
+)
 
 
-def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
-    with reading(engine) as connection:
-        walk = _event_walk(wanted, _driving(connection, wanted))
-    for keys in walk.looks(engine, PagePosition(rows=CHUNK)):
-        with reading(engine) as connection:
-            events = list(events_of(connection, keys))
-        yield from events
+@dataclass(frozen=True, slots=True)
+class RecipientStanding:
+    """The state of a recipient in a stream since its last step (`at`, aware), and how many bounces came recently.
+
+    `until` and `reason` are those of the current suppression, if any; `scope` says how far it reaches.
+    """
+
+    recipient: str
+    stream: str
+    state: State
+    grounds: Grounds | None
+    at: datetime
+    reason: str | None
+    until: datetime | None
+    scope: Scope | None
+    bounces: int = 0
 
 
-def event_facets(engine: Engine, wanted: Query) -> Facets | None:
-    """Returns the counts of events by facet; None if counting took too long."""
-    columns = [_EVENT_COLUMNS[by].label(by.value) for by in EVENT_FACETS]
-    try:
-        with looking(engine, COUNTING, FACETS_WITHIN) as (connection, limit):
+class Browsing(Capability):
+    """Lists with many filters, in pages. What takes too long raises TookTooLong."""
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """Lists of incidents, and of the recipients that one holds."""
+        return Incidents(self._engine)
+
+    def event(self, name: str) -> BounceEvent | None:
+        """Returns the event with that id; None if there is none."""
+        row = self._row(select(EVENT).where(EVENT.c.id == storable(name)))
+        return event_from_row(row) if row else None
+
+    def event_page(self, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
+        """Returns a page of events, newest first."""
+        wanted = as_known(self._engine, wanted)
+        with looking(self._engine) as (connection, limit):
+            found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
+            return with_rows(found, events_of(connection, found.rows))
+
+    def all_events(self, wanted: Query) -> Iterator[BounceEvent]:
+        """Yields all matching events, newest first."""
+        wanted = as_known(self._engine, wanted)
+        with reading(self._engine) as connection:
             walk = _event_walk(wanted, _driving(connection, wanted))
-            found = walk.count(connection, limit, columns, MOST_COUNTED)
-    except TookTooLong:
-        return None
-    return facets(EVENT_FACETS, found)
+        for keys in walk.looks(self._engine, PagePosition(rows=CHUNK)):
+            with reading(self._engine) as connection:
+                events = list(events_of(connection, keys))
+            yield from events
+
+    def event_facets(self, wanted: Query) -> Facets | None:
+        """Returns the number of events by type, reason and so on; None if counting took too long."""
+        wanted = as_known(self._engine, wanted)
+        columns = [_EVENT_COLUMNS[by].label(by.value) for by in EVENT_FACETS]
+        try:
+            with looking(self._engine, COUNTING, FACETS_WITHIN) as (connection, limit):
+                walk = _event_walk(wanted, _driving(connection, wanted))
+                return facets(EVENT_FACETS, walk.count(connection, limit, columns, MOST_COUNTED))
+        except TookTooLong:
+            return None
+
+    def recipient_page(self, wanted: Query, place: PagePosition, now: datetime) -> Page[RecipientStanding]:
+        """Returns a page of recipients, the last changed first.
+
+        Each state is a list of its own, which an index gives in the order of time.
+        """
+        with looking(self._engine) as (connection, limit):
+            found = together(_recipient_walks(wanted), connection, limit, place)
+        return with_rows(found, self._standing(found.rows, now - RECENT))
+
+    def all_recipients(self, wanted: Query, now: datetime) -> Iterator[RecipientStanding]:
+        """Yields all matching recipients, the last changed first."""
+        walks = [walk.all(self._engine) for walk in _recipient_walks(wanted)]
+        merged = merge(*walks, key=itemgetter(0, 1), reverse=True)
+        while rows := list(islice(merged, 500)):
+            yield from self._standing(rows, now - RECENT)
+
+    def recipient_facets(self, wanted: Query) -> Facets | None:
+        """Returns the number of recipients by state, reason and stream; None if counting took too long."""
+        counts: Counter[tuple[Any, ...]] = Counter()
+        more = False
+        try:
+            with looking(self._engine, COUNTING, FACETS_WITHIN) as (connection, limit):
+                for walk in _recipient_walks(wanted, select(*_FACET_COLUMNS)):
+                    found = walk.count(connection, limit, _FACET_COLUMNS, MOST_OF_A_STATE)
+                    counts.update(found.counts)
+                    more = more or found.more
+        except TookTooLong:
+            return None
+        return facets(RECIPIENT_FACETS, ValueCounts(counts, more))
+
+    def _standing(self, keys: Sequence[Any], since: datetime) -> Iterator[RecipientStanding]:
+        """Yields recipients in the order of `keys`. The keys were searched without their rows, so that nothing is
+        joined to rows that are left out."""
+        if not keys:
+            return
+        numbers = [number for _, number in keys]
+        with reading(self._engine) as connection:
+            by_number = {row.number: row for row in connection.execute(_STANDING, {"keys": numbers})}
+            chosen = _RECENT.where(EVENT.c.at >= since)
+            counted = connection.execute(chosen, {"keys": sorted({row.recipient_key for row in by_number.values()})})
+            bounces = {(address, stream): number for address, stream, number in counted}
+        for row in (by_number[number] for number in numbers if number in by_number):
+            yield RecipientStanding(
+                row.recipient, row.stream, State(row.state), row.grounds, row.at, row.reason, row.until,
+                Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),
+            )
+
+    def holding(self, address: str) -> dict[str, list[Alert]]:
+        """Returns, by stream, the alerts that hold a suppression of an address, oldest first."""
+        key = recipient_key(forget.known_as(self._engine, address))
+        chosen = select(HELD.c.stream.label("of_stream"), *ALERT.columns).join(ALERT, ALERT.c.id == HELD.c.alert)
+        found: dict[str, list[Alert]] = {}
+        for row in self._rows(chosen.where(HELD.c.recipient_key == key)):
+            found.setdefault(row.of_stream, []).append(alert_from_row(row))
+        return {stream: sorted(alerts, key=attrgetter("since")) for stream, alerts in found.items()}
 
 
-def event(engine: Engine, name: str) -> BounceEvent | None:
-    with reading(engine) as connection:
-        row = connection.execute(select(EVENT).where(EVENT.c.id == storable(name))).first()
-    return event_from_row(row) if row else None
-
+# ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _event_walk(wanted: Query, driving: FilterField | None = None) -> Walk:
     """Returns the walk down the index of the recipient if one is given, else of `driving`, else of time."""
@@ -130,7 +246,10 @@ def _event_walk(wanted: Query, driving: FilterField | None = None) -> Walk:
     elif driving is not None:
         through.append(_is_value(driving, choices.pop(driving)))
     also = [_chosen(by, choice) for by, choice in choices.items()]
-    also.extend(map(_says, wanted.words))
+    also.extend(  # words in the diagnostic or in what a rule quotes of it
+        or_(*(column.icontains(storable(words), autoescape=True) for column in (EVENT.c.diagnostic, EVENT.c.quote)))
+        for words in wanted.words
+    )
     by_entries = (
         driving is None and wanted.recipient is None and not wanted.words and FilterField.CAMPAIGN not in choices
     )
@@ -142,7 +261,7 @@ def _event_walk(wanted: Query, driving: FilterField | None = None) -> Walk:
 
 def _driving(connection: Connection, wanted: Query) -> FilterField | None:
     """Returns the filter whose own index to walk: one that is the only filter, or has few events. None = by time."""
-    able = [by for by in _INDEXED if _is_one(wanted.choices.get(by, Choice()))]
+    able = [by for by in _INDEXED if wanted.only(by) and not wanted.choices[by].none_of]
     if FilterField.CAMPAIGN in able or not able or wanted.recipient is not None:
         return next(iter(able), None)
     if len(wanted.choices) == 1 and not wanted.words:
@@ -168,135 +287,31 @@ def _is_value(by: FilterField, choice: Choice) -> Condition:
     return _EVENT_COLUMNS[by] == storable(choice.any_of[0])
 
 
-def _is_one(choice: Choice) -> bool:
-    return len(choice.any_of) == 1 and bool(choice.any_of[0]) and not choice.none_of
-
-
 def _chosen(by: FilterField, choice: Choice) -> Condition:
     if by is FilterField.DOMAIN:
         return _of_domains(EVENT.c.recipient_key, choice)
     if by is FilterField.CODE:
-        return _of_codes(choice)
+        return chosen_by(choice, _has_code)
     return among(_EVENT_COLUMNS[by], choice)
-
 
 
 def _of_domains(key: ColumnElement[str], choice: Choice) -> Condition:
     """Returns the condition for addresses of a domain, without its subdomains."""
-    def of(domains: Iterable[str]) -> Condition:
-        return or_(*(key.endswith(f"@{storable(domain.lower())}", autoescape=True) for domain in domains))
-
-    conditions = [of(choice.any_of)] if choice.any_of else []
-    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
+    return chosen_by(choice, lambda domains: or_(*(
+        key.endswith(f"@{storable(domain.lower())}", autoescape=True) for domain in domains
+    )))
 
 
-def _of_codes(choice: Choice) -> Condition:
+def _has_code(codes: Iterable[str]) -> Condition:
     """Returns the condition for an enhanced code (5.1.1) or a reply code (550)."""
-    def of(codes: Iterable[str]) -> Condition:
-        return or_(*(
-            func.coalesce(EVENT.c.code, 0) == int(code) if code.isascii() and code.isdigit() and len(code) < 7
-            else func.coalesce(EVENT.c.status, "") == storable(code)
-            for code in codes
-        ))
-
-    conditions = [of(choice.any_of)] if choice.any_of else []
-    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
-
-
-def _says(words: str) -> Condition:
-    """Returns the condition for words in the diagnostic or in what a rule quotes of it. Ignores case."""
-    return or_(*(column.icontains(storable(words), autoescape=True) for column in (EVENT.c.diagnostic, EVENT.c.quote)))
-
-
-
+    return or_(*(
+        func.coalesce(EVENT.c.code, 0) == int(code) if code.isascii() and code.isdigit() and len(code) < 7
+        else func.coalesce(EVENT.c.status, "") == storable(code)
+        for code in codes
+    ))
 
 
 # ── recipients ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-@dataclass(frozen=True, slots=True)
-class RecipientStanding:
-    """The state of a recipient in a stream since its last step (`at`, aware), and how many bounces came recently.
-
-    `until` and `reason` are those of the current suppression, if any; `scope` says how far it reaches.
-    """
-
-    recipient: str
-    stream: str
-    state: State
-    grounds: Grounds | None
-    at: datetime
-    reason: str | None
-    until: datetime | None
-    scope: Scope | None
-    bounces: int = 0
-
-
-RECIPIENT_FACETS = (FilterField.STATE, FilterField.REASON, FilterField.STREAM)
-
-_LATER = STATE_CHANGE.alias("later")
-_IS_LAST = ~exists().where(
-    _LATER.c.recipient_key == STATE_CHANGE.c.recipient_key, _LATER.c.stream == STATE_CHANGE.c.stream,
-    _LATER.c.number > STATE_CHANGE.c.number,
-)
-_OF_STEP = and_(
-    RECIPIENT.c.recipient_key == STATE_CHANGE.c.recipient_key, RECIPIENT.c.stream == STATE_CHANGE.c.stream
-)
-_SUPPRESSED_BY_STEP = and_(
-    SUPPRESSION.c.recipient_key == STATE_CHANGE.c.recipient_key, SUPPRESSION.c.stream == STATE_CHANGE.c.stream
-)
-_STEP_ORDER = (STATE_CHANGE.c.at, STATE_CHANGE.c.number)
-_STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, _OF_STEP).outerjoin(SUPPRESSION, _SUPPRESSED_BY_STEP)
-_STEP_KEYS = select(*_STEP_ORDER)
-_STANDING = select(
-    STATE_CHANGE.c.number, STATE_CHANGE.c.at, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream,
-    RECIPIENT.c.state, RECIPIENT.c.grounds, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
-).select_from(_STEPS).where(STATE_CHANGE.c.number.in_(KEYS))
-_STEP_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
-    FilterField.STATE: STATE_CHANGE.c.state, FilterField.REASON: STATE_CHANGE.c.reason,
-    FilterField.STREAM: STATE_CHANGE.c.stream,
-}
-_FACET_COLUMNS = [_STEP_COLUMNS[by].label(by.value) for by in RECIPIENT_FACETS]
-_RECENT = (
-    select(EVENT.c.recipient_key, EVENT.c.stream, func.count())
-    .where(EVENT.c.recipient_key.in_(KEYS), EVENT.c.action == Action.FAILED.value)
-    .group_by(EVENT.c.recipient_key, EVENT.c.stream)
-)
-
-
-def recipient_page(engine: Engine, wanted: Query, place: PagePosition, now: datetime) -> Page[RecipientStanding]:
-    """Returns a page of recipients, the last changed first. Raises TookTooLong.
-
-    Each state is a list of its own, which an index gives in the order of time.
-    """
-    with looking(engine) as (connection, limit):
-        found = together(_recipient_walks(wanted), connection, limit, place)
-    return with_rows(found, _standing(engine, found.rows, now - RECENT))
-
-
-def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[RecipientStanding]:
-    rows: list[Any] = []
-    for row in merge(*(walk.all(engine) for walk in _recipient_walks(wanted)), key=_step_key, reverse=True):
-        rows.append(row)
-        if len(rows) == 500:
-            yield from _standing(engine, rows, now - RECENT)
-            rows = []
-    yield from _standing(engine, rows, now - RECENT)
-
-
-def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
-    """Returns the counts of recipients by facet; None if counting took too long."""
-    counts: Counter[tuple[Any, ...]] = Counter()
-    more = False
-    try:
-        with looking(engine, COUNTING, FACETS_WITHIN) as (connection, limit):
-            for walk in _recipient_walks(wanted, select(*_FACET_COLUMNS)):
-                found = walk.count(connection, limit, _FACET_COLUMNS, MOST_OF_A_STATE)
-                counts.update(found.counts)
-                more = more or found.more
-    except TookTooLong:
-        return None
-    return facets(RECIPIENT_FACETS, ValueCounts(counts, more))
-
 
 def _recipient_walks(wanted: Query, chosen: Select[Any] = _STEP_KEYS) -> list[Walk]:
     choices = dict(wanted.choices)
@@ -305,8 +320,7 @@ def _recipient_walks(wanted: Query, chosen: Select[Any] = _STEP_KEYS) -> list[Wa
     return [
         Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value,), tuple(also),
              LOOKED_AROUND if FilterField.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
-        for state in State
-        if (not states.any_of or state in states.any_of) and state not in states.none_of
+        for state in State if is_asked_for(state, states)
     ]
 
 
@@ -314,50 +328,12 @@ def _chosen_step(by: FilterField, choice: Choice) -> Condition:
     if by is FilterField.DOMAIN:
         return _of_domains(STATE_CHANGE.c.recipient_key, choice)
     if by is FilterField.PROVIDER:
-        return _of_providers(choice)
+        return chosen_by(choice, _has_provider)
     return among(_STEP_COLUMNS[by], choice)
 
 
-def _of_providers(choice: Choice) -> Condition:
+def _has_provider(providers: Iterable[str]) -> Condition:
     """Returns the condition for recipients with an event of these providers: an address alone does not show its
     provider."""
-    def of(providers: Iterable[str]) -> Condition:
-        named = func.coalesce(EVENT.c.provider, "").in_(list(map(storable, providers)))  # by the recipient's index
-        return exists().where(EVENT.c.recipient_key == STATE_CHANGE.c.recipient_key, named)
-
-    conditions: list[Condition] = [of(choice.any_of)] if choice.any_of else []
-    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
-
-
-def _step_key(row: Any) -> tuple[Any, ...]:
-    return tuple(row[:2])
-
-
-def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[RecipientStanding]:
-    """Yields recipients in the order of `keys`. The keys were searched without their rows, so that nothing is joined to
-    rows that are left out."""
-    if not keys:
-        return
-    with reading(engine) as connection:
-        by_number = {row.number: row for row in connection.execute(_STANDING, {"keys": [number for _, number in keys]})}
-        chosen = _RECENT.where(EVENT.c.at >= since)
-        counted = connection.execute(chosen, {"keys": sorted({row.recipient_key for row in by_number.values()})})
-        bounces = {(address, stream): number for address, stream, number in counted}
-    for row in (by_number[number] for _, number in keys if number in by_number):
-        yield RecipientStanding(
-            row.recipient, row.stream, State(row.state), row.grounds, row.at, row.reason, row.until,
-            Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),
-        )
-
-
-def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
-    """Returns, by stream, the alerts that hold a suppression of an address, oldest first."""
-    chosen = (
-        select(HELD.c.stream.label("of_stream"), *ALERT.columns).join(ALERT, ALERT.c.id == HELD.c.alert)
-        .where(HELD.c.recipient_key == recipient_key(address))
-    )
-    found: dict[str, list[Alert]] = {}
-    with reading(engine) as connection:
-        for row in connection.execute(chosen):
-            found.setdefault(row.of_stream, []).append(alert_from_row(row))
-    return {stream: sorted(alerts, key=attrgetter("since")) for stream, alerts in found.items()}
+    named = func.coalesce(EVENT.c.provider, "").in_(list(map(storable, providers)))  # by the recipient's index
+    return exists().where(EVENT.c.recipient_key == STATE_CHANGE.c.recipient_key, named)

@@ -5,7 +5,7 @@ provider or campaign, are counted from the events by an index: a day's worth at 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,8 +13,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
-    TextClause,
     and_,
     bindparam,
     case,
@@ -26,27 +24,33 @@ from sqlalchemy import (
     text,
 )
 
-from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import is_sqlite
-from bounce_watcher.ledger.db.tables import EVENT, REPORT_COUNT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, event_from_row
+from bounce_watcher.ledger.db.tables import (
+    EVENT,
+    OPT_OUT,
+    REPORT_COUNT,
+    SENT_COUNT,
+    STATE_CHANGE,
+    SUPPRESSION,
+    event_from_row,
+    state_change_from_row,
+)
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.lists import stock
 from bounce_watcher.ledger.lists.filters import GroupBy
-from bounce_watcher.ledger.lists.stock import Queue, Stock
+from bounce_watcher.ledger.lists.stock import IS_PENDING, StockTaking
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR, CountScope, slot_of, start_of
 from bounce_watcher.ledger.recording.sent import LARGER, sent_by_day
-from bounce_watcher.ledger.review import optouts
-from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange
+from bounce_watcher.model.ledger import BounceEvent, State, StateChange
 
 _SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
     count(DISTINCT CASE WHEN reason = 'complaint' THEN recipient_key END)
 FROM state_change {through}
 WHERE state = 'suppressed' AND at >= :since AND at < :until {of_stream}
 GROUP BY 1"""
-_IS_PENDING = SUPPRESSION.c.state == literal_column("'pending'")
 _HAS_SENDING = SENT_COUNT.c.sending != literal_column("''")
-"""Written exactly like the partial indexes: otherwise the planners do not use them."""
+"""Written exactly like the partial index: otherwise the planners do not use it."""
+_FIRST_SLOT = select(func.min(REPORT_COUNT.c.slot))
 
 _NEWEST_CHANGES = 2000
 """How many of the newest changes are searched for those of one stream."""
@@ -117,16 +121,8 @@ class Stats:
     opt_outs: int = 0
 
 
-class Figures(Capability):
+class Figures(StockTaking):
     """Counts reports by time and by group, addresses, sent mail, and what the ledger holds now."""
-
-    def stock(self) -> Stock:
-        """Returns how much of everything there is right now. Cheap however large the ledger is."""
-        return stock.stock(self._engine)
-
-    def queues(self) -> dict[str, Queue]:
-        """Returns what is still to be sent to each target."""
-        return stock.queues(self._engine)
 
     def stats(
         self, since: datetime, until: datetime, by: Sequence[GroupBy], stream: str | None = None
@@ -144,11 +140,15 @@ class Figures(Capability):
             counts = self.slots(span, DAY, of, *parts)
         else:
             counts = {(span.since, values): number for values, number in self.totals(span, of, *parts).items()}
-        rows = [_stats_row(chosen, day, dict(zip(parts, values, strict=True)), number)
-                for (day, values), number in counts.items()]
+        rows: list[dict[str, str | int]] = []
+        for (day, values), number in counts.items():
+            told: dict[GroupBy, str] = {GroupBy.DAY: day.date().isoformat(), **dict(zip(parts, values, strict=True))}
+            rows.append({**{str(each): told[each] for each in chosen}, "number": number})
         rows.sort(key=lambda row: (str(row.get("day", "")), -int(row["number"]), [str(row[each]) for each in chosen]))
         sent = sum(sent_by_day(self._engine, span.since.date(), span.until.date(), stream).values())
-        opt_outs = optouts.came(self._engine, span.since, span.until, stream)
+        of_stream = () if stream is None else (OPT_OUT.c.stream == storable(stream),)
+        came = select(func.count()).where(OPT_OUT.c.at >= span.since, OPT_OUT.c.at < span.until, *of_stream)
+        opt_outs = self._value(came) or 0
         return Stats(span.since, span.until, sum(counts.values()), sent or None, rows, opt_outs)
 
     def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
@@ -157,15 +157,14 @@ class Figures(Capability):
 
     def slots(self, span: Span, length: timedelta, of: Of, *parts: GroupBy) -> dict[tuple[datetime, Values], int]:
         """Counts bounces by the start of the slot and by the values of `parts`. The span begins and ends with slots."""
+        scope = _scope(length, of, parts)
+        columns, number, where = _counted_by(scope, span, of, parts)
         with reading(self._engine) as connection:
-            scope = _scope(length, of, parts)
-            if scope is None:
-                return _event_hours(connection, span, of, parts)
-            columns = [_tally_column(part) for part in parts]
-            chosen = _counts(scope, span, of, [REPORT_COUNT.c.slot, *columns])
+            slot: ColumnElement[Any] = _event_hour(connection) if scope is None else REPORT_COUNT.c.slot
+            chosen = select(slot, *columns, number).where(*where).group_by(text("1"), *columns).having(number != 0)
             return {
-                (start_of(int(slot), length), tuple(values)): int(number)
-                for slot, *values, number in connection.execute(chosen)
+                (_hour(first) if scope is None else start_of(int(first), length), tuple(values)): int(number)
+                for first, *values, number in connection.execute(chosen)
             }
 
     def totals(self, span: Span, of: Of, *parts: GroupBy) -> Counter[Values]:
@@ -179,26 +178,16 @@ class Figures(Capability):
     def top(self, span: Span, length: timedelta, of: Of, part: GroupBy, limit: int) -> tuple[list[str], int]:
         """Returns the values of `part` with the most bounces, and how many values there are. The span begins and ends
         with slots."""
-        with reading(self._engine) as connection:
-            scope = _scope(length, of, (part,))
-            column: ColumnElement[Any]
-            number: ColumnElement[Any]
-            if scope is None:
-                column, number, where = _event_column(part), func.count(), _of_events(span, of)
-            else:
-                column, number, where = _tally_column(part), func.sum(REPORT_COUNT.c.number), _of_tally(scope, span, of)
-            if part is GroupBy.SENDING:
-                where = [*where, column != ""]  # most mail has none
-            chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
-            rows = connection.execute(chosen.order_by(number.desc(), column).limit(limit)).all()
-            return [name for name, _ in rows], int(rows[0][1]) if rows else 0
+        (column,), number, where = _counted_by(_scope(length, of, (part,)), span, of, (part,))
+        if part is GroupBy.SENDING:
+            where = [*where, column != ""]  # most mail has none
+        chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
+        rows = self._rows(chosen.order_by(number.desc(), column).limit(limit))
+        return [name for name, _ in rows], int(rows[0][1]) if rows else 0
 
     def first_day(self) -> datetime | None:
         """Returns the start of the first day with a bounce; None if there is none."""
-        with reading(self._engine) as connection:
-            slot = connection.scalar(
-                select(func.min(REPORT_COUNT.c.slot)).where(REPORT_COUNT.c.scope == CountScope.DAY.value)
-            )
+        slot = self._value(_FIRST_SLOT.where(REPORT_COUNT.c.scope == CountScope.DAY.value))
         return None if slot is None else start_of(int(slot), DAY)
 
     def last_at(self, of: Of = ALL) -> datetime | None:
@@ -208,15 +197,13 @@ class Figures(Capability):
             chosen = chosen.where(EVENT.c.provider == of.providers[0])
         if of.sendings:
             chosen = chosen.where(EVENT.c.sending == of.sendings[0])
-        with reading(self._engine) as connection:
-            at: datetime | None = connection.scalar(chosen)
+        at: datetime | None = self._value(chosen)
         return at
 
     def first_at(self, sending: str) -> datetime | None:
         """Returns when the first report about a campaign came; None if there is none."""
         chosen = select(func.min(EVENT.c.at)).where(EVENT.c.sending == storable(sending))
-        with reading(self._engine) as connection:
-            at: datetime | None = connection.scalar(chosen)
+        at: datetime | None = self._value(chosen)
         return at
 
     def days_of(self, sendings: Sequence[str], stream: str | None) -> dict[str, tuple[datetime, datetime]]:
@@ -226,33 +213,35 @@ class Figures(Capability):
         ).group_by(REPORT_COUNT.c.subject)
         if stream is not None:
             chosen = chosen.where(REPORT_COUNT.c.stream == storable(stream))
-        with reading(self._engine) as connection:
-            return {
-                name: (start_of(int(first), DAY), start_of(int(last), DAY))
-                for name, first, last in connection.execute(chosen)
-            }
+        return {
+            name: (start_of(int(first), DAY), start_of(int(last), DAY)) for name, first, last in self._rows(chosen)
+        }
 
     def newest(self, span: Span, of: Of, limit: int) -> list[BounceEvent]:
         """Returns the newest reports of one provider or campaign."""
         chosen = select(EVENT).where(*_of_events(span, of)).order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(limit)
-        with reading(self._engine) as connection:
-            return [event_from_row(row) for row in connection.execute(chosen)]
+        return [event_from_row(row) for row in self._rows(chosen)]
 
     def suppressed(self, span: Span, stream: str | None = None) -> Suppressed:
-        counts = self._suppressed(span, stream, "")
-        return Suppressed(*counts[""]) if counts else Suppressed(0, 0)
+        return self._suppressed(span, "''", stream).get("", Suppressed(0, 0))
 
     def suppressed_by_stream(self, span: Span) -> dict[str, int]:
         """Returns for each stream how many distinct addresses changed to "suppressed" in a time."""
-        return {stream: addresses for stream, (addresses, _) in self._suppressed(span, None, "stream").items()}
+        return {stream: found.addresses for stream, found in self._suppressed(span, "stream").items()}
 
-    def _suppressed(self, span: Span, stream: str | None, by: str) -> dict[str, tuple[int, int]]:
+    def _suppressed(self, span: Span, by: str, stream: str | None = None) -> dict[str, Suppressed]:
+        """Counts by the value of an SQL expression."""
+        values = {"since": span.since, "until": span.until} | ({} if stream is None else {"stream": storable(stream)})
+        moments = [bindparam(name, type_=STATE_CHANGE.c.at.type) for name in ("since", "until")]
         with reading(self._engine) as connection:
-            found = connection.execute(
-                _suppressed(by, stream, on_sqlite=is_sqlite(connection)),
-                {"since": span.since, "until": span.until, **({} if stream is None else {"stream": storable(stream)})},
-            )
-            return {str(name): (int(addresses), int(complaints)) for name, addresses, complaints in found}
+            told = text(_SUPPRESSED.format(
+                by=by, through="INDEXED BY state_change_by_state" if is_sqlite(connection) else "",
+                of_stream="" if stream is None else "AND stream = :stream",
+            ))
+            return {
+                str(name): Suppressed(int(addresses), int(complaints))
+                for name, addresses, complaints in connection.execute(told.bindparams(*moments), values)
+            }
 
     def suppressed_of(self, sending: str, stream: str) -> int:
         """Returns how many addresses with a bounce of this campaign are suppressed now."""
@@ -261,14 +250,12 @@ class Figures(Capability):
             EVENT.c.sending == storable(sending), EVENT.c.stream == storable(stream),
             SUPPRESSION.c.state == State.SUPPRESSED.value,
         )
-        with reading(self._engine) as connection:
-            return connection.scalar(chosen) or 0
+        return self._value(chosen) or 0
 
     def held(self) -> int:
         """Returns how many addresses have a held suppression now."""
-        chosen = select(func.count(distinct(SUPPRESSION.c.recipient_key))).where(_IS_PENDING)
-        with reading(self._engine) as connection:
-            return connection.scalar(chosen) or 0
+        chosen = select(func.count(distinct(SUPPRESSION.c.recipient_key))).where(IS_PENDING)
+        return self._value(chosen) or 0
 
     def latest_changes(self, limit: int, stream: str | None = None) -> list[StateChange]:
         """Returns the latest decisions, newest first. For one stream, searches only the newest changes."""
@@ -279,13 +266,7 @@ class Figures(Capability):
                 chosen = chosen.where(
                     STATE_CHANGE.c.number > last - _NEWEST_CHANGES, STATE_CHANGE.c.stream == storable(stream)
                 )
-            return [
-                StateChange(
-                    row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, ChangedBy(row.by),
-                    row.reason, row.until,
-                )
-                for row in connection.execute(chosen)
-            ]
+            return [state_change_from_row(row) for row in connection.execute(chosen)]
 
     def sent(self, since: date, until: date) -> dict[str, Sent]:
         """Returns the sent mail by stream, `since` <= day < `until`. Leaves out streams without any counts."""
@@ -293,10 +274,7 @@ class Figures(Capability):
         chosen = select(SENT_COUNT.c.stream, func.min(SENT_COUNT.c.day), inside).where(
             SENT_COUNT.c.day >= since - _SENT_BEFORE, SENT_COUNT.c.day < until
         ).group_by(SENT_COUNT.c.stream)
-        with reading(self._engine) as connection:
-            return {
-                stream: Sent(int(number or 0), first <= since) for stream, first, number in connection.execute(chosen)
-            }
+        return {stream: Sent(int(number or 0), first <= since) for stream, first, number in self._rows(chosen)}
 
     def sent_of(self, sendings: Sequence[str], stream: str) -> dict[str, int]:
         """Returns how many mails of these campaigns were ever sent. Leaves out campaigns without any counts."""
@@ -304,24 +282,7 @@ class Figures(Capability):
             _HAS_SENDING, SENT_COUNT.c.sending.in_([storable(each) for each in sendings]),
             SENT_COUNT.c.stream == storable(stream),
         ).group_by(SENT_COUNT.c.sending)
-        with reading(self._engine) as connection:
-            return {sending: int(number) for sending, number in connection.execute(chosen)}
-
-
-def _stats_row(
-    chosen: Sequence[GroupBy], day: datetime, values: Mapping[GroupBy, str], number: int
-) -> dict[str, str | int]:
-    told = {**values, GroupBy.DAY: day.date().isoformat()}
-    return {**{str(each): told[each] for each in chosen}, "number": number}
-
-
-def _suppressed(by: str, stream: str | None, *, on_sqlite: bool) -> TextClause:
-    told = _SUPPRESSED.format(
-        by=by or "''", through="INDEXED BY state_change_by_state" if on_sqlite else "",
-        of_stream="" if stream is None else "AND stream = :stream",
-    )
-    moment = STATE_CHANGE.c.at.type
-    return text(told).bindparams(bindparam("since", type_=moment), bindparam("until", type_=moment))
+        return {sending: int(number) for sending, number in self._rows(chosen)}
 
 
 def _pieces(span: Span) -> Iterator[tuple[timedelta | None, Span]]:
@@ -350,19 +311,14 @@ def _totals(
     scope = _scope(length, of, parts) if length else None
     if scope is CountScope.HOUR and not _keeps_hours(connection, span):
         scope = None
-    if scope is None:
-        event_columns = [_event_column(part) for part in parts]
-        chosen: Select[Any] = select(*event_columns, func.count()).where(*_of_events(span, of)).group_by(*event_columns)
-    else:
-        chosen = _counts(scope, span, of, [_tally_column(part) for part in parts])
-    return {tuple(values): int(number or 0) for *values, number in connection.execute(chosen)}
+    columns, number, where = _counted_by(scope, span, of, parts)
+    chosen = select(*columns, number).where(*where).group_by(*columns).having(number != 0)
+    return {tuple(values): int(number) for *values, number in connection.execute(chosen)}
 
 
 def _keeps_hours(connection: Connection, span: Span) -> bool:
     """Checks whether hourly counts of the span are still there: they are dropped after some weeks."""
-    first = connection.scalar(
-        select(func.min(REPORT_COUNT.c.slot)).where(REPORT_COUNT.c.scope == CountScope.HOUR.value)
-    )
+    first = connection.scalar(_FIRST_SLOT.where(REPORT_COUNT.c.scope == CountScope.HOUR.value))
     return first is not None and start_of(int(first), HOUR) <= span.since
 
 
@@ -378,9 +334,18 @@ def _scope(length: timedelta | None, of: Of, parts: Sequence[GroupBy]) -> CountS
     return CountScope.DAY if length == DAY else CountScope.HOUR
 
 
-def _counts(scope: CountScope, span: Span, of: Of, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
-    number = func.sum(REPORT_COUNT.c.number)
-    return select(*columns, number).where(*_of_tally(scope, span, of)).group_by(*columns).having(number != 0)
+def _counted_by(
+    scope: CountScope | None, span: Span, of: Of, parts: Sequence[GroupBy]
+) -> tuple[list[ColumnElement[Any]], ColumnElement[Any], list[ColumnElement[bool]]]:
+    """Returns the columns of `parts`, the number of bounces and the conditions: in the counts, or without a scope in
+    the events."""
+    if scope is None:
+        return [_event_column(part) for part in parts], func.count(), _of_events(span, of)
+    columns: list[ColumnElement[Any]] = [
+        REPORT_COUNT.c.subject if part in (GroupBy.PROVIDER, GroupBy.SENDING) else REPORT_COUNT.c[part.value]
+        for part in parts
+    ]
+    return columns, func.sum(REPORT_COUNT.c.number), _of_tally(scope, span, of)
 
 
 def _of_tally(scope: CountScope, span: Span, of: Of) -> list[ColumnElement[bool]]:
@@ -397,10 +362,6 @@ def _of_tally(scope: CountScope, span: Span, of: Of) -> list[ColumnElement[bool]
     ]
 
 
-def _tally_column(part: GroupBy) -> ColumnElement[Any]:
-    return REPORT_COUNT.c.subject if part in (GroupBy.PROVIDER, GroupBy.SENDING) else REPORT_COUNT.c[part.value]
-
-
 def _event_column(part: GroupBy) -> ColumnElement[Any]:
     column: ColumnElement[Any] = EVENT.c[part.value]
     return func.coalesce(column, "") if part in (GroupBy.REASON, GroupBy.SENDING) else column
@@ -408,29 +369,22 @@ def _event_column(part: GroupBy) -> ColumnElement[Any]:
 
 def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = [EVENT.c.at >= span.since, EVENT.c.at < span.until, EVENT.c.type.is_not(None)]
-    if of.providers is not None:
-        where.append(EVENT.c.provider.in_([storable(each) for each in of.providers]))
-    if of.sendings is not None:
-        where.append(EVENT.c.sending.in_([storable(each) for each in of.sendings]))
-    if of.stream is not None:
-        where.append(EVENT.c.stream == storable(of.stream))
-    if of.type is not None:
-        where.append(EVENT.c.type == of.type)
-    if of.reason is not None:
-        where.append(func.coalesce(EVENT.c.reason, "") == of.reason)
-    return where
+    for column, subjects in ((EVENT.c.provider, of.providers), (EVENT.c.sending, of.sendings)):
+        if subjects is not None:
+            where.append(column.in_(list(map(storable, subjects))))
+    reason: ColumnElement[Any] = func.coalesce(EVENT.c.reason, "")
+    return where + [
+        column == storable(value)
+        for column, value in ((EVENT.c.stream, of.stream), (EVENT.c.type, of.type), (reason, of.reason))
+        if value is not None
+    ]
 
 
-def _event_hours(
-    connection: Connection, span: Span, of: Of, parts: Sequence[GroupBy]
-) -> dict[tuple[datetime, Values], int]:
+def _event_hour(connection: Connection) -> ColumnElement[str]:
     if is_sqlite(connection):
-        hour: ColumnElement[Any] = func.strftime("%Y-%m-%d %H", EVENT.c.at)
-    else:
-        hour = func.to_char(EVENT.c.at, "YYYY-MM-DD HH24")  # the session's zone is UTC
-    columns = [hour, *(_event_column(part) for part in parts)]
-    chosen = select(*columns, func.count()).where(*_of_events(span, of)).group_by(text("1"), *columns[1:])
-    return {
-        (datetime.strptime(begun, "%Y-%m-%d %H").replace(tzinfo=UTC), tuple(values)): int(number)
-        for begun, *values, number in connection.execute(chosen)
-    }
+        return func.strftime("%Y-%m-%d %H", EVENT.c.at)
+    return func.to_char(EVENT.c.at, "YYYY-MM-DD HH24")  # the session's zone is UTC
+
+
+def _hour(told: str) -> datetime:
+    return datetime.strptime(told, "%Y-%m-%d %H").replace(tzinfo=UTC)

@@ -1,15 +1,23 @@
 """Incidents for people: alerts by many filters, the recipients that one holds, and how its reports came over time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, func, literal, select, tuple_
+from sqlalchemy import and_, func, literal, select, tuple_
 
-from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.paging import Condition, Key, Page, PagePosition, Walk, looking
-from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query, among
+from bounce_watcher.ledger.capability import Capability
+from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, Walk, looking
+from bounce_watcher.ledger.db.query import (
+    MOST_COUNTED,
+    Choice,
+    FilterField,
+    Query,
+    among,
+    between,
+    chosen_by,
+    with_rows,
+)
 from bounce_watcher.ledger.db.tables import ALERT, GUARD_COUNT, HELD, STATE_CHANGE, SUPPRESSION, alert_from_row
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.recording import alerts
@@ -63,23 +71,19 @@ class HeldNumbers:
     more: bool
 
 
-class Incidents:
+class Incidents(Capability):
     """Lists of incidents. Only reads. What takes too long raises TookTooLong."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
 
     def open(self, wanted: Query) -> list[Alert]:
         """Returns the current incidents, newest first."""
         chosen = _ALERTS.where(~ALERT.c.cleared, *_conditions(wanted)).order_by(ALERT.c.since.desc(), ALERT.c.id)
-        with reading(self._engine) as connection:
-            return [alert_from_row(row) for row in connection.execute(chosen)]
+        return [alert_from_row(row) for row in self._rows(chosen)]
 
     def over(self, wanted: Query, place: PagePosition) -> Page[Alert]:
         """Returns a page of the incidents that are over, newest first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted).page(connection, limit, place)
-        return Page(tuple(map(alert_from_row, found.rows)), found.older, found.newer, found.looked_back_to)
+        return with_rows(found, map(alert_from_row, found.rows))
 
     def all(self, wanted: Query) -> Iterator[Alert]:
         """Yields all incidents: the current ones, then the others."""
@@ -93,20 +97,24 @@ class Incidents:
         """Returns the outages that overlap a time, oldest first; only those of `provider` if given."""
         chosen = _ALERTS.where(
             ALERT.c.since < until, ALERT.c.ends_at > since, ALERT.c.kind == AlertKind.OUTAGE.value,
-            *(_of_providers(Choice((provider,))) if provider else ()),
+            *([_of_providers([provider])] if provider else []),
         )
-        with reading(self._engine) as connection:
-            return [alert_from_row(row) for row in connection.execute(chosen.order_by(*_ORDER))]
+        return [alert_from_row(row) for row in self._rows(chosen.order_by(*_ORDER))]
 
     def held(self, alert: str, place: PagePosition) -> Page[HeldRecipient]:
         """Returns a page of the recipients that an alert holds, by address. Pages only go forward: `newer` is never
         set."""
-        chosen = _HELD.where(HELD.c.alert == storable(alert), *_behind(place.key)).order_by(*_HELD_ORDER)
+        chosen = _HELD.where(HELD.c.alert == storable(alert)).order_by(*_HELD_ORDER)
+        if place.key is not None:
+            at = (literal(value, column.type) for value, column in zip(place.key, _HELD_ORDER, strict=True))
+            chosen = chosen.where(tuple_(*_HELD_ORDER) > tuple_(*at))
         with looking(self._engine) as (connection, _):
             rows = connection.execute(chosen.limit(place.rows + 1)).all()
         shown = rows[: place.rows]
         older = tuple(shown[-1][:2]) if len(rows) > len(shown) else None
-        return Page(tuple(map(_held, shown)), older)
+        held = (HeldRecipient(row.recipient, row.stream, row.reason, row.since, row.grounds, row.told_at)
+                for row in shown)
+        return Page(tuple(held), older)
 
     def all_held(self, alert: str) -> Iterator[HeldRecipient]:
         """Yields all recipients that an alert holds, by address."""
@@ -150,33 +158,14 @@ def _walk(wanted: Query) -> Walk:
 
 
 def _conditions(wanted: Query) -> Iterator[Condition]:
-    if wanted.since is not None:
-        yield ALERT.c.since >= wanted.since
-    if wanted.until is not None:
-        yield ALERT.c.since < wanted.until
+    yield from between(ALERT.c.since, wanted)
     for by, choice in wanted.choices.items():
         if by is FilterField.TYPE:
             yield among(ALERT.c.kind, choice)
         elif by is FilterField.PROVIDER:
-            yield from _of_providers(choice)
+            yield chosen_by(choice, _of_providers)
 
 
-def _of_providers(choice: Choice) -> Iterator[Condition]:
-    def of(providers: Sequence[str]) -> ColumnElement[bool]:
-        of_provider = ALERT.c.subject_kind == SubjectKind.PROVIDER.value
-        return and_(of_provider, ALERT.c.subject.in_([storable(each) for each in providers]))
-
-    if choice.any_of:
-        yield of(choice.any_of)
-    if choice.none_of:
-        yield ~of(choice.none_of)
-
-
-def _behind(key: Key | None) -> Iterator[Condition]:
-    if key is not None:
-        here = tuple_(*(literal(value, column.type) for value, column in zip(key, _HELD_ORDER, strict=True)))
-        yield tuple_(*_HELD_ORDER) > here
-
-
-def _held(row: Any) -> HeldRecipient:
-    return HeldRecipient(row.recipient, row.stream, row.reason, row.since, row.grounds, row.told_at)
+def _of_providers(providers: Iterable[str]) -> Condition:
+    subjects = ALERT.c.subject.in_([storable(each) for each in providers])
+    return and_(ALERT.c.subject_kind == SubjectKind.PROVIDER.value, subjects)

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, literal_column, select, text
+from sqlalchemy import Connection, Row, func, literal_column, select, text
 
+from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import KEYS, is_sqlite
-from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, OUTBOX, SUPPRESSION
+from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, OPT_OUT, OUTBOX, SUPPRESSION
 from bounce_watcher.ledger.recording.quota import raw_bytes
-from bounce_watcher.ledger.review import optouts
+from bounce_watcher.ledger.review.optouts import IS_WAITING
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 
-_IS_PENDING = SUPPRESSION.c.state == literal_column("'pending'")
+IS_PENDING = SUPPRESSION.c.state == literal_column("'pending'")
 """Written exactly like the partial index: otherwise SQLite does not use it."""
 
 _BY_TARGET = """SELECT target, count(*) AS number, min(number) AS first
@@ -40,6 +42,17 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingOptOuts:
+    """How many opt-outs wait for a person. `oldest_at` is since when the oldest one waits (aware)."""
+
+    number: int = 0
+    oldest_at: datetime | None = None
+
+
+NONE = WaitingOptOuts()
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """Current numbers: `suppressions` in force and pending, current `alerts`, `queues` by target, waiting `opt_outs`.
 
@@ -49,34 +62,31 @@ class Stock:
     suppressions: Mapping[State, int]
     alerts: Mapping[AlertKind, int]
     queues: Mapping[str, Queue]
-    opt_outs: optouts.WaitingOptOuts = optouts.NONE
+    opt_outs: WaitingOptOuts = NONE
     raw_bytes: int = 0
 
 
-def stock(engine: Engine) -> Stock:
-    """Returns the current numbers. Raises TemporaryFailure or PermanentFailure."""
-    with reading(engine) as connection:
-        return Stock(
-            _suppressions(connection), _alerts(connection), _queues(connection), optouts.waiting(connection),
-            raw_bytes(connection),
-        )
+class StockTaking(Capability):
+    """Counts what the ledger holds now. Cheap however large the ledger is."""
 
+    def stock(self) -> Stock:
+        """Returns how much of everything there is right now."""
+        suppressions = select(func.count()).select_from(SUPPRESSION)
+        current = select(ALERT.c.kind, func.count()).where(~ALERT.c.cleared).group_by(ALERT.c.kind)
+        opt_outs = select(func.count(), func.min(OPT_OUT.c.at)).where(IS_WAITING)
+        with reading(self._engine) as connection:
+            total = connection.scalar(suppressions) or 0
+            pending = connection.scalar(suppressions.where(IS_PENDING)) or 0
+            alerts = {AlertKind(kind): number for kind, number in connection.execute(current)}
+            return Stock(
+                {State.SUPPRESSED: total - pending, State.PENDING: pending}, alerts, _queues(connection),
+                WaitingOptOuts(*connection.execute(opt_outs).one()), raw_bytes(connection),
+            )
 
-def queues(engine: Engine) -> dict[str, Queue]:
-    """Returns what is still to be sent, by target. Raises TemporaryFailure or PermanentFailure."""
-    with reading(engine) as connection:
-        return _queues(connection)
-
-
-def _suppressions(connection: Connection) -> dict[State, int]:
-    total = _number(connection, select(func.count()).select_from(SUPPRESSION))
-    pending = _number(connection, select(func.count()).select_from(SUPPRESSION).where(_IS_PENDING))
-    return {State.SUPPRESSED: total - pending, State.PENDING: pending}
-
-
-def _alerts(connection: Connection) -> dict[AlertKind, int]:
-    chosen = select(ALERT.c.kind, func.count()).where(~ALERT.c.cleared).group_by(ALERT.c.kind)
-    return {AlertKind(kind): number for kind, number in connection.execute(chosen)}
+    def queues(self) -> dict[str, Queue]:
+        """Returns what is still to be sent to each target."""
+        with reading(self._engine) as connection:
+            return _queues(connection)
 
 
 def _queues(connection: Connection) -> dict[str, Queue]:
@@ -88,9 +98,9 @@ def _queues(connection: Connection) -> dict[str, Queue]:
     known = {row.target: row for row in connection.execute(_ENDPOINTS)}
     return {
         target: Queue(
-            due=due[target].rows if target in due else 0,
+            due=due[target].number if target in due else 0,
             oldest_at=written[due[target].first] if target in due else None,
-            dead=dead[target].rows if target in dead else 0,
+            dead=dead[target].number if target in dead else 0,
             disabled=target in known and bool(known[target].disabled),
             paused=target in known and bool(known[target].paused),
         )
@@ -98,21 +108,9 @@ def _queues(connection: Connection) -> dict[str, Queue]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """How many rows of one state a target has, and the number of the row written first."""
-
-    rows: int
-    first: int
-
-
-def _by_target(connection: Connection, state: OutboxState) -> dict[str, _Rows]:
-    """Counts the rows of a state by target. Left to choose, SQLite would use `outbox_by_state` and read each row for
-    its target."""
+def _by_target(connection: Connection, state: OutboxState) -> dict[str, Row[Any]]:
+    """Returns for each target the `number` of its rows of a state, and the number of the `first` one written. Left to
+    choose, SQLite would use `outbox_by_state` and read each row for its target."""
     through = f"INDEXED BY outbox_{state}" if is_sqlite(connection) else ""
     found = connection.execute(text(_BY_TARGET.format(through=through, state=state.value)))
-    return {row.target: _Rows(row.number, row.first) for row in found}
-
-
-def _number(connection: Connection, count: Select[int]) -> int:
-    return connection.scalar(count) or 0
+    return {row.target: row for row in found}

@@ -7,7 +7,6 @@ the verdict, of other texts that name the address only the text without it. `pri
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
@@ -15,11 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 
-from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, mention_of
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
-from bounce_watcher.ledger.db.tables import ERASURE, EVENT, KEYRING
+from bounce_watcher.ledger.db.tables import ERASURE, EVENT
 from bounce_watcher.ledger.db.types import KEY_CHARACTERS, recipient_key
+from bounce_watcher.ledger.keyring import created, existing
 from bounce_watcher.model.address import FORGOTTEN, is_forgotten
 from bounce_watcher.model.grounds import retold
 from bounce_watcher.model.ledger import Announce, BounceEvent, MessageRecord, Occurrence, OutboxItem, Suppression
@@ -28,8 +28,7 @@ from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.sending import Delivery, SentMail
 from bounce_watcher.parsing.mention import Mention, bare_local, named_in, texts_of_mail
 
-_KEY_NAME, _KEY_BYTES = "forgotten", 32
-_KEY = select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME)
+_KEY_NAME = "forgotten"
 _ANY = select(ERASURE.c.name).where(ERASURE.c.name >= FORGOTTEN).limit(1)
 _KNOWN = select(ERASURE.c.name).where(ERASURE.c.name.in_(KEYS))
 _TEXTS = tuple(name for name in columns_that(EVENT, ForgetAction.WORDS) if name in BounceEvent.__dataclass_fields__)
@@ -44,29 +43,19 @@ count."""
 # ── by the hash ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def known_as(engine: Engine, address: str) -> str:
-    """Returns the name under which the ledger files an address: the hash if it is forgotten, else the address itself.
-    """
+    """Returns the name under which an address is filed: the hash if it is forgotten, else the address itself."""
     with reading(engine) as connection:
         return names(connection, [address]).get(address, address)
 
 
-def forgotten_name(engine: Engine, address: str) -> str:
-    """Returns the hash that replaces an address once it is forgotten, whether anything is stored about it or not."""
-    return write(engine, lambda connection: name_of(connection, address))
-
-
 def name_of(connection: Connection, address: str) -> str:
-    """Does the same in the caller's transaction. Creates the key if there is none yet."""
-    made = insert_into(connection, KEYRING).values(name=_KEY_NAME, key=secrets.token_bytes(_KEY_BYTES))
-    connection.execute(made.on_conflict_do_nothing())
-    key = connection.scalar(_KEY)
-    assert key is not None
-    return _hash(bytes(key), address)
+    """Returns the hash that replaces an address once it is forgotten, whether anything is stored about it or not."""
+    return _hash(created(connection, _KEY_NAME), address)
 
 
 def names(connection: Connection, addresses: Iterable[str]) -> dict[str, str]:
     """Maps each forgotten one of `addresses` to its hash."""
-    key = connection.scalar(_KEY)
+    key = existing(connection, _KEY_NAME)
     if key is None:
         return {}
     hashes = {address: _hash(key, address) for address in addresses}
@@ -116,12 +105,6 @@ def unnamed(connection: Connection, text: str) -> str:
     for address in names(connection, named_in(text)):
         text = mention_of(address).masked(text)
     return text
-
-
-def kept(engine: Engine, text: str) -> str:
-    """Returns a text that a person typed, without forgotten addresses, so that it may be stored."""
-    with reading(engine) as connection:
-        return unnamed(connection, text)
 
 
 def unnamed_suppressions(
@@ -199,20 +182,14 @@ def _without(message: MessageRecord, known: Mapping[str, str]) -> MessageRecord:
     recipients = {event.recipient for event in message.events}
     spare = [mention_of(each) for each in recipients - known.keys() if not is_forgotten(each)]
     is_about = by_hash or not known.keys().isdisjoint(recipients | _asking(message))
-    named = is_about or _is_named(message, mentions, spare)
+    is_named = is_about or message.packed is None or any(
+        mention.is_in(text, spare) for text in texts_of_mail(unpack(message.packed)) for mention in mentions
+    )
     unread = message.unread and replace(message.unread, wording=_struck(message.unread.wording, mentions, spare))
     return replace(
-        message, packed=None if named else message.packed, source=_struck(message.source, mentions, spare),
+        message, packed=None if is_named else message.packed, source=_struck(message.source, mentions, spare),
         unread=unread, events=tuple(_hidden(event, known, mentions) for event in message.events),
         opt_outs=tuple(_unnamed_opt_out(each, known) for each in message.opt_outs),
-    )
-
-
-def _is_named(message: MessageRecord, mentions: Sequence[Mention], spare: Sequence[Mention]) -> bool:
-    if message.packed is None or not mentions:
-        return False
-    return any(
-        mention.is_in(text, spare) for text in texts_of_mail(unpack(message.packed)) for mention in mentions
     )
 
 

@@ -6,42 +6,35 @@ figures are about providers; a person who alone has a domain is recognisable by 
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Engine
 
-from bounce_watcher.ledger.db.engine import write
-from bounce_watcher.ledger.db.statements import insert_into
-from bounce_watcher.ledger.db.tables import KEYRING
 from bounce_watcher.ledger.db.types import recipient_key
+from bounce_watcher.ledger.keyring import secret
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.optout import OptOut
 
 R = TypeVar("R")
 
-PREFIX = "h:"
-_KEY_NAME, _KEY_BYTES, _DIGITS = "pseudonym", 32, 20
+_NAMED = ("id", "recipient", "sender", "final_recipient", "sent_message_id")
+_WORDS = ("diagnostic", "quote", "doubt", "last_answer", "because", "grounds")
 
 
 def pseudonyms(engine: Engine) -> Callable[[str], str]:
     """Returns a function that gives a text its pseudonym: `h:` and 20 hexadecimal digits, and @domain if the text is an
     address."""
-    key = _key(engine)
+    key = secret(engine, "pseudonym")
 
     def named(text: str) -> str:
         compared = recipient_key(text)
-        digest = hmac.new(key, compared.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:_DIGITS]
+        digest = hmac.new(key, compared.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:20]
         _, at, domain = compared.rpartition("@")
-        return f"{PREFIX}{digest}{at}{domain if at else ''}"
+        return f"h:{digest}{at}{domain if at else ''}"
 
     return named
-
-
-_NAMED = ("id", "recipient", "sender", "final_recipient", "sent_message_id")
-_WORDS = ("diagnostic", "quote", "doubt", "last_answer", "because", "grounds")
 
 
 def hidden(row: R, name: Callable[[str], str]) -> R:
@@ -61,14 +54,3 @@ def hidden(row: R, name: Callable[[str], str]) -> R:
         elif isinstance(value, OptOut):
             changes[each.name] = hidden(value, name)
     return cast(R, replace(cast(Any, row), **changes))
-
-
-def _key(engine: Engine) -> bytes:
-    def made(connection: Connection) -> bytes:
-        key = insert_into(connection, KEYRING).values(name=_KEY_NAME, key=secrets.token_bytes(_KEY_BYTES))
-        connection.execute(key.on_conflict_do_nothing())
-        kept = connection.scalar(select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME))
-        assert kept is not None
-        return bytes(kept)
-
-    return write(engine, made)

@@ -28,8 +28,10 @@ from sqlalchemy import (
     update,
 )
 
-from bounce_watcher.ledger.actions import Act, LogEntry
+from bounce_watcher.ledger.actions import Act, Acting, LogEntry
+from bounce_watcher.ledger.db import files
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
+from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.personal import mention_of
 from bounce_watcher.ledger.db.statements import KEYS, chunks
 from bounce_watcher.ledger.db.tables import (
@@ -92,59 +94,89 @@ class Erased:
         return Erased(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
-def erase(
-    engine: Engine, names: Names, address: str, by: Actor, *, dry_run: bool, advance: Callable[[int], None]
-) -> Erased:
-    """Erases an address from all rows. May be repeated: what is erased is not found again.
+class Privacy(Acting):
+    """The capability that erases what names a person from rows, and then from the database files."""
 
-    `advance` is called with the number of further messages searched. The log counts the rows, under the hash.
-    """
-    row, mention = LogEntry(names, Act(by, "forget", recipient=address)), mention_of(address)
+    def forget(
+        self, address: str, by: Actor, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
+    ) -> Erased:
+        """Erases what rows hold about an address. If it is suppressed, it stays so under a keyed hash. For the database
+        files see `clean_files`.
 
-    def run(engine: Engine, work: Callable[[Connection], T], count: Callable[[T], int | None] = lambda _: None) -> T:
-        return rehearse(engine, work) if dry_run else row.write(engine, work, count)
+        May be repeated: what is erased is not found again. `advance` is called with the number of further messages
+        searched. The log counts the rows, under the hash.
+        """
+        row, mention = LogEntry(self._names, Act(by, "forget", recipient=address)), mention_of(address)
 
-    done = run(engine, partial(_rename, address=address), _rows)
-    while not dry_run and (page := run(engine, partial(_erase_much, address=address, most=PAGE), _rows)) != Erased():
-        done += page
-    named: set[str] = set()
-    for part in _naming(engine, mention, advance):
-        run(engine, partial(_drop, digests=part), int)
-        named.update(part)
-    if not dry_run:  # once more, for what a page entered that was being written at the first time
-        late = run(engine, partial(_rename, address=address), _rows)
-        done += replace(late, due=late.due - done.due)
-    done += Erased(len(named)) + run(engine, lambda connection: (
-        _erase_much(connection, address, None, named) + _erase_rest(connection, address, names)
-    ), _rows)
-    name = write(engine, partial(name_of, address=address))
+        def run(work: Callable[[Connection], T], count: Callable[[T], int]) -> T:
+            return rehearse(self._engine, work) if dry_run else row.write(self._engine, work, count)
 
-    def strike(engine: Engine, work: Callable[[Connection], int]) -> int:
-        return run(engine, work, int)
+        done = run(partial(_rename, address=address), _rows)
+        while not dry_run and (page := run(partial(_erase_much, address=address, most=PAGE), _rows)) != Erased():
+            done += page
+        named: set[str] = set()
+        for part in _naming(self._engine, mention, advance):
+            run(partial(_drop, digests=part), int)
+            named.update(part)
+        if not dry_run:  # once more, for what a page entered that was being written at the first time
+            late = run(partial(_rename, address=address), _rows)
+            done += replace(late, due=late.due - done.due)
+        done += Erased(len(named)) + run(lambda connection: (
+            _erase_much(connection, address, None, named) + _erase_rest(connection, address, self._names)
+        ), _rows)
+        own = {self.forgotten_name(address), *spellings(address)}
+        return done + Erased(mentions=strike_out(self._engine, mention, own, lambda work: run(work, int)))
 
-    return done + Erased(mentions=strike_out(engine, mention, {name, *spellings(address)}, strike))
+    def outline(self, address: str) -> Erased:
+        """Returns quickly what `forget` would erase, without the mail and the rows of others that name the address only
+        in their text."""
+        keys = spellings(address)
+        kept = exists().where(MESSAGE.c.digest == EVENT.c.message_digest, MESSAGE.c.packed.is_not(None))
+        messages = select(func.count(EVENT.c.message_digest.distinct())).where(EVENT.c.recipient_key.in_(keys), kept)
+        is_due = OUTBOX.c.state == OutboxState.DUE
+        with reading(self._engine) as connection:
+            def count(table: Table, *more: ColumnElement[bool], name: str = "recipient_key") -> int:
+                return connection.scalar(select(func.count()).where(table.c[name].in_(keys), *more)) or 0
+
+            return Erased(
+                connection.scalar(messages) or 0, count(EVENT), count(RECIPIENT), count(SUPPRESSION),
+                count(OUTBOX, ~is_due), count(OUTBOX, is_due), count(SENT_MESSAGE), count(PROTECTED, name="key"),
+                opt_outs=sum(optouts.number_of(connection, key) for key in keys),
+            )
+
+    def forgotten_name(self, address: str) -> str:
+        """Returns the hash that replaces an address once it is forgotten."""
+        return write(self._engine, partial(name_of, address=address))
+
+    def finish_forgetting(self) -> files.Files | None:
+        """Erases settled items, then runs `clean_files` if the erasure of somebody without due items is under way.
+        Returns None if there is nobody."""
+        while write(self._engine, settled.erase):
+            pass
+        return self.clean_files() if self._under_way() else None
+
+    def clean_files(self) -> files.Files:
+        """Removes what the database files hold of erased rows, as far as possible while others work."""
+        return self._clean(files.clean)
+
+    def vacuum(self) -> files.Files:
+        """Rewrites the whole database, so that its files hold nothing of what was erased. Others wait meanwhile."""
+        return self._clean(files.rewrite)
+
+    def _clean(self, cleaned: Callable[[Engine], files.Files]) -> files.Files:
+        erased = self._under_way()  # read first: what is erased meanwhile is left for the next time
+        left = cleaned(self._engine)
+        if erased and left in (files.Files.CLEAN, files.Files.DEAD_ROWS):
+            write(self._engine, lambda connection: settled.finish(connection, erased))
+        return left
+
+    def _under_way(self) -> list[str]:
+        with reading(self._engine) as connection:
+            return settled.under_way(connection)
 
 
 def _rows(erased: Erased) -> int:
     return erased.rows
-
-
-def outline(engine: Engine, address: str) -> Erased:
-    """Returns quickly what would be erased, without the mail and the rows of others that name the address in their
-    text."""
-    keys = spellings(address)
-    kept = exists().where(MESSAGE.c.digest == EVENT.c.message_digest, MESSAGE.c.packed.is_not(None))
-    is_due = OUTBOX.c.state == OutboxState.DUE
-    with reading(engine) as connection:
-        def count(table: Table, *more: ColumnElement[bool], name: str = "recipient_key") -> int:
-            return connection.scalar(select(func.count()).where(table.c[name].in_(keys), *more)) or 0
-
-        messages = select(func.count(EVENT.c.message_digest.distinct())).where(EVENT.c.recipient_key.in_(keys), kept)
-        return Erased(
-            connection.scalar(messages) or 0, count(EVENT), count(RECIPIENT), count(SUPPRESSION),
-            count(OUTBOX, ~is_due), count(OUTBOX, is_due), count(SENT_MESSAGE), count(PROTECTED, name="key"),
-            opt_outs=sum(optouts.number_of(connection, key) for key in keys),
-        )
 
 
 # ── under the hash ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,20 +250,12 @@ def _drop_words_of_one(connection: Connection, keys: Sequence[str]) -> None:
 def _naming(engine: Engine, mention: Mention, advance: Callable[[int], None]) -> Iterator[list[str]]:
     """Yields digests of stored messages that name the address in any form, also in encoded parts."""
     order = MESSAGE.c.received_at, MESSAGE.c.digest
-    chosen = select(*order, MESSAGE.c.packed).where(MESSAGE.c.packed.is_not(None)).order_by(*order).limit(PAGE)
-    page = chosen
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
+    chosen = select(*order, MESSAGE.c.packed).where(MESSAGE.c.packed.is_not(None))
+    for rows in in_pages(engine, chosen, order, PAGE):
         suspects = {row.digest: content for row in rows if mention.is_in_mail(content := unpack(row.packed))}
         if found := [digest for digest, content in suspects.items() if _is_meant(engine, digest, content, mention)]:
             yield found
         advance(len(rows))
-        if len(rows) < PAGE:
-            return
-        page = chosen.where(
-            (order[0] > rows[-1].received_at) | and_(order[0] == rows[-1].received_at, order[1] > rows[-1].digest)
-        )
 
 
 def _is_meant(engine: Engine, digest: str, content: bytes, mention: Mention) -> bool:

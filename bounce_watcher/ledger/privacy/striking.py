@@ -5,22 +5,9 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Select,
-    Table,
-    Text,
-    and_,
-    delete,
-    or_,
-    select,
-    tuple_,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Connection, Engine, Select, Table, Text, and_, delete, or_, select, type_coerce, update
 
-from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, may_name, mention_of, tables
 from bounce_watcher.ledger.db.statements import chunks, is_sqlite
 from bounce_watcher.ledger.db.tables import OUTBOX
@@ -31,8 +18,8 @@ from bounce_watcher.parsing.mention import Mention
 
 PAGE = 200
 
-Run = Callable[[Engine, Callable[[Connection], int]], int]
-"""`engine.write`, or `engine.rehearse`."""
+Run = Callable[[Callable[[Connection], int]], int]
+"""Runs work in a transaction, or rehearses it."""
 
 
 def strike_out(engine: Engine, mention: Mention, own: Set[str], run: Run) -> int:
@@ -41,7 +28,7 @@ def strike_out(engine: Engine, mention: Mention, own: Set[str], run: Run) -> int
     `own` are the names under which the person's own rows are filed. Among these, items still to be sent keep it.
     """
     return sum(
-        run(engine, partial(_strike, table=table, keys=part, mention=mention, own=own))
+        run(partial(_strike, table=table, keys=part, mention=mention, own=own))
         for table in tables()
         for part in _naming(engine, table, mention, own)
     )
@@ -49,17 +36,10 @@ def strike_out(engine: Engine, mention: Mention, own: Set[str], run: Run) -> int
 
 def _naming(engine: Engine, table: Table, mention: Mention, own: Set[str]) -> Iterator[Sequence[Any]]:
     """Yields the primary keys of rows that name the address, page by page."""
-    key = list(table.primary_key)
-    chosen = _as_stored(table).where(may_name(table, mention)).order_by(*key).limit(PAGE)
-    page = chosen
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
+    chosen = _as_stored(table).where(may_name(table, mention))
+    for rows in in_pages(engine, chosen, list(table.primary_key), PAGE):
         if found := [_key(table, row) for row in rows if _change(table, row, mention, own) != {}]:
             yield found
-        if len(rows) < PAGE:
-            return
-        page = chosen.where(tuple_(*key) > _key(table, rows[-1]))
 
 
 def _strike(connection: Connection, table: Table, keys: Sequence[Any], mention: Mention, own: Set[str]) -> int:
@@ -73,7 +53,11 @@ def _strike(connection: Connection, table: Table, keys: Sequence[Any], mention: 
             if changes is None:
                 connection.execute(delete(table).where(here))
             elif changes:
-                connection.execute(update(table).where(here).values(_stored(table, changes)))
+                stored = {
+                    name: type_coerce(value, Text) if isinstance(table.c[name].type, AsJson) else value
+                    for name, value in changes.items()
+                }
+                connection.execute(update(table).where(here).values(stored))
             struck += changes != {} and not _is_of(row, own)
     return struck
 
@@ -84,13 +68,6 @@ def _as_stored(table: Table) -> Select[Any]:
         type_coerce(column, Text).label(column.name) if isinstance(column.type, AsJson) else column
         for column in table.columns
     ))
-
-
-def _stored(table: Table, changes: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: type_coerce(value, Text) if isinstance(table.c[name].type, AsJson) else value
-        for name, value in changes.items()
-    }
 
 
 def _key(table: Table, row: Any) -> tuple[Any, ...]:
@@ -111,11 +88,11 @@ def _change(table: Table, row: Any, mention: Mention, own: Set[str]) -> dict[str
         text = getattr(row, each)
         if text is None or not mention.may_be_in(text):
             continue
-        holds_address = each in columns_that(table, ForgetAction.ADDRESS)
-        if holds_address:
+        if each in columns_that(table, ForgetAction.ADDRESS):
             changed = None if mention_of(text) == mention else text
         elif each in columns_that(table, ForgetAction.DOCUMENT):
-            changed = text if _is_to_be_sent(table, row, own) else _in_document(text, mention, spare)
+            is_to_be_sent = table is OUTBOX and _is_of(row, own) and row.state == OutboxState.DUE
+            changed = text if is_to_be_sent else _in_document(text, mention, spare)
         else:
             changed = mention.masked(text, spare)
         if changed != text:
@@ -132,10 +109,6 @@ def _own(table: Table, row: Any) -> list[Mention]:
 
 def _is_of(row: Any, own: Set[str]) -> bool:
     return getattr(row, "recipient_key", None) in own
-
-
-def _is_to_be_sent(table: Table, row: Any, own: Set[str]) -> bool:
-    return table is OUTBOX and _is_of(row, own) and row.state == OutboxState.DUE
 
 
 def _in_document(text: str, mention: Mention, spare: Sequence[Mention]) -> str:

@@ -18,9 +18,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
     case,
@@ -60,6 +60,8 @@ class GroupState(StrEnum):
 
 OPEN = (GroupState.NEW, GroupState.BACK)
 """The states of groups that wait for a person."""
+IS_OPEN = REVIEW_GROUP.c.state.in_([literal_column(f"'{each.value}'") for each in OPEN])
+"""Literals, not parameters: only then do the planners see that the partial index fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +130,13 @@ class _More:
 
 _DEALT_WITH = (GroupState.DRAFTED.value, GroupState.RULED.value)
 _COMES_BACK = {"state": GroupState.BACK.value, "rank": 1}
+_NONE_LEFT = {"mails": 0, "recipients": 0}
+_NO_WORDS = {"wording": "", "language": UNKNOWN}
 _OF_RECIPIENTS = (
     select(EVENT.c.review_group, EVENT.c.recipient_key, func.count())
     .where(EVENT.c.review_group == bindparam("gid"), EVENT.c.recipient_key.in_(KEYS))
     .group_by(EVENT.c.review_group, EVENT.c.recipient_key)
 )
-_WITH_LIMIT = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.a_day).where(
-    REVIEW_GROUP.c.gid.in_(KEYS), REVIEW_GROUP.c.state == GroupState.ASIDE.value, REVIEW_GROUP.c.a_day.is_not(None)
-).order_by(REVIEW_GROUP.c.gid)
-
-
-def _on_day(group: ColumnElement[str | None], at: ColumnElement[datetime]) -> Select[Any]:
-    return select(func.count()).where(group == bindparam("gid"), at >= bindparam("since"), at < bindparam("until"))
-
-
-_EVENTS_ON_DAY = _on_day(EVENT.c.review_group, EVENT.c.at)
-_MAILS_ON_DAY = _on_day(MESSAGE.c.review_group, MESSAGE.c.received_at)
 _ADD_RECIPIENTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of_gid")).values(
     recipients=REVIEW_GROUP.c.recipients + bindparam("more")
 )
@@ -164,7 +157,7 @@ def add(connection: Connection, events: Iterable[BounceEvent], languages: Mappin
             more.by_recipient[recipient_key(event.recipient)] += 1
     if not found:
         return
-    _enter(connection, found, _EVENTS_ON_DAY)
+    _enter(connection, found, EVENT.c.review_group, EVENT.c.at)
     connection.execute(_ADD_RECIPIENTS, [
         {"of_gid": gid, "more": _fresh(connection, gid, found[gid])} for gid in sorted(found)
     ])
@@ -179,13 +172,13 @@ def add_mail(connection: Connection, messages: Iterable[MessageRecord]) -> None:
             spoken = message.language or UNKNOWN
             more = found.setdefault(gid, _More(message.unread.kind, storable(message.unread.wording), spoken))
             more.times.append(message.received_at)
-    _enter(connection, found, _MAILS_ON_DAY)
+    _enter(connection, found, MESSAGE.c.review_group, MESSAGE.c.received_at)
 
 
-def _enter(connection: Connection, found: Mapping[str, _More], on_day: Select[Any]) -> None:
+def _enter(connection: Connection, found: Mapping[str, _More], group: Column[Any], at: Column[Any]) -> None:
     for part in chunks(sorted(found)):
         _put(connection, {gid: found[gid] for gid in part})
-        _bring_back(connection, part, found, on_day)
+        _bring_back(connection, part, found, group, at)
 
 
 def _put(connection: Connection, found: Mapping[str, _More]) -> None:
@@ -212,13 +205,18 @@ def _put(connection: Connection, found: Mapping[str, _More]) -> None:
 
 
 def _bring_back(
-    connection: Connection, gids: Sequence[str], found: Mapping[str, _More], on_day: Select[Any]
+    connection: Connection, gids: Sequence[str], found: Mapping[str, _More], group: Column[Any], at: Column[Any]
 ) -> None:
     """Brings back groups that were set aside until they come more often, and now do."""
-    for gid, a_day in connection.execute(_WITH_LIMIT, {"keys": list(gids)}).all():
-        days = {datetime.combine(utc_day(at), datetime.min.time(), UTC) for at in found[gid].times}
+    limited = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.a_day).where(
+        REVIEW_GROUP.c.gid.in_(gids), REVIEW_GROUP.c.state == GroupState.ASIDE.value, REVIEW_GROUP.c.a_day.is_not(None)
+    )
+    for gid, a_day in connection.execute(limited.order_by(REVIEW_GROUP.c.gid)).all():
+        days = {datetime.combine(utc_day(each), datetime.min.time(), UTC) for each in found[gid].times}
         counts = (
-            connection.scalar(on_day, {"gid": gid, "since": since, "until": since + timedelta(days=1)})
+            connection.scalar(
+                select(func.count()).where(group == gid, at >= since, at < since + timedelta(days=1))
+            )
             for since in sorted(days)
         )
         if any((count or 0) > a_day for count in counts):
@@ -248,16 +246,6 @@ def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceE
 _LOCKED = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.state).where(REVIEW_GROUP.c.gid.in_(KEYS)).order_by(
     REVIEW_GROUP.c.gid
 ).with_for_update()
-_EVENTS_COUNTED = (
-    select(EVENT.c.review_group, func.count(), func.count(EVENT.c.recipient_key.distinct()), func.min(EVENT.c.at),
-           func.max(EVENT.c.at))
-    .where(EVENT.c.review_group.in_(KEYS)).group_by(EVENT.c.review_group)
-)
-_MAILS_COUNTED = (
-    select(MESSAGE.c.review_group, func.count(), literal(0), func.min(MESSAGE.c.received_at),
-           func.max(MESSAGE.c.received_at))
-    .where(MESSAGE.c.review_group.in_(KEYS)).group_by(MESSAGE.c.review_group)
-)
 _PUT_COUNTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of_gid")).values(
     mails=bindparam("number"), recipients=bindparam("people"), first_at=bindparam("oldest"),
     last_at=bindparam("newest"),
@@ -269,32 +257,39 @@ def recount(connection: Connection, gids: Collection[str], *, by_rules: bool = F
 
     With `by_rules`, the events are gone because today's rules recognise them.
     """
-    for empty in _counted_anew(connection, gids, _EVENTS_COUNTED):
-        _empty(connection, empty, by_rules=by_rules)
+    by_rule = {**_NONE_LEFT, "state": GroupState.RULED.value, "rank": 0, "decided_at": REVIEW_GROUP.c.last_at}
+    people = func.count(EVENT.c.recipient_key.distinct())
+    for states in _counted_anew(connection, gids, EVENT.c.review_group, EVENT.c.at, people):
+        ruled = [gid for gid, state in states.items() if by_rules and state is not GroupState.ASIDE]
+        gone = [gid for gid, state in states.items() if state in OPEN and not by_rules]
+        kept = [gid for gid in states if gid not in {*ruled, *gone}]
+        connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(gone)))
+        connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(ruled)).values(by_rule))
+        connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(kept)).values(_NONE_LEFT))
 
 
 def drop_words(connection: Connection, gids: Collection[str]) -> None:
     """Removes the wording of groups without any report left: what only one person's mail said may name that person."""
     for part in chunks(sorted(gids)):
-        empty = REVIEW_GROUP.c.gid.in_(KEYS), REVIEW_GROUP.c.mails == 0
-        connection.execute(update(REVIEW_GROUP).where(*empty).values(**_NO_WORDS), {"keys": list(part)})
+        empty = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(part), REVIEW_GROUP.c.mails == 0)
+        connection.execute(empty.values(**_NO_WORDS))
 
 
 def recount_mail(connection: Connection, gids: Collection[str]) -> None:
     """Recounts groups that have lost messages. Deletes a group without messages; one that was set aside loses only its
     wording."""
-    for empty in _counted_anew(connection, gids, _MAILS_COUNTED):
+    for empty in _counted_anew(connection, gids, MESSAGE.c.review_group, MESSAGE.c.received_at, literal(0)):
         is_aside = REVIEW_GROUP.c.state == GroupState.ASIDE.value
-        emptied = REVIEW_GROUP.c.gid.in_(KEYS)
-        given = {"keys": list(empty)}
-        connection.execute(update(REVIEW_GROUP).where(emptied, is_aside).values(**_NONE_LEFT, **_NO_WORDS), given)
-        connection.execute(delete(REVIEW_GROUP).where(emptied, ~is_aside), given)
+        emptied = REVIEW_GROUP.c.gid.in_(empty)
+        connection.execute(update(REVIEW_GROUP).where(emptied, is_aside).values(**_NONE_LEFT, **_NO_WORDS))
+        connection.execute(delete(REVIEW_GROUP).where(emptied, ~is_aside))
 
 
 def _counted_anew(
-    connection: Connection, gids: Collection[str], counted_by: Select[Any]
+    connection: Connection, gids: Collection[str], group: Column[Any], at: Column[Any], people: ColumnElement[int]
 ) -> Iterator[dict[str, GroupState]]:
     """Recounts groups. Yields the states of those that turn out to be empty, part by part."""
+    counted_by = select(group, func.count(), people, func.min(at), func.max(at)).where(group.in_(KEYS)).group_by(group)
     for part in chunks(sorted(gids)):
         states = {gid: GroupState(state) for gid, state in connection.execute(_LOCKED, {"keys": list(part)})}
         counted = connection.execute(counted_by, {"keys": list(part)}).all()
@@ -308,48 +303,19 @@ def _counted_anew(
             yield {gid: states[gid] for gid in sorted(empty)}
 
 
-_NONE_LEFT = {"mails": 0, "recipients": 0}
-_NO_WORDS = {"wording": "", "language": UNKNOWN}
-
-
-def _empty(connection: Connection, states: Mapping[str, GroupState], *, by_rules: bool) -> None:
-    ruled = [gid for gid, state in states.items() if by_rules and state is not GroupState.ASIDE]
-    gone = [gid for gid, state in states.items() if state in OPEN and not by_rules]
-    kept = [gid for gid in states if gid not in {*ruled, *gone}]
-    by_rule = {**_NONE_LEFT, "state": GroupState.RULED.value, "rank": 0, "decided_at": REVIEW_GROUP.c.last_at}
-    connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(gone)))
-    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(ruled)).values(by_rule))
-    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(kept)).values(_NONE_LEFT))
-
-
-_GROUPS_OF = select(MESSAGE.c.review_group).where(
-    MESSAGE.c.digest.in_(KEYS), MESSAGE.c.review_group.is_not(None)
-).distinct()
-_OUT_OF_GROUPS = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS), MESSAGE.c.review_group.is_not(None)).values(
-    review_group=None
-)
-
-
 def take_out(connection: Connection, digests: Sequence[str]) -> None:
     """Removes messages from their groups that need no review any more, as they are understood now or no longer kept.
     Works in the caller's transaction."""
     gids: set[str] = set()
     for part in chunks(sorted(digests)):
-        gids.update(filter(None, connection.scalars(_GROUPS_OF, {"keys": list(part)})))
-        connection.execute(_OUT_OF_GROUPS, {"keys": list(part)})
+        grouped = MESSAGE.c.digest.in_(part), MESSAGE.c.review_group.is_not(None)
+        gids.update(filter(None, connection.scalars(select(MESSAGE.c.review_group).where(*grouped).distinct())))
+        connection.execute(update(MESSAGE).where(*grouped).values(review_group=None))
     if gids:
         recount_mail(connection, gids)
 
 
 # ── opt-outs ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_OPT_OUTS_COUNTED = (
-    select(OPT_OUT.c.review_group, func.count(),
-           func.count(func.coalesce(OPT_OUT.c.recipient_key, OPT_OUT.c.sender_key).distinct()),
-           func.min(OPT_OUT.c.at), func.max(OPT_OUT.c.at))
-    .where(OPT_OUT.c.review_group.in_(KEYS)).group_by(OPT_OUT.c.review_group)
-)
-
 
 def lock_opt_outs(connection: Connection, now: datetime) -> None:
     """Locks the row of the group of opt-outs before what it counts is changed. Creates the row if there is none."""
@@ -362,44 +328,6 @@ def lock_opt_outs(connection: Connection, now: datetime) -> None:
 
 def count_opt_outs(connection: Connection) -> None:
     """Recounts the waiting opt-outs. The group is deleted with the last of them."""
-    for empty in _counted_anew(connection, [OPT_OUTS], _OPT_OUTS_COUNTED):
-        connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(KEYS)), {"keys": list(empty)})
-
-
-# ── decided ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def set_aside(connection: Connection, gid: str, a_day: int | None, because: str, now: datetime) -> int | None:
-    """Sets a group aside until more than `a_day` come on one UTC day (None = for good). Returns how many mails it has;
-    None if there is no such group."""
-    return _decide(connection, gid, GroupState.ASIDE, a_day, because, now)
-
-
-def note_rule(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
-    """Records that a rule was saved for a group. Returns how many mails it has; None if there is no such group."""
-    return _decide(connection, gid, GroupState.DRAFTED, None, because, now)
-
-
-def take_up(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
-    """Puts a group back among those that wait for a person. Returns how many mails it has; None if there is no such
-    group."""
-    return _decide(connection, gid, GroupState.NEW, None, because, now)
-
-
-def _decide(
-    connection: Connection, gid: str, state: GroupState, a_day: int | None, because: str, now: datetime
-) -> int | None:
-    put = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == storable(gid), REVIEW_GROUP.c.gid != OPT_OUTS).values(
-        state=state.value, rank=0, a_day=a_day, because=storable(because), decided_at=now
-    )
-    mails = connection.scalar(put.returning(REVIEW_GROUP.c.mails))
-    return None if mails is None else int(mails)
-
-
-_IS_OPEN = REVIEW_GROUP.c.state.in_([literal_column(f"'{each.value}'") for each in OPEN])
-"""Literals, not parameters: only then do the planners see that the partial index fits."""
-
-
-def count_open(connection: Connection, most: int) -> int:
-    """Returns how many groups wait for a person, counted up to `most`."""
-    waiting = select(REVIEW_GROUP.c.gid).where(_IS_OPEN).limit(most)
-    return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0
+    people = func.count(func.coalesce(OPT_OUT.c.recipient_key, OPT_OUT.c.sender_key).distinct())
+    for empty in _counted_anew(connection, [OPT_OUTS], OPT_OUT.c.review_group, OPT_OUT.c.at, people):
+        connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(empty)))

@@ -5,44 +5,32 @@ again, in whatever way, adds none. All waiting opt-outs form one group of `revie
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal_column, or_, select, update
 
-from bounce_watcher.ledger.db.engine import reading, write
-from bounce_watcher.ledger.db.paging import LOOKED_UP, Page, PagePosition, Walk, looking
+from bounce_watcher.ledger.db.engine import write
+from bounce_watcher.ledger.db.paging import LOOKED_UP
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import OPT_OUT
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.review import groups as review
-from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord
-from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord
+from bounce_watcher.model.optout import AskedBy, OptOut
 
 Prove = Callable[[Sequence[BounceEvent]], Sequence[BounceEvent]]
 """Returns events with the evidence that known sent mail gives them."""
 
 GID = review.OPT_OUTS
-MOST_OF_ONE = 50
-"""How many opt-outs of one address are shown: the latest."""
-
-KEY_KINDS = (datetime, str)
-"""The types of a page's key."""
-
-_ORDER = (OPT_OUT.c.at, OPT_OUT.c.id)
-_ROWS = select(*_ORDER, *(each for each in OPT_OUT.columns if each not in set(_ORDER)))
-_IS_WAITING = OPT_OUT.c.review_group == literal_column(f"'{GID}'")
+IS_WAITING = OPT_OUT.c.review_group == literal_column(f"'{GID}'")
 _KNOWN = select(OPT_OUT.c.message_digest, OPT_OUT.c.recipient_key, OPT_OUT.c.done_at).where(
     OPT_OUT.c.message_digest.in_(KEYS)
 )
 _DROP_NAMELESS = delete(OPT_OUT).where(OPT_OUT.c.message_digest.in_(KEYS), OPT_OUT.c.recipient_key.is_(None))
-_DROP = delete(OPT_OUT).where(OPT_OUT.c.id.in_(KEYS))
 
-
-# ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def add(connection: Connection, page: Sequence[MessageRecord], prove: Prove) -> int:
     """Enters the new opt-outs of `page`, in the caller's transaction. Returns how many.
@@ -81,14 +69,11 @@ def _named(message: MessageRecord, prove: Prove) -> Sequence[OptOut]:
     first = message.opt_outs[0]
     if first.by is not AskedBy.FEEDBACK_REPORT or not message.events:
         return message.opt_outs
-    return [_of_event(first, event) for event in prove(message.events)]
-
-
-def _of_event(asked: OptOut, event: BounceEvent) -> OptOut:
-    return replace(
-        asked, stream=event.stream, recipient=event.recipient, evidence=event.evidence, doubt=event.doubt,
-        sending=event.sending,
-    )
+    return [
+        replace(first, stream=event.stream, recipient=event.recipient, evidence=event.evidence, doubt=event.doubt,
+                sending=event.sending)
+        for event in prove(message.events)
+    ]
 
 
 def _row(message: MessageRecord, asked: OptOut) -> dict[str, Any]:
@@ -128,102 +113,13 @@ def _names(key: str) -> ColumnElement[bool]:
 
 def purge_done(engine: Engine, before: datetime) -> int:
     """Deletes opt-outs from before `before` that a person has dealt with, in batches. Returns how many."""
+    gone = delete(OPT_OUT).where(OPT_OUT.c.id.in_(KEYS))
     old = select(OPT_OUT.c.id).where(OPT_OUT.c.at < before, OPT_OUT.c.done_at.is_not(None)).limit(LOOKED_UP)
 
     def drop(connection: Connection) -> int:
         ids = connection.scalars(old).all()
         for part in chunks(ids):
-            connection.execute(_DROP, {"keys": list(part)})
+            connection.execute(gone, {"keys": list(part)})
         return len(ids)
 
-    count = 0
-    while dropped := write(engine, drop):
-        count += dropped
-    return count
-
-
-# ── dealt with ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def settle(connection: Connection, ids: Sequence[str], by: Actor, *, is_done: bool) -> int:
-    """Marks opt-outs as dealt with, or as waiting again if not `is_done`. Returns how many were changed."""
-    done = {"done_at": by.at, "done_by": storable(by.name), "because": _text(by.note)}
-    values = {**done, "review_group": None} if is_done else {**dict.fromkeys(done), "review_group": GID}
-    before = OPT_OUT.c.done_at.is_(None) if is_done else OPT_OUT.c.done_at.is_not(None)
-    review.lock_opt_outs(connection, by.at)
-    count = sum(
-        connection.execute(update(OPT_OUT).where(OPT_OUT.c.id.in_(part), before).values(values)).rowcount
-        for part in chunks(sorted(set(map(storable, ids))))
-    )
-    review.count_opt_outs(connection)
-    return count
-
-
-# ── looked through ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-@dataclass(frozen=True, slots=True)
-class WaitingOptOuts:
-    """How many opt-outs wait for a person. `oldest_at` is since when the oldest one waits (aware)."""
-
-    number: int = 0
-    oldest_at: datetime | None = None
-
-
-NONE = WaitingOptOuts()
-
-
-def waiting(connection: Connection) -> WaitingOptOuts:
-    number, oldest = connection.execute(select(func.count(), func.min(OPT_OUT.c.at)).where(_IS_WAITING)).one()
-    return WaitingOptOuts(number, oldest)
-
-
-def page(engine: Engine, place: PagePosition, *, done: bool) -> Page[KeptOptOut]:
-    """Returns a page of the waiting or the settled opt-outs, newest first. Raises TookTooLong."""
-    with looking(engine) as (connection, limit):
-        found = _walk(done=done).page(connection, limit, place)
-    return Page(tuple(map(_kept, found.rows)), found.older, found.newer, found.looked_back_to)
-
-
-def everything(engine: Engine, *, done: bool) -> Iterator[KeptOptOut]:
-    """Yields all waiting or all settled opt-outs, newest first."""
-    return map(_kept, _walk(done=done).all(engine))
-
-
-def _walk(*, done: bool) -> Walk:
-    return Walk(_ROWS, _ORDER, (OPT_OUT.c.done_at.is_not(None) if done else _IS_WAITING,))
-
-
-def one(engine: Engine, name: str) -> KeptOptOut | None:
-    """Returns the opt-out with that id; None if there is none."""
-    with reading(engine) as connection:
-        row = connection.execute(_ROWS.where(OPT_OUT.c.id == storable(name))).first()
-    return _kept(row) if row else None
-
-
-def of_address(engine: Engine, address: str) -> list[KeptOptOut]:
-    """Returns the opt-outs that name the address as the recipient, and those that it sent itself, newest first."""
-    key = recipient_key(address)
-    mine = or_(
-        OPT_OUT.c.recipient_key == key, and_(OPT_OUT.c.sender_key == key, OPT_OUT.c.by == AskedBy.MAIL.value)
-    )
-    chosen = _ROWS.where(mine).order_by(*(each.desc() for each in _ORDER)).limit(MOST_OF_ONE)
-    with reading(engine) as connection:
-        return [_kept(row) for row in connection.execute(chosen)]
-
-
-def came(engine: Engine, since: datetime, until: datetime, stream: str | None) -> int:
-    """Returns how many opt-outs came, `since` <= time < `until`."""
-    chosen = select(func.count()).where(OPT_OUT.c.at >= since, OPT_OUT.c.at < until)
-    if stream is not None:
-        chosen = chosen.where(OPT_OUT.c.stream == storable(stream))
-    with reading(engine) as connection:
-        return connection.scalar(chosen) or 0
-
-
-def _kept(row: Any) -> KeptOptOut:
-    asked = OptOut(
-        AskedBy(row.by), row.stream, row.sender, row.recipient, Evidence(row.evidence) if row.evidence else None,
-        row.doubt, row.sending,
-    )
-    return KeptOptOut(
-        row.id, row.message_digest, row.at, asked, row.mailbox, row.source, row.done_at, row.done_by, row.because
-    )
+    return sum(iter(lambda: write(engine, drop), 0))

@@ -1,19 +1,16 @@
 """Undoes what an incident led to: its events no longer count, and what rested only on them is released."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
+from sqlalchemy import Connection, Engine, Select, and_, or_, select
 
-from bounce_watcher.ledger.actions import Act, LogEntry
-from bounce_watcher.ledger.db.engine import reading, rehearse
+from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import EVENT, event_from_row
 from bounce_watcher.ledger.history.replaying import events_of, set_exclusions, steps_of
-from bounce_watcher.ledger.naming.names import Names
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.model.address import address_key
@@ -24,12 +21,10 @@ from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards import outages
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.guards.limits import PROVEN
-from bounce_watcher.policy.replay import Correction, Decide, correct
+from bounce_watcher.policy.replay import Decide, correct
 
 _PAGE = 5000
 _PROVEN = [grade.value for grade in Evidence if grade.at_least(PROVEN)]
-_BATCH = 200
-"""How many recipients one transaction corrects, so that nobody waits long for the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,56 +44,19 @@ class UndoOutcome:
     was: State
 
 
-def undo(
-    engine: Engine, names: Names, incident: Incident, decide: Decide, announce: Announce, act: Act, *,
-    dry_run: bool, step: Callable[[], None] | None = None,
-) -> Iterator[UndoOutcome]:
-    """Undoes an incident batch by batch. Each batch is a transaction, committed before its first outcome is yielded.
-
-    `step` is called before each batch: an exception from it ends the undo there. What is already undone is not found
-    again, so an undo that broke off is simply started again. The log counts the suppressions that ended.
-    """
-    keys, row = list(dict.fromkeys(_keys(engine, incident))), LogEntry(names, act)
-    for start in range(0, len(keys), _BATCH):
-        if step is not None:
-            step()
-        batch = partial(
-            _undo, batch=keys[start : start + _BATCH], incident=incident, decide=decide, announce=announce,
-            now=act.by.at,
-        )
-        yield from rehearse(engine, batch) if dry_run else row.write(engine, batch, _released)
-
-
-def _released(outcomes: Sequence[UndoOutcome]) -> int | None:
-    return sum(each.released for each in outcomes) if outcomes else None
-
-
-def _keys(engine: Engine, incident: Incident) -> Iterator[RecipientKey]:
-    order = (EVENT.c.at, EVENT.c.id)
-    chosen = _chosen(incident).order_by(*order).limit(_PAGE)
-    page = chosen
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
+def keys_of(engine: Engine, incident: Incident) -> Iterator[RecipientKey]:
+    """Yields the recipient of each event of an incident that is not undone yet."""
+    for rows in in_pages(engine, _chosen(incident), (EVENT.c.at, EVENT.c.id), _PAGE):
         yield from (RecipientKey(row.stream, row.recipient_key) for row in rows if _is_said_alike(row, incident))
-        if len(rows) < _PAGE:
-            return
-        page = chosen.where(tuple_(*order) > (rows[-1].at, rows[-1].id))
-
-
-def _chosen(incident: Incident) -> Select[Any]:
-    """Returns the query for the incident's events. It reads the texts only if a wording is given: they are most of a
-    row."""
-    few = [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
-    return select(*(few if incident.wording is None else [EVENT])).where(*_belongs(incident))
 
 
 def _is_said_alike(row: Any, incident: Incident) -> bool:
     return incident.wording is None or outages.wording_subject(event_from_row(row)) == incident.wording
 
 
-def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
-    """Returns the conditions for events that count, or would count if the events in their way no longer did."""
+def _chosen(incident: Incident) -> Select[Any]:
+    """Returns the query for the incident's events that count, or would count if the events in their way no longer did.
+    It reads the texts only if a wording is given: they are most of a row."""
     is_complaint = EVENT.c.kind == Kind.COMPLAINT
     found = [
         EVENT.c.at >= incident.since,
@@ -119,13 +77,15 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
         found.append(is_complaint)
     elif incident.reason is not None:
         found.append(and_(~is_complaint, EVENT.c.reason == incident.reason))
-    return found
+    few = [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
+    return select(*(few if incident.wording is None else [EVENT])).where(*found)
 
 
-def _undo(
-    connection: Connection, batch: Sequence[RecipientKey], incident: Incident, decide: Decide, announce: Announce,
-    now: datetime
+def undo(
+    batch: Sequence[RecipientKey], connection: Connection, incident: Incident, decide: Decide, announce: Announce,
+    now: datetime,
 ) -> list[UndoOutcome]:
+    """Undoes an incident for these recipients."""
     alerts.lock(connection)  # before the locks on recipients: the end of a hold is counted with its alert
     books = RecipientBatch(connection, {key: key.address for key in batch}, announce, ChangedBy.UNDO)
     struck, cause = _strike(connection, batch, incident), Undone(incident.scene)
@@ -139,7 +99,8 @@ def _undo(
             touched=frozenset(struck.get(key, ())), cause=cause, now=now, may_suppress=False,
         )
         exclusions.extend(found.exclusions)
-        _enter(books, key, found)
+        if found.change is not None:
+            books.enter(key, found.change)
         after = books.records[key]
         released = before.suppression is not None and after.suppression is None
         outcomes.append(UndoOutcome(
@@ -149,11 +110,6 @@ def _undo(
     set_exclusions(connection, exclusions)
     books.close()
     return outcomes
-
-
-def _enter(books: RecipientBatch, key: RecipientKey, found: Correction) -> None:
-    if found.change is not None:
-        books.enter(key, found.change)
 
 
 def _strike(connection: Connection, batch: Sequence[RecipientKey], incident: Incident) -> dict[RecipientKey, list[str]]:

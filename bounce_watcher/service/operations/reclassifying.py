@@ -12,7 +12,8 @@ from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.history.revise import Kept, Revision, differs, withdrawn
+from bounce_watcher.ledger.history.history import Kept
+from bounce_watcher.ledger.history.revise import Revision, differs, withdrawn
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.errors import PermanentFailure

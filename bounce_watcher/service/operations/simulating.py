@@ -7,8 +7,7 @@ from functools import partial
 from itertools import chain, islice
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.history.replaying import Stretch
-from bounce_watcher.ledger.history.simulation import Simulated
+from bounce_watcher.ledger.history.replaying import Simulated, Stretch
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.replay import Decide
 from bounce_watcher.service.announcing import decider

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from bounce_watcher.ledger.lists.stock import Queue
-from bounce_watcher.ledger.review.optouts import NONE, WaitingOptOuts
+from bounce_watcher.ledger.lists.stock import NONE, Queue, WaitingOptOuts
 from bounce_watcher.model.about import AboutKind
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.guards.quiet import ArrivalRate

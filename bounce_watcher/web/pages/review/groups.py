@@ -13,8 +13,8 @@ from bounce_watcher.config.rules import DRAFTED, may_save
 from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField, Query
 from bounce_watcher.ledger.lists.figures import Of, Span
-from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
+from bounce_watcher.ledger.review.review import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import BounceEvent, EventType, Misread
 from bounce_watcher.model.verdict import BounceType, Reason

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField
-from bounce_watcher.ledger.review.optouts import GID, KEY_KINDS
+from bounce_watcher.ledger.review.optouts import GID
+from bounce_watcher.ledger.review.review import OPT_OUT_KEY_KINDS
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.operations.reviewing import SettleOptOuts
 from bounce_watcher.web.pages.review import opt_out_words as opt_outs
@@ -70,7 +71,7 @@ def everybody(request: PageRequest) -> Response:
     is_late = False
     if not asked.problem:
         try:
-            page = ledger.review.opt_out_page(listing.place(request, KEY_KINDS), done=done)
+            page = ledger.review.opt_out_page(listing.place(request, OPT_OUT_KEY_KINDS), done=done)
         except TookTooLong:
             is_late = True
     waiting = ledger.figures.stock().opt_outs.number

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.lists.figures import Figures, Of, Sent
 from bounce_watcher.ledger.lists.filters import GroupBy, OutboxFilter
-from bounce_watcher.ledger.lists.reads import MOST_TOLD
+from bounce_watcher.ledger.lists.lists import MOST_TOLD
 from bounce_watcher.ledger.lists.stock import Stock
 from bounce_watcher.model.ledger import Alert, AlertKind, ChangedBy, EventType, OutboxState, State, StateChange
 from bounce_watcher.service.state import ServiceState
