@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.db.paging import Page, TookTooLong
-from bounce_watcher.ledger.db.query import FilterField, Query
+from bounce_watcher.ledger.db.query import Choice, FilterField
 from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.incidents import HeldRecipient, is_asked_for
 from bounce_watcher.model.grounds_json import SUBJECT
@@ -20,18 +20,16 @@ from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, one_of
 from bounce_watcher.web.pages.statistics.bounces import shade
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, links
-from bounce_watcher.web.view.ranges import Bin
 from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import counted, moment, number
 from bounce_watcher.words.incidents import guard_words, sentences, what
 from bounce_watcher.words.rows import explained
 
-_PAGE_KEY, _HELD_KEY = (datetime, str), (str, str)
 _OPEN, _ENDED = "open", "ended"
 STATES = {_OPEN: ("Open", "is-hold"), _ENDED: ("Ended", "")}
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -40,12 +38,15 @@ _BEFORE, _BEHIND = timedelta(hours=24), timedelta(hours=12)
 _MOST_LABELS = 8
 _SLACK = timedelta(seconds=1)
 _BY_HAND = frozenset(each.value for each in Ruling)
+_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown",
+            AlertKind.FLOOD: "unknown"}
+_TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
 
+_STATE_WORDS = {value: word for value, (word, _) in STATES.items()}
+_KINDS = {each.value: formatting.ALERTS[each] for each in AlertKind}
 FILTERS = (
-    Filter(FilterField.STATE, "State", lambda value: STATES[value][0] if value in STATES else value, tuple(STATES)),
-    Filter(FilterField.TYPE, "Kind",
-           lambda value: formatting.ALERTS[AlertKind(value)] if value in {*AlertKind} else value,
-           tuple(each.value for each in AlertKind)),
+    one_of(FilterField.STATE, "State", _STATE_WORDS),
+    one_of(FilterField.TYPE, "Kind", _KINDS),
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
 )
 
@@ -77,29 +78,24 @@ DOWNLOAD: Download[Alert] = Download("incidents", (
 
 def incidents(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS)
-    wanted = Query(asked.choices, asked.since, asked.until)
     known = request.context.ledger.browsing.incidents
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, known.all(wanted))
-    page: Page[Alert] = Page(())
+        return listing.download(request, asked, DOWNLOAD, known.all(asked.query))
     under_way: list[Alert] = []
-    is_late = False
-    if not asked.problem:
-        states = asked.choices.get(FilterField.STATE)
-        try:
-            if (states is None or is_asked_for(_OPEN, states)) and not request.query.get("after"):
-                under_way = known.open(wanted)
-            if states is None or is_asked_for(_ENDED, states):
-                page = known.over(wanted, listing.place(request, _PAGE_KEY))
-        except TookTooLong:
-            is_late = True
-    rows = [(alert, what(alert), _state(alert), alert.subject.provider) for alert in (*under_way, *page.rows)]
+    states, is_first = asked.choices.get(FilterField.STATE, Choice()), not request.query.get("after")
+
+    def read() -> Page[Alert]:
+        if is_first and is_asked_for(_OPEN, states):
+            under_way.extend(known.open(asked.query))
+        if is_asked_for(_ENDED, states):
+            return known.over(asked.query, listing.place(request, (datetime, str)))
+        return Page(())
+
+    page, _, values = listing.listed(request, asked, read)
     return request.page(
-        "incidents.html", "Incidents", asked=asked, rows=rows, open=len(under_way), pager=listing.pager(request, page),
-        late=is_late, exports=listing.exports(request), by=FilterField, times=listing.times_of(request, asked),
-        states=[(value, told) for value, (told, _) in STATES.items()],
-        kinds=[(each.value, formatting.ALERTS[each]) for each in AlertKind], range=request.query.get("range", ""),
-        is_first=not request.query.get("after"),
+        "incidents.html", "Incidents", **values, open=len(under_way), states=_STATE_WORDS.items(), kinds=_KINDS.items(),
+        rows=[(alert, what(alert), _state(alert), alert.subject.provider) for alert in (*under_way, *page.rows)],
+        is_first=is_first,
     )
 
 
@@ -123,7 +119,7 @@ class Number:
 def incident(request: PageRequest) -> Response:
     alert, ledger = alert_of(request), request.context.ledger
     try:
-        held = ledger.browsing.incidents.held(alert.id, listing.place(request, _HELD_KEY))
+        held = ledger.browsing.incidents.held(alert.id, listing.place(request, (str, str)))
         numbers = ledger.browsing.incidents.held_numbers(alert.id)
     except TookTooLong:
         held, numbers = Page(()), None
@@ -189,11 +185,6 @@ class IncidentChart:
     word: str
 
 
-_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown",
-            AlertKind.FLOOD: "unknown"}
-_TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
-
-
 def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
     """None where nothing is counted, or what was is kept no longer."""
     if alert.kind not in _COLOURS:
@@ -212,27 +203,23 @@ def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
     bars = [charts.Bar((charts.BarSegment(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")
             for told, link, many in lines]
     sentence = f"Reports per {word}, from 24 h before; UTC."
+    shades = []
     if alert.kind is AlertKind.OUTAGE:
         sentence += " Counted as the guard does: each newly invalid address once."
         sentence += f" {guard_words(alert, request.now)}: shaded."
-    shades = [
-        shade(alert, [Bin(at, at + step) for at in places], request.now)
-    ] if alert.kind is AlertKind.OUTAGE else []
-    return IncidentChart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)),
-                         _labels(places, step), lines, word)
-
-
-def _name(at: datetime, step: timedelta) -> str:
-    return f"{at:%a} {at.day} {at:%b}" + (f", {at:%H:%M}" if step is _HOUR else "")
-
-
-def _labels(places: list[datetime], step: timedelta) -> list[tuple[str, bool]]:
+        shades.append(shade(alert, [Span(at, at + step) for at in places], request.now))
     every = -(-len(places) // _MOST_LABELS)
-    return [
+    labels = [
         ("" if n % every else f"{at:%H:%M}" if step is _HOUR and len(places) <= 2 * 24 else f"{at.day} {at:%b}",
          n // every % 2 == 1)
         for n, at in enumerate(places)
     ]
+    return IncidentChart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)), labels, lines,
+                         word)
+
+
+def _name(at: datetime, step: timedelta) -> str:
+    return f"{at:%a} {at.day} {at:%b}" + (f", {at:%H:%M}" if step is _HOUR else "")
 
 
 # ── those whom it holds ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,6 +245,6 @@ _HELD: Download[HeldRecipient] = Download("held", (
 })
 
 ROUTES = (
-    get("/incidents", incidents), get("/incidents.csv", incidents), get("/incidents.jsonl", incidents),
-    get("/incidents/{id}", incident), get("/incidents/{id}/held.csv", held), get("/incidents/{id}/held.jsonl", held),
+    *listing.routes("/incidents", incidents), get("/incidents/{id}", incident),
+    *listing.routes("/incidents/{id}/held", held, page=False),
 )

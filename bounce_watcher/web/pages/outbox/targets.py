@@ -1,6 +1,7 @@
-"""The outbox: the state of each target, what was not accepted and why, all deliveries; and a test of a target."""
+"""The outbox: the state of each target, what was not accepted and why, all deliveries; test and pause of a target."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,37 +9,34 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.db.paging import Page, TookTooLong
-from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query
+from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField
 from bounce_watcher.ledger.lists.incidents import is_asked_for
 from bounce_watcher.ledger.lists.stock import Queue
-from bounce_watcher.ledger.outbox.listing import Failures
+from bounce_watcher.ledger.outbox.listing import Failure, Failures
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.ledger.outbox.tries import Throughput
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState
 from bounce_watcher.outbox.opening import Receiver
-from bounce_watcher.service.operations.outbox import Discard, Retry, tried
+from bounce_watcher.service.operations.outbox import Discard, PauseTarget, ResumeTarget, Retry, TargetOutline, tried
 from bounce_watcher.service.setup.doctor import explained
-from bounce_watcher.web.pages.outbox.deliveries import DONE, error_of, outcome, paused_since
+from bounce_watcher.web.pages.outbox.delivery import DONE, error_of, outcome, paused_since
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, Preview, carry_out, show
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, Filters, one_of
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.words import formatting
-from bounce_watcher.words.formatting import age, harmless, name, when
+from bounce_watcher.words.formatting import age, counted, harmless, name, number, when
 from bounce_watcher.words.rows import outbox_row
 
-_PAGE_KEY = (int,)
 MOST_GROUPS = 50
-_NO_FILTERS = frozenset({"after", "done", "on"})
+_STATES = {each.value: formatting.DELIVERIES[each][0] for each in OutboxState}
+_ORDER = ("is-bad", "is-warn", "is-hold", "is-info", "is-ok", "")
 
 FILTERS = (
-    Filter(FilterField.STATE, "State",
-           lambda value: formatting.DELIVERIES[OutboxState(value)][0] if value in {*OutboxState}
-           else value, tuple(each.value for each in OutboxState)),
+    one_of(FilterField.STATE, "State", _STATES),
     Filter(FilterField.TARGET, "Target", name),
-    Filter(FilterField.TYPE, "Type", harmless, tuple(each.value for each in NoticeType)),
+    one_of(FilterField.TYPE, "Type", {each.value: each.value for each in NoticeType}),
     Filter(FilterField.STREAM, "Stream", name),
 )
 
@@ -86,9 +84,6 @@ def _lines(request: PageRequest) -> list[TargetLine]:
     return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
 
 
-_ORDER = ("is-bad", "is-warn", "is-hold", "is-info", "is-ok", "")
-
-
 def _line(
     request: PageRequest, target: str, receiver: Receiver | None, queue: Queue, throughput: Throughput,
     paused: Pause | None, disabled: tuple[datetime, str] | None,
@@ -99,11 +94,9 @@ def _line(
     elif paused is not None:
         state, since = ("Paused", "is-hold"), paused_since(paused, request.now)
     elif disabled is not None:
-        state = ("Receiver gone", "is-bad")
-        since = _since(*disabled, request.now)
+        state, since = ("Receiver gone", "is-bad"), _since(*disabled, request.now)
     elif trouble is not None:
-        state = ("Failing", "is-bad")
-        since = _since(trouble.since, trouble.text, request.now)
+        state, since = ("Failing", "is-bad"), _since(trouble.since, trouble.text, request.now)
     elif queue.due:
         state, since = ("Delivering", "is-ok"), ""
     else:
@@ -134,63 +127,55 @@ class ErrorGroup:
 
 def groups(failures: Failures) -> list[ErrorGroup]:
     """Returns the errors by target and text: dead letters first, then the most frequent."""
-    found: dict[tuple[str, OutboxState, str], ErrorGroup] = {}
+    found: defaultdict[tuple[str, OutboxState, str], list[Failure]] = defaultdict(list)
     for each in failures.found:
-        key = (each.target, each.state, error_of(each.answer))
-        so_far = found.get(key)
-        found[key] = ErrorGroup(
-            *key, each.number + (so_far.number if so_far else 0),
-            min(each.first_at, so_far.first_at) if so_far else each.first_at,
-            max(each.last_at, so_far.last_at) if so_far else each.last_at,
-            min(each.next_at, so_far.next_at) if so_far else each.next_at,
-        )
-    return sorted(found.values(), key=lambda group: (group.state is not OutboxState.DEAD, -group.number, group.target))
+        found[each.target, each.state, error_of(each.answer)].append(each)
+    told = [
+        ErrorGroup(*key, sum(each.number for each in alike), min(each.first_at for each in alike),
+                   max(each.last_at for each in alike), min(each.next_at for each in alike))
+        for key, alike in found.items()
+    ]
+    return sorted(told, key=lambda group: (group.state is not OutboxState.DEAD, -group.number, group.target))
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def outbox(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS, ("done", "on"))
-    wanted = Query(asked.choices, asked.since, asked.until)
     deliveries = request.context.ledger.outbox.deliveries
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, deliveries.all(wanted))
-    page: Page[OutboxItem] = Page(())
-    failures, is_late = None, False
-    if not asked.problem:
-        try:
-            page = deliveries.page(wanted, listing.place(request, _PAGE_KEY))
-            failures = deliveries.failures() if not asked.chips and not request.query.get("after") else None
-        except TookTooLong:
-            is_late = True
+        return listing.download(request, asked, DOWNLOAD, deliveries.all(asked.query))
+    is_whole = not asked.chips and not request.query.get("after")
+    page, failures, values = listing.listed(
+        request, asked, lambda: deliveries.page(asked.query, listing.place(request, (int,))),
+        lambda: deliveries.failures() if is_whole else None,
+    )
     found = groups(failures) if failures else []
     return request.page(
-        "outbox.html", "Outbox", asked=asked, lines=_lines(request), pager=listing.pager(request, page), late=is_late,
+        "outbox.html", "Outbox", **values, lines=_lines(request), error_of=error_of,
         rows=[(item, request.rid_of(item.recipient or "")) for item in page.rows], groups=found[:MOST_GROUPS],
         more_groups=len(found) - MOST_GROUPS, not_all=failures.more if failures else False, most=MOST_COUNTED,
-        exports=listing.exports(request), by=FilterField, times=listing.times_of(request, asked), error_of=error_of,
-        states=[(each.value, formatting.DELIVERIES[each][0]) for each in OutboxState],
-        types=[(each.value, each.value) for each in NoticeType if each is not NoticeType.TEST],
-        range=request.query.get("range", ""), dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(request, asked),
+        states=_STATES.items(), types=[(each.value, each.value) for each in NoticeType if each is not NoticeType.TEST],
+        dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(request, asked),
         filtered=listing.address("", filter_of(request)),
-        may_retry=any(_leaves(asked, FilterField.STATE, Retry.states)),
-        may_dismiss=any(_leaves(asked, FilterField.STATE, Discard.states)),
+        may_retry=_leaves(asked, FilterField.STATE, Retry.states),
+        may_dismiss=_leaves(asked, FilterField.STATE, Discard.states),
         quote=lambda **values: listing.address("", list(values.items())),
     )
 
 
 def filter_of(request: PageRequest) -> list[tuple[str, str]]:
     """Returns only the filter from the page's address."""
-    return [(key, value) for key, value in request.query.multi_items() if key not in _NO_FILTERS]
+    return [item for item in request.query.multi_items() if item[0] not in {"after", "done", "on"}]
 
 
-def _leaves(asked: listing.Filters, by: FilterField, values: Iterable[str]) -> Iterator[str]:
+def _leaves(asked: Filters, by: FilterField, values: Iterable[str]) -> list[str]:
     """Returns those of the values that the filter matches; none if there is no filter."""
     choice = asked.choices.get(by, Choice())
-    return (value for value in values if asked.chips and is_asked_for(value, choice))
+    return [value for value in values if asked.chips and is_asked_for(value, choice)]
 
 
-def _done(request: PageRequest, asked: listing.Filters) -> tuple[str, str] | None:
+def _done(request: PageRequest, asked: Filters) -> tuple[str, str] | None:
     """Returns what a person has just done here, from the log: class and text of a notice."""
     on, what = request.query.get("on"), request.query.get("done")
     if not on or what not in DONE:
@@ -225,6 +210,68 @@ def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
     return False, "; ".join(explained(receiver, attempt))
 
 
+# ── a pause ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Switch = type[PauseTarget] | type[ResumeTarget]
+
+
+def _chosen(request: PageRequest, kind: Switch) -> tuple[PauseTarget | ResumeTarget, TargetOutline]:
+    """Previews the operation. Raises HTTPException if there is no such target, or it is in that state already."""
+    operation = kind(*request.context.house, request.query.get("target", ""))
+    found = operation.preview(request.actor(None))
+    if found.paused is None and not found.is_configured:
+        raise HTTPException(404, "No configured target has this name.")
+    if (found.paused is None) is (kind is ResumeTarget):
+        raise HTTPException(409, f"It is {'paused already' if found.paused else 'not paused'}: nothing was changed.")
+    return operation, found
+
+
+def _waiting(found: TargetOutline) -> str:
+    return counted(found.queue.due, "waiting delivery", "waiting deliveries")
+
+
+def pause_preview(request: PageRequest) -> Response:
+    operation, found = _chosen(request, PauseTarget)
+    target = name(operation.target)
+    return show(request, Preview(
+        f"Pause {target}", "Pause", "/outbox",
+        (f"Nothing more is sent to {target} until you resume it. Deliveries in flight finish; the pause "
+         "takes a few seconds to apply.",),
+        found.seen, ("Nothing, until it is resumed.",),
+        (f"{_waiting(found)} now. Nothing is lost, and nothing counts as failed.",
+         "Addresses are still suppressed and released; the target is notified later."),
+        "It can be resumed at any time.", because_required=True,
+    ), action=listing.here(request))
+
+
+def resume_preview(request: PageRequest) -> Response:
+    operation, found = _chosen(request, ResumeTarget)
+    target = name(operation.target)
+    assert found.paused is not None
+    return show(request, Preview(
+        f"Resume {target}", "Resume", "/outbox",
+        (f"It is paused. {paused_since(found.paused, request.now)}.", f"{_waiting(found)}: sent from now on."),
+        found.seen, (f"Waiting deliveries, in order: {number(found.queue.due)} to {target}.",),
+        ("Targets that keep a list get only the newest state per address.",), "It can be paused again.",
+    ), action=listing.here(request))
+
+
+def pause(request: PageRequest) -> Response:
+    return _switch(request, PauseTarget, "pause")
+
+
+def resume(request: PageRequest) -> Response:
+    return _switch(request, ResumeTarget, "resume")
+
+
+def _switch(request: PageRequest, kind: Switch, done: str) -> Response:
+    operation, found = _chosen(request, kind)
+    carry_out(request, operation, found.seen, because_required=kind is PauseTarget)
+    return see(listing.address("/outbox", [("done", done), ("on", operation.target)]))
+
+
 ROUTES = (
-    get("/outbox", outbox), get("/outbox.csv", outbox), get("/outbox.jsonl", outbox), post("/outbox/test", test),
+    *listing.routes("/outbox", outbox), post("/outbox/test", test),
+    get("/outbox/pause", pause_preview), post("/outbox/pause", pause),
+    get("/outbox/resume", resume_preview), post("/outbox/resume", resume),
 )

@@ -17,8 +17,7 @@ from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.operations.protecting import protector
-from bounce_watcher.web.pages.review.opt_out_words import sentence
-from bounce_watcher.web.pages.review.opt_outs import PATH as OPT_OUTS
+from bounce_watcher.web.pages.review import opt_outs
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.words import explanations, formatting
@@ -136,8 +135,8 @@ def recipient(request: PageRequest) -> Response:
         others=[explanations.sentence(each) for each in it.cases if each is not case],
         exports=[listing.address(f"/events.{ending}", [("rid", it.rid)]) for ending in ("csv", "jsonl")],
         done=it.actions[0] if it.actions and request.query.get("done") else None, actions=ACTIONS,
-        waiting=[sentence(each, known_as) for each in it.opt_outs if each.done_at is None], opt_outs=OPT_OUTS,
-        most_waiting=MOST_OPT_OUTS,
+        waiting=[opt_outs.sentence(each, known_as) for each in it.opt_outs if each.done_at is None],
+        opt_outs=opt_outs.PATH, most_waiting=MOST_OPT_OUTS,
     )
 
 
@@ -298,7 +297,7 @@ def _of_delivery(item: OutboxItem) -> TimelineEntry:
 
 def _of_opt_out(kept: KeptOptOut, known_as: str) -> TimelineEntry:
     return TimelineEntry(
-        kept.at, "Opt-out", sentence(kept, known_as), None, f"{OPT_OUTS}/{kept.id}/mail", "View message"
+        kept.at, "Opt-out", opt_outs.sentence(kept, known_as), None, f"{opt_outs.PATH}/{kept.id}/mail", "View message"
     )
 
 

@@ -10,8 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.config.rules import DRAFTED, may_save
-from bounce_watcher.ledger.db.paging import Page, TookTooLong
-from bounce_watcher.ledger.db.query import FilterField, Query
+from bounce_watcher.ledger.db.query import FilterField
 from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
@@ -24,9 +23,8 @@ from bounce_watcher.policy.masking import Mark, parts
 from bounce_watcher.service.operations.drafting import RuleDraft, SaveRule, Trial, holds_no_reply, samples_of, suggested
 from bounce_watcher.service.operations.reviewing import GroupOperation, Reopen, SetAside
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import because, demand_seen
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
-from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
+from bounce_watcher.web.pages.shared.forms import FormField, Preview, because, carry_out, demand_seen, show
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, one_of
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
 from bounce_watcher.web.view import charts
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
@@ -54,13 +52,12 @@ MARKS: Mapping[Mark, str] = {
     Mark.NUMBER: "a number",
 }
 
-_TYPES: Mapping[BounceType, str] = {
-    BounceType.HARD: "About the address: counts against it", BounceType.SOFT: "Temporary: counts, then expires",
-    BounceType.BLOCK: "About the sender: never counts",
-}
 REASONS = tuple(
     (told, tuple((each.value, formatting.reason(each)) for each in Reason if each.bounce_type is kind))
-    for kind, told in _TYPES.items()
+    for kind, told in (
+        (BounceType.HARD, "About the address: counts against it"),
+        (BounceType.SOFT, "Temporary: counts, then expires"), (BounceType.BLOCK, "About the sender: never counts"),
+    )
 )
 
 DONE = {
@@ -80,11 +77,11 @@ KINDS: Mapping[Misread, tuple[str, str]] = {
 }
 """Kinds of unrecognised messages, with a title and an explanation."""
 
+_KIND_WORDS = {kind.value: told for kind, (told, _) in KINDS.items()}
+_STATE_WORDS = {state.value: told for state, (told, _) in STATES.items()}
 FILTERS = (
-    Filter(FilterField.KIND, "Kind", lambda value: KINDS[Misread(value)][0] if value in {*Misread} else value,
-           tuple(each.value for each in Misread)),
-    Filter(FilterField.STATE, "State", lambda value: STATES[GroupState(value)][0] if value in {*GroupState} else value,
-           tuple(each.value for each in GroupState)),
+    one_of(FilterField.KIND, "Kind", _KIND_WORDS),
+    one_of(FilterField.STATE, "State", _STATE_WORDS),
     Filter(FilterField.LANGUAGE, "Language", lambda value: harmless(language.told(value))),
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
 )
@@ -146,28 +143,18 @@ class GroupReport:
 
 def groups(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS)
-    wanted = Query(asked.choices, asked.since, asked.until)
     ledger = request.context.ledger
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.review.groups(wanted))
-    page: Page[ReviewGroup] = Page(())
-    found, is_late = None, False
-    if not asked.problem:
-        try:
-            page = ledger.review.page(wanted, listing.place(request, KEY_KINDS, PAGE), request.now)
-            found = None if page.looked_back_to else ledger.review.facets(wanted)
-        except TookTooLong:
-            is_late = True
+        return listing.download(request, asked, DOWNLOAD, ledger.review.groups(asked.query))
+    page, found, values = listing.listed(
+        request, asked, lambda: ledger.review.page(asked.query, listing.place(request, KEY_KINDS, PAGE), request.now),
+        lambda: ledger.review.facets(asked.query),
+    )
     week = Span(request.now - timedelta(days=7), request.now + timedelta(hours=1))
     return request.page(
-        "review.html", "Review", asked=asked, heading=listing.counted(found, "wording", "wordings"),
-        rows=list(map(_row, page.rows)), pager=listing.pager(request, page), late=is_late,
-        facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
-        exports=listing.exports(request), by=FilterField, states=[(each.value, STATES[each][0]) for each in GroupState],
-        kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
+        "review.html", "Review", **values, **listing.narrowing(request, asked, FILTERS, found, "wording", "wordings"),
+        rows=list(map(_row, page.rows)), states=_STATE_WORDS.items(), kinds=_KIND_WORDS.items(), days=DAYS,
         week=ledger.figures.totals(week, Of(type=EventType.UNDETERMINED.value)).total(),
-        times=listing.times_of(request, asked),
-        range=request.query.get("range", ""),
     )
 
 
@@ -342,7 +329,7 @@ def aside(request: PageRequest) -> Response:
     if told not in {value for value, _ in _A_DAY}:
         raise HTTPException(422, "Choose a duration: nothing was changed.")
     operation = SetAside(*request.context.house, _group(request), int(told) if told else None)
-    return _carry_out(request, operation, "aside", because_required=True)
+    return _decide(request, operation, "aside", because_required=True)
 
 
 def up_preview(request: PageRequest) -> Response:
@@ -355,18 +342,16 @@ def up_preview(request: PageRequest) -> Response:
 
 
 def up(request: PageRequest) -> Response:
-    return _carry_out(request, Reopen(*request.context.house, _group(request)), "up", because_required=False)
+    return _decide(request, Reopen(*request.context.house, _group(request)), "up", because_required=False)
 
 
-def _carry_out(request: PageRequest, operation: GroupOperation, done: str, *, because_required: bool) -> Response:
-    by = request.actor(because(request, required=because_required))
-    demand_seen(request, operation.preview(by).seen)
-    operation.carry_out(by)
+def _decide(request: PageRequest, operation: GroupOperation, done: str, *, because_required: bool) -> Response:
+    carry_out(request, operation, because_required=because_required)
     return see(f"{_path(operation.group)}?done={done}")
 
 
 ROUTES = (
-    get("/review", groups), get("/review.csv", groups), get("/review.jsonl", groups), get("/review/{gid}", group),
+    *listing.routes("/review", groups), get("/review/{gid}", group),
     get("/review/{gid}/mail/{digest}.eml", mail_file), get("/review/{gid}/mail/{digest}", mail),
     ask("/review/{gid}/rule", trial), post("/review/{gid}/save", save),
     get("/review/{gid}/aside", aside_preview), post("/review/{gid}/aside", aside),

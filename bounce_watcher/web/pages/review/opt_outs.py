@@ -1,24 +1,25 @@
 """Opt-outs: who asked for no more mail, and in which way. Each waits until a person has dealt with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField
 from bounce_watcher.ledger.review.optouts import GID, KEY_KINDS
-from bounce_watcher.model.optout import KeptOptOut
+from bounce_watcher.model.address import address_key, is_forgotten
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.optout import AskedBy, KeptOptOut
 from bounce_watcher.service.operations.reviewing import SettleOptOuts
-from bounce_watcher.web.pages.review import opt_out_words as opt_outs
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import because, demand_seen
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
-from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
+from bounce_watcher.web.pages.shared.forms import Preview, at_the_shell, carry_out, show
+from bounce_watcher.web.pages.shared.listing import Column, Download, one_of
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.explanations import MATCHED_BY
 from bounce_watcher.words.formatting import counted, harmless, moment
 from bounce_watcher.words.rows import opt_out_row
 
@@ -28,15 +29,61 @@ MOST = 1000
 
 _WAITING, _DONE = "waiting", "done"
 STATES = {_WAITING: "Open", _DONE: "Done"}
-FILTERS = (Filter(FilterField.STATE, "State", lambda value: STATES.get(value, harmless(value, 60)), tuple(STATES)),)
-
+FILTERS = (one_of(FilterField.STATE, "State", STATES),)
 _STAYS = "No address is suppressed: remove it from your mailing lists."
+
+_BY: Mapping[AskedBy, str] = {AskedBy.MAIL: "Mail", AskedBy.FEEDBACK_REPORT: "Feedback report"}
+
+
+# ── in words: how somebody opted out, who that was, and how far it is proven ──────────────────────────────────────────
+
+def named(address: str | None) -> str:
+    if is_forgotten(address):
+        return "a forgotten address"
+    return harmless(address, 320) if address else "nobody named"
+
+
+def proof(kept: KeptOptOut) -> str:
+    """Returns how far it is proven who asks; not a full sentence."""
+    asked = kept.asked
+    if asked.doubt:
+        return f"in doubt: {harmless(words.doubt(asked.doubt), 200)}"
+    if asked.recipient is None or asked.evidence is None:
+        return "unproven: based on the sender's address only"
+    grade = MATCHED_BY[asked.evidence]
+    return grade if asked.evidence.at_least(Evidence.SIGNATURE) else f"unproven: {grade}"
+
+
+def sentence(kept: KeptOptOut, address: str) -> str:
+    """Returns what an opt-out means for an address that it names, as the ledger stores it."""
+    asked, at = kept.asked, moment(kept.at)
+    is_mailed = asked.recipient is not None and address_key(asked.recipient) == address_key(address)
+    if asked.by is AskedBy.FEEDBACK_REPORT:
+        told = f"Its provider forwarded an opt-out on {at}"
+    elif not is_mailed and asked.recipient is not None:
+        told = f"A mail from this address opted out {named(asked.recipient)} on {at}"
+    elif not is_mailed or (asked.sender and address_key(asked.sender) == address_key(address)):
+        told = f"It opted out on {at}"
+    else:
+        told = f"It opted out on {at}, by a mail from {named(asked.sender)}"
+    return f"{told} ({proof(kept)}). {dealt(kept)}"
+
+
+def dealt(kept: KeptOptOut) -> str:
+    """Returns in a sentence whether a person has dealt with it."""
+    if kept.done_at is None:
+        return "Not handled yet."
+    why = f": {harmless(kept.because, 300)}" if kept.because else "."
+    return f"{harmless(kept.done_by, 100)} handled it on {moment(kept.done_at)}{why}"
+
+
+# ── the list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", (
     Column("When", lambda kept: kept.at),
-    Column("By", lambda kept: opt_outs.BY[kept.asked.by]),
+    Column("By", lambda kept: _BY[kept.asked.by]),
     Column("Recipient", lambda kept: kept.asked.recipient),
-    Column("Proof", opt_outs.proof),
+    Column("Proof", proof),
     Column("Sender", lambda kept: kept.asked.sender),
     Column("Stream", lambda kept: kept.asked.stream),
     Column("Campaign", lambda kept: kept.asked.sending),
@@ -58,26 +105,19 @@ class OptOutLine:
     proof: str
 
 
-# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 def everybody(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS)
     done = asked.first(FilterField.STATE) == _DONE
     ledger = request.context.ledger
     if listing.wanted_format(request):
         return listing.download(request, asked, DOWNLOAD, ledger.review.opt_outs(done=done))
-    page: Page[KeptOptOut] = Page(())
-    is_late = False
-    if not asked.problem:
-        try:
-            page = ledger.review.opt_out_page(listing.place(request, KEY_KINDS), done=done)
-        except TookTooLong:
-            is_late = True
+    page, _, values = listing.listed(
+        request, asked, lambda: ledger.review.opt_out_page(listing.place(request, KEY_KINDS), done=done)
+    )
     waiting = ledger.figures.stock().opt_outs.number
     return request.page(
-        "opt_outs.html", "Opt-outs", asked=asked, heading=f"{counted(waiting, 'open opt-out', 'open opt-outs')}",
-        rows=[_row(request, each) for each in page.rows], pager=listing.pager(request, page), late=is_late, done=done,
-        waiting=waiting, path=PATH, exports=listing.exports(request), said=request.query.get("said"),
+        "opt_outs.html", "Opt-outs", **values, heading=counted(waiting, "open opt-out"), done=done, waiting=waiting,
+        rows=[_row(request, each) for each in page.rows], path=PATH, said=request.query.get("said"),
         states=[(value, text, request.link(state=value, said=None), (value == _DONE) is done)
                 for value, text in STATES.items()],
     )
@@ -85,12 +125,12 @@ def everybody(request: PageRequest) -> Response:
 
 def _row(request: PageRequest, kept: KeptOptOut) -> OptOutLine:
     return OptOutLine(kept, _linked(request, kept.asked.recipient), _linked(request, kept.asked.sender),
-                      opt_outs.BY[kept.asked.by], opt_outs.proof(kept))
+                      _BY[kept.asked.by], proof(kept))
 
 
 def _linked(request: PageRequest, address: str | None) -> tuple[str, str | None]:
     link = f"/recipients/{request.context.ledger.names.name(address)}" if address else None
-    return opt_outs.named(address), link
+    return named(address), link
 
 
 # ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,21 +156,26 @@ def _mail(request: PageRequest) -> tuple[KeptOptOut, bytes]:
     return kept, raw
 
 
-def _one(request: PageRequest) -> KeptOptOut:
+def _one(request: PageRequest, *, is_done: bool | None = None) -> KeptOptOut:
+    """Returns the opt-out in the path. Raises HTTPException if there is none, or 409 unless it is done as asked."""
     kept = request.context.ledger.review.opt_out(request.path["id"])
     if kept is None:
         raise HTTPException(404, "No such opt-out. It may have been deleted.")
+    if is_done is False and kept.done_at is not None:
+        raise HTTPException(409, f"{dealt(kept)} Nothing was changed.")
+    if is_done and kept.done_at is None:
+        raise HTTPException(409, "It is open already: nothing was changed.")
     return kept
 
 
 def _who(kept: KeptOptOut) -> str:
     asked = kept.asked
-    other = f", asked by a mail from {opt_outs.named(asked.sender)}" if asked.recipient and asked.sender else ""
-    return f"{opt_outs.named(asked.recipient or asked.sender)}{other}, {moment(kept.at)} ({opt_outs.proof(kept)})"
+    other = f", asked by a mail from {named(asked.sender)}" if asked.recipient and asked.sender else ""
+    return f"{named(asked.recipient or asked.sender)}{other}, {moment(kept.at)} ({proof(kept)})"
 
 
 def done_preview(request: PageRequest) -> Response:
-    kept = _waits(request)
+    kept = _one(request, is_done=False)
     return show(request, Preview(
         "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it is closed.",), _seen(request, [kept]),
         stays=(_STAYS,), undo="To reverse it, reopen it.",
@@ -138,18 +183,11 @@ def done_preview(request: PageRequest) -> Response:
 
 
 def done(request: PageRequest) -> Response:
-    return _settle(request, [_waits(request)])
-
-
-def _waits(request: PageRequest) -> KeptOptOut:
-    kept = _one(request)
-    if kept.done_at is not None:
-        raise HTTPException(409, f"{opt_outs.dealt(kept)} Nothing was changed.")
-    return kept
+    return _settle(request, [_one(request, is_done=False)])
 
 
 def up_preview(request: PageRequest) -> Response:
-    kept = _is_done(request)
+    kept = _one(request, is_done=True)
     return show(request, Preview(
         "Reopen opt-out", "Reopen opt-out", f"{PATH}?state={_DONE}",
         (f"{_who(kept)}: it is open again.",), _seen(request, [kept]), undo="To reverse it, mark it as done.",
@@ -157,14 +195,7 @@ def up_preview(request: PageRequest) -> Response:
 
 
 def up(request: PageRequest) -> Response:
-    return _settle(request, [_is_done(request)], is_done=False)
-
-
-def _is_done(request: PageRequest) -> KeptOptOut:
-    kept = _one(request)
-    if kept.done_at is None:
-        raise HTTPException(409, "It is open already: nothing was changed.")
-    return kept
+    return _settle(request, [_one(request, is_done=True)], is_done=False)
 
 
 # ── all ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,8 +216,7 @@ def all_done(request: PageRequest) -> Response:
     waiting = _all(request)
     if len(waiting) > MOST:
         raise HTTPException(409, f"more than {MOST} are open: use the shell, nothing was changed")
-    because(request, required=True)
-    return _settle(request, waiting)
+    return _settle(request, waiting, because_required=True)
 
 
 def _all(request: PageRequest) -> Sequence[KeptOptOut]:
@@ -201,17 +231,16 @@ def _seen(request: PageRequest, chosen: Sequence[KeptOptOut]) -> str:
     return SettleOptOuts(*request.context.house, chosen).preview(request.actor(None)).seen
 
 
-def _settle(request: PageRequest, chosen: Sequence[KeptOptOut], *, is_done: bool = True) -> Response:
-    operation = SettleOptOuts(*request.context.house, chosen, is_done)
-    by = request.actor(because(request, required=False))
-    demand_seen(request, operation.preview(by).seen, len(chosen))
-    operation.carry_out(by)
+def _settle(
+    request: PageRequest, chosen: Sequence[KeptOptOut], *, is_done: bool = True, because_required: bool = False
+) -> Response:
+    carry_out(request, SettleOptOuts(*request.context.house, chosen, is_done), because_required=because_required,
+              count=len(chosen))
     return see(f"{PATH}?said={'done' if is_done else 'up'}")
 
 
 ROUTES = (
-    get(PATH, everybody), get(f"{PATH}.csv", everybody), get(f"{PATH}.jsonl", everybody),
-    get(f"{PATH}/done", all_preview), post(f"{PATH}/done", all_done),
+    *listing.routes(PATH, everybody), get(f"{PATH}/done", all_preview), post(f"{PATH}/done", all_done),
     get(f"{PATH}/{{id}}/mail", mail), get(f"{PATH}/{{id}}/mail.eml", mail_file),
     get(f"{PATH}/{{id}}/done", done_preview), post(f"{PATH}/{{id}}/done", done),
     get(f"{PATH}/{{id}}/up", up_preview), post(f"{PATH}/{{id}}/up", up),

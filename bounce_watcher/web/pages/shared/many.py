@@ -1,9 +1,8 @@
-"""A decision on many at once, as pages show it: previewed in sentences, and carried out beside the request."""
+"""A decision on many at once: previewed in sentences, carried out beside the request, with a page of its progress."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -18,7 +17,7 @@ from bounce_watcher.service.operations.operation import Notices
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
 from bounce_watcher.web.pages.shared.listing import Column, Download
-from bounce_watcher.web.request import PageRequest, see
+from bounce_watcher.web.request import PageRequest, get, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import counted, harmless, number, paused_target
 
@@ -27,20 +26,22 @@ T = TypeVar("T")
 SAMPLE = 10
 REHEARSAL = "a rehearsal"
 """The reason that stands in for the one that a person will give."""
+LOOKS_AGAIN = 5
+"""Seconds. This needs no script. Readers can switch it off, because a page that reloads moves under them."""
+_STILL = "still"
 
 
 # ── a decision ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class BulkAction(Generic[T]):
-    """An operation on many, as a page shows it. `line` describes in words what happens to one recipient in a stream.
+    """An operation on many, as a page shows it.
 
     `doing` begins the title of its progress page. `nothing` is the message if none are left. `shell` is the command to
     use if there are too many. `leads_to` is the page with the outcome, `again` the address of the preview.
     """
 
     operation: BulkOperation[T]
-    line: Callable[[T], str]
     doing: str
     nothing: str
     shell: str
@@ -67,21 +68,33 @@ def carry_out(request: PageRequest, what: BulkAction[T]) -> Response:
         return see(page)
     found = outline(request, what)
     if found.more:
-        raise HTTPException(
-            422, f"More than {number(found.most)} addresses: use the shell: {what.shell}"
-        )
+        raise HTTPException(422, f"More than {number(found.most)} addresses: use the shell: {what.shell}")
     if not found.changed:
         raise HTTPException(409, what.nothing)
     demand_seen(request, found.seen, len(found.changed))
+
+    def run(hand: JobProgress) -> None:
+        for each in what.operation.carry_out(request.actor(why), hand.step):
+            if what.operation.changes(each):
+                hand.advance(1)
+
     title = f"{what.doing} {counted(len(found.changed), 'address', 'addresses')}"
     work = Work(title, lambda done: f"{number(done)} done", what.leads_to, what.again)
-    return see(jobs.start(what.operation.subject, work, partial(_do, request, what.operation, why)))
+    return see(jobs.start(what.operation.subject, work, run))
 
 
-def _do(request: PageRequest, operation: BulkOperation[T], why: str, hand: JobProgress) -> None:
-    for each in operation.carry_out(request.actor(why), hand.step):
-        if operation.changes(each):
-            hand.advance(1)
+def working(request: PageRequest) -> Response:
+    """Shows the progress of a long task. It reloads by itself, and leads to the outcome when the task is over."""
+    work = request.context.jobs.of(request.path["name"])
+    if work is not None and work.is_over and work.trouble is None:
+        return see(work.leads_to)
+    is_moving = work is not None and not work.is_over and not request.query.get(_STILL)
+    title = "No task running" if work is None else "Task interrupted" if work.is_over else "In progress"
+    page = request.page("working.html", title, work=work, heading=title, is_moving=is_moving, seconds=LOOKS_AGAIN,
+                      still=f"{request.url_path}?{_STILL}=1")
+    if is_moving:
+        page.headers["Refresh"] = str(LOOKS_AGAIN)
+    return page
 
 
 # ── the effects, in sentences ───────────────────────────────────────────────────────────────────────────────────────
@@ -155,3 +168,5 @@ DOWNLOAD: Download[Ruled] = Download("decided", (
     "id": f"{each.recipient}/{each.stream}", "type": "decided", "recipient": each.recipient, "stream": each.stream,
     "reason": each.reason, "was": each.was, "state": each.state, "left": each.left,
 })
+
+ROUTES = (get("/working/{name}", working),)

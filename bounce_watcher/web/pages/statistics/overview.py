@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.figures import Figures, Of, Sent
+from bounce_watcher.ledger.lists.figures import Figures, Of, Span
 from bounce_watcher.ledger.lists.filters import GroupBy, OutboxFilter
 from bounce_watcher.ledger.lists.reads import MOST_TOLD
 from bounce_watcher.ledger.lists.stock import Stock
@@ -30,10 +30,9 @@ REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
 """The most rows of each part."""
 
 _LONGEST_REASON = 120
+_DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
 LONG = timedelta(days=8)
 """A longer range takes so long to add up that its figures are cached."""
-
-PARAMETERS = frozenset({"range", "from", "to"})
 
 
 def overview(request: PageRequest) -> Response:
@@ -46,7 +45,7 @@ def overview(request: PageRequest) -> Response:
     paces = ledger.recording.paces([each.name for each in state.mailboxes], now)
     notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
     common = {
-        **frame(request, over, {"stream"}), "stream": of.stream,
+        **frame(request, over, "stream"), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
         "well": standing.all_is_well(state, stock.queues, last, now),
         "advice": list(standing.advice(
@@ -60,8 +59,8 @@ def overview(request: PageRequest) -> Response:
     figures = kept(request, over, lambda: _figures(seen, ledger.figures, alerts, outages))
     return request.page(
         "overview.html", "Overview", **common, **figures,
-        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now),
-                       ledger.lists.to_do().review - bool(stock.opt_outs.number)),
+        tiles=_tiles(figures["of_range"], _held(ledger.figures, alerts), _waiting(stock, now),
+                     ledger.lists.to_do().review - bool(stock.opt_outs.number)),
         decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), request), last=last,
     )
 
@@ -73,10 +72,9 @@ def _figures(
     over, of = seen.range, seen.of
     names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     return {
-        "of_range": tiles_of_range(seen, figures),
+        "of_range": (_bounces(seen, figures), _suppressed(seen, figures), _not_recognised(seen)),
         "chart": bounces.chart(seen, bounces.summary(seen, figures), outages),
         "reasons": bounces.reason_rows(seen, REASONS), "reason_count": len(seen.by_why),
-        "trend_words": seen.trend_words,
         "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
         "rates": rate_rows(seen, figures, over), "rates_of": rates,
         "providers_link": links.with_query("/providers", **over.query),
@@ -91,13 +89,14 @@ def kept(request: PageRequest, over: Range, make: Callable[[], dict[str, Any]]) 
     return request.context.cache.get(key, request.now, make)
 
 
-def frame(request: PageRequest, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
+def frame(request: PageRequest, over: Range, *others: str) -> dict[str, Any]:
     """Returns what every page with a range shows: the buttons, and unknown parameters of its address."""
+    known = {"range", "from", "to", *others}
     return {
-        "over": over,
+        "over": over, "trend_words": bounces.trend_words(over),
         "buttons": [(text, request.link(**{"range": name, "from": None, "to": None}), name == over.name)
                     for name, text in NAMES.items()],
-        "unknown": sorted({name[:60] for name in request.query if name not in PARAMETERS and name not in others}),
+        "unknown": sorted({name[:60] for name in request.query if name not in known}),
     }
 
 
@@ -121,18 +120,9 @@ class Tile:
     definition: str
 
 
-def tiles_of_range(seen: Bounces, figures: Figures) -> list[Tile]:
-    return [_bounces(seen, figures), _suppressed(seen, figures), _not_recognised(seen)]
-
-
-def tiles_of_now(figures: Figures, stock: Stock, alerts: Sequence[Alert], now: datetime) -> list[Tile]:
-    return [_held(figures, alerts), _waiting(stock, now)]
-
-
-def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile], groups: int) -> list[Tile]:
+def _tiles(of_range: Sequence[Tile], held: Tile, waiting: Tile, groups: int) -> list[Tile]:
     """Returns the tiles, with held next to suppressed. `groups` of wordings wait in Review, whatever the range."""
     bounced, suppressed, not_recognised = of_range
-    held, waiting = of_now
     more = " or more" if groups >= MOST_TOLD else ""
     told = f"; {number(groups)}{more} {'wording' if groups == 1 else 'wordings'} to review" if groups else ""
     not_recognised = replace(not_recognised, text=not_recognised.text + told)
@@ -145,9 +135,12 @@ def _bounces(seen: Bounces, figures: Figures) -> Tile:
     what = ("All reports of failed mail and complaints that arrived in this time, one for each message and recipient; "
             "copies are counted once. Delays, automatic replies and receipts are not bounces.")
     sent = rates.sent(figures, over)
-    in_all = rates.sent_in_all(sent, streams_of(seen, figures), seen.of.stream)
+    in_all = rates.sent_in_all(sent, _streams(figures, over.span, seen.of), seen.of.stream)
     if in_all is None:
-        return Tile("Bounces", number(total), f"{_compared(seen)} {_no_rate(over, sent)}", link, what)
+        why = "No overall rate: sent counts are incomplete." if sent else "No rate: sent counts are not imported."
+        if over.unit is Unit.HOUR:
+            why = "No rate: sent counts are daily."
+        return Tile("Bounces", number(total), f"{_compared(seen)} {why}", link, what)
     text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen, figures)}"
     share = formatting.share(total, in_all)
     return Tile("Bounce rate", share, text, link, f"{what} Divided by mail sent in this time.")
@@ -157,19 +150,14 @@ def _rate_before(seen: Bounces, figures: Figures) -> str:
     """Returns the rate of the whole range before in words: whole, because numbers sent are known by day."""
     before = seen.range.whole_before
     sent = rates.sent_within(figures, before)
-    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, GroupBy.STREAM))
-    in_all = rates.sent_in_all(sent, streams, seen.of.stream)
+    in_all = rates.sent_in_all(sent, _streams(figures, before, seen.of), seen.of.stream)
     if not in_all or not seen.knows(before):
         return ""
     return f"; {formatting.share(figures.totals(before, seen.of)[()], in_all)} in {seen.range.before_words}"
 
 
-def _no_rate(over: Range, sent: Mapping[str, Sent]) -> str:
-    if over.unit is Unit.HOUR:
-        return "No rate: sent counts are daily."
-    if not sent:
-        return "No rate: sent counts are not imported."
-    return "No overall rate: sent counts are incomplete."
+def _streams(figures: Figures, span: Span, of: Of) -> frozenset[str]:
+    return frozenset(stream for (stream,) in figures.totals(span, of, GroupBy.STREAM))
 
 
 def _compared(seen: Bounces) -> str:
@@ -192,12 +180,15 @@ def _suppressed(seen: Bounces, figures: Figures) -> Tile:
     if seen.knows(over.before):
         before = figures.suppressed(over.before, seen.of.stream)
         parts.append(f"; {number(before.addresses)} in {over.before_words}")
-    link = f"/recipients?state={State.SUPPRESSED}&since={formatting.iso(over.span.since)}"
-    if seen.of.stream is not None:
-        link = links.with_query(link, stream=seen.of.stream)
-    return Tile("Newly suppressed", number(found.addresses), "".join(parts), link,
+    return Tile("Newly suppressed", number(found.addresses), "".join(parts),
+                suppressed_link(over.span, seen.of.stream),
                 "Addresses suppressed in this time, by a report, by hand or by the platform, even if they "
                 "were released since.")
+
+
+def suppressed_link(span: Span, stream: str | None) -> str:
+    more = {} if stream is None else {"stream": stream}
+    return links.with_query("/recipients", state="suppressed", since=formatting.iso(span.since), **more)
 
 
 def _held(figures: Figures, alerts: Sequence[Alert]) -> Tile:
@@ -257,10 +248,6 @@ def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], ove
     )
 
 
-def streams_of(seen: Bounces, figures: Figures) -> frozenset[str]:
-    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, GroupBy.STREAM))
-
-
 # ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
@@ -291,17 +278,15 @@ def _because(change: StateChange) -> str:
     if change.by not in {ChangedBy.REPORT, ChangedBy.RULES, ChangedBy.GUARD}:
         why = words.text(change.grounds)
         told = f"{formatting.BY[change.by]}: {formatting.harmless(why, _LONGEST_REASON)}" if why else ""
-        return _capital(told or formatting.BY[change.by])
-    parts = [formatting.reason(change.reason)] if change.reason else []
-    if change.grounds:
-        parts.append(formatting.harmless(words.brief(change.grounds), _LONGEST_REASON))
-    if change.state is State.PENDING:
-        parts.append("held back")
-    return _capital("; ".join(parts) or formatting.BY[change.by])
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    else:
+        parts = [formatting.reason(change.reason)] if change.reason else []
+        if change.grounds:
+            parts.append(formatting.harmless(words.brief(change.grounds), _LONGEST_REASON))
+        if change.state is State.PENDING:
+            parts.append("held back")
+        told = "; ".join(parts)
+    told = told or formatting.BY[change.by]
+    return told[:1].upper() + told[1:]
 
 
 # ── first run ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -317,22 +302,26 @@ class SetupStep:
     link_text: str
 
 
-_DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
-
-
 def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
     ledger, settings = request.context.ledger, request.context.settings
     told = any(ledger.lists.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
     since = request.now.date() - timedelta(days=31)
     sent = bool(ledger.figures.sent(since, request.now.date() + timedelta(days=1)))
+    matched = (
+        "A signed return path names the recipient, whatever the bounce says." if settings.attribution.token_keys else
+        "The bounce names the recipient. With token_key under [attribution], a signed return path does so reliably."
+    )
+    targets = (
+        f"{counted(len(settings.targets), 'target is', 'targets are')} configured." if settings.targets else
+        "No [[webhook]] or [[platform]] is configured: nothing is sent."
+    )
     return [
         _mailboxes_step(settings, state),
         SetupStep("A test bounce arrives",
                   "Send a mail to an address that does not exist, with the return path that your "
                   "mail uses. Its bounce arrives within a minute or two.", _OPEN, "/events", "Events"),
-        SetupStep("It names a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
-        SetupStep("A target accepts a delivery", _how_told(settings), _DONE if told else _OPEN,
-                  "/outbox", "Outbox"),
+        SetupStep("It names a recipient", matched, _OPEN, "/settings", "Settings"),
+        SetupStep("A target accepts a delivery", targets, _DONE if told else _OPEN, "/outbox", "Outbox"),
         SetupStep("Sent counts are imported (optional)", "POST /api/v1/sent adds rates to the numbers.",
                   _DONE if sent else _OPEN, "/settings", "Settings"),
     ]
@@ -348,18 +337,6 @@ def _mailboxes_step(settings: Settings, state: ServiceState) -> SetupStep:
     read = any(each.last_read_at for each in state.mailboxes)
     text = "The service signs in and reads the folder." if read else "The first read is in progress."
     return SetupStep(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
-
-
-def _how_matched(settings: Settings) -> str:
-    if settings.attribution.token_keys:
-        return "A signed return path names the recipient, whatever the bounce says."
-    return "The bounce names the recipient. With token_key under [attribution], a signed return path does so reliably."
-
-
-def _how_told(settings: Settings) -> str:
-    if not settings.targets:
-        return "No [[webhook]] or [[platform]] is configured: nothing is sent."
-    return f"{counted(len(settings.targets), 'target is', 'targets are')} configured."
 
 
 ROUTES = (get("/", overview),)

@@ -1,7 +1,7 @@
 """The providers of our recipients, and how much bounces at each; one provider, with our own problems there."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -16,7 +16,7 @@ from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
 from bounce_watcher.policy.guards.outages import wording
 from bounce_watcher.policy.guards.trouble import sending_ip
-from bounce_watcher.web.pages.shared.listing import Column, Download, exports
+from bounce_watcher.web.pages.shared.listing import Column, Download, exports, routes
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces, ReasonOfType, SourceLine
 from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept
@@ -36,15 +36,11 @@ LOOKED_AT = 300
 _LONGEST_NAME = 255
 
 
-def _of_type(kind: EventType) -> Callable[[SourceLine], int]:
-    return lambda row: row.by_type[kind]
-
-
 DOWNLOAD: Download[SourceLine] = Download("providers", (
     Column("Provider", lambda row: row.name),
     Column("Domain", lambda row: row.key),
     Column("Bounces", lambda row: row.number),
-    *(Column(title, _of_type(kind)) for kind, title in formatting.CSV_TYPES.items()),
+    *bounces.type_columns(),
     Column("Bounces before", lambda row: row.before),
     Column("State", lambda row: row.state[0]),
 ), lambda row: {
@@ -60,15 +56,16 @@ def providers(request: PageRequest) -> Response:
     by_bounces = request.query.get("sort") == "bounces"
     alerts = list(request.context.ledger.lists.alerts(under_way=True))
     listed = kept(request, over, lambda: _listed(request.context.ledger.figures, over, of, alerts))
-    rows = sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess)
+    rows = sorted(listed["all_rows"], key=lambda row: (-row.number, row.key) if by_bounces else (
+        row.state[1] not in {"is-hold", "is-bad"}, -row.excess, -row.number, row.key,
+    ))
     if download := download_of(request, DOWNLOAD, rows):
         return download
     return request.page(
-        "providers.html", "Providers", **frame(request, over, {"stream", "sort"}), stream=of.stream,
+        "providers.html", "Providers", **frame(request, over, "stream", "sort"), **listed, stream=of.stream,
         sorts=[("Most unusual first", request.link(sort=None), not by_bounces),
                ("Most bounces first", request.link(sort="bounces"), by_bounces)],
-        rows=rows, **listed, exports=exports(request),
-        all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
+        rows=rows, exports=exports(request), all_events=links.events(over.span, of),
         last=request.context.ledger.figures.last_at(),
     )
 
@@ -79,14 +76,6 @@ def _listed(figures: Figures, over: Range, of: Of, alerts: Sequence[Alert]) -> d
     total = figures.totals(over.span, of)[()]
     return {"all_rows": rows, "total": total, "others": how_many - len(rows), "how_many": how_many,
             "rest": total - sum(row.number for row in rows)}
-
-
-def _by_excess(row: SourceLine) -> tuple[bool, float, int, str]:
-    return (row.state[1] not in {"is-hold", "is-bad"}, -row.excess, -row.number, row.key)
-
-
-def _by_bounces(row: SourceLine) -> tuple[int, str]:
-    return (-row.number, row.key)
 
 
 def provider(request: PageRequest) -> Response:
@@ -113,18 +102,18 @@ def _told(
     (name,) = seen.of.providers or ("",)
     title, here = formatting.provider(name), [each for each in alerts if not each.cleared]
     newest = figures.newest(seen.range.span, seen.of, LOOKED_AT)
+    many = seen.by_type[EventType.COMPLAINT]
+    complaints = (
+        "Google doesn't report individual complaints; see its Postmaster Tools." if name == "google.com"
+        else f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
+    )
     return {
-        "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": _complaints(name, seen),
+        "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": complaints,
         "state": bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
         "chart": bounces.chart(seen, bounces.summary(seen, figures), outages), "own": own_trouble(seen, newest),
-        "address_reasons": _reasons(seen, sender=False), "trend_words": seen.trend_words,
+        "address_reasons": [row for row in bounces.reason_rows(seen) if row.colour != "sender"],
         "wordings": wordings(newest), "looked_at": len(newest), "domains": domains(newest),
     }
-
-
-def _reasons(seen: Bounces, *, sender: bool) -> list[bounces.ReasonRow]:
-    rows = bounces.reason_rows(seen)
-    return [row for row in rows if (row.colour == "sender") is sender]
 
 
 def sentence(title: str, seen: Bounces, alerts: Iterable[Alert], now: datetime) -> str:
@@ -149,13 +138,6 @@ def _alerted(title: str, alert: Alert, now: datetime) -> str:
                 f"{counted(alert.still_held, 'suppression is', 'suppressions are')} held; targets not notified.")
     of = f" from {alert.subject.ip}" if alert.subject.ip else ""
     return f"{title} refuses our mail{of} {since}: {formatting.reason(alert.subject.reason).lower()}."
-
-
-def _complaints(name: str, seen: Bounces) -> str:
-    if name == "google.com":
-        return "Google doesn't report individual complaints; see its Postmaster Tools."
-    many = seen.by_type[EventType.COMPLAINT]
-    return f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
 
 
 # ── our own problems ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -206,19 +188,11 @@ def _slot(at: datetime, over: Range) -> str:
 
 # ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class ProviderWording:
-    """A wording of a server, without what differs by recipient, and the rule that reads it."""
-
-    text: str
-    number: int
-    rule: str
-
-
-def wordings(events: Sequence[BounceEvent]) -> list[ProviderWording]:
-    """Returns the wordings of the reports, most frequent first."""
+def wordings(events: Sequence[BounceEvent]) -> list[tuple[str, int, str]]:
+    """Returns the wordings of the reports, most frequent first, without what differs by recipient; with their numbers
+    and the rules that read them."""
     counts = Counter((wording(event), event.rule or "") for event in events if event.diagnostic)
-    return [ProviderWording(text, many, formatting.name(rule) or "not recognised")
+    return [(text, many, formatting.name(rule) or "not recognised")
             for (text, rule), many in counts.most_common(WORDINGS)]
 
 
@@ -244,7 +218,4 @@ class ProviderIncident:
                    formatting.when(alert.since, now), formatting.harmless(words.because(alert.grounds), 300))
 
 
-ROUTES = (
-    get("/providers", providers), get("/providers.csv", providers), get("/providers.jsonl", providers),
-    get("/providers/{slug}", provider),
-)
+ROUTES = (*routes("/providers", providers), get("/providers/{slug}", provider))

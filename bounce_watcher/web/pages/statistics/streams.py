@@ -1,6 +1,6 @@
 """Bounces by what we send: streams, and their campaigns as far as the return path or the platform names them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,10 +17,10 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.settings import PolicySettings, Threshold
-from bounce_watcher.web.pages.shared.listing import Column, Download, exports
+from bounce_watcher.web.pages.shared.listing import Column, Download, exports, routes
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
-from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept, rate_row
+from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept, rate_row, suppressed_link
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, links, ranges, rates
 from bounce_watcher.web.view.ranges import WEEK, Range, Unit
@@ -80,21 +80,19 @@ def streams(request: PageRequest) -> Response:
     if download := download_of(request, DOWNLOAD, listed["rows"]):
         return download
     return request.page(
-        "streams.html", "Streams", **frame(request, over, {"sort"}), **listed, trend_words=bounces.trend_words(over),
-        all_events=links.events(over.span, Of()), hours=over.unit is Unit.HOUR,
-        exports=exports(request),
+        "streams.html", "Streams", **frame(request, over, "sort"), **listed, all_events=links.events(over.span, Of()),
+        hours=over.unit is Unit.HOUR, exports=exports(request),
     )
 
 
 def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[StreamRow]:
     """Returns streams with bounces, with a mailbox or with sent mail; the most bounces first."""
     now = figures.totals(over.span, Of(), GroupBy.STREAM, GroupBy.TYPE)
-    first = figures.first_day()
-    known = first is not None and first <= over.before.since
-    before = figures.totals(over.before, Of(), GroupBy.STREAM) if known else None
+    before = bounces.before_of(figures, over, Of(), GroupBy.STREAM)
     trends = bounces.trends_of(figures, over, Of(), GroupBy.STREAM)
     suppressed, sent = figures.suppressed_by_stream(over.span), rates.sent(figures, over)
     names = {name for name, _ in now} | {box.stream for box in settings.mailboxes} | sent.keys()
+    no_rate = "daily only" if over.unit is Unit.HOUR else "no sent counts"
     rows = []
     for name in names:
         total = sum(now[name, kind.value] for kind in TYPES)
@@ -103,22 +101,12 @@ def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[Strea
         then, sent_in = None if before is None else before[(name,)], rates.sent_in_all(sent, frozenset(), name)
         rows.append(StreamRow(
             name, links.stream(name, over.query), ", ".join(boxes) or "–", total, links.events(over.span, of),
-            _rate(total, sent_in, over), now[name, EventType.COMPLAINT.value],
+            formatting.share(total, sent_in) if sent_in else no_rate, now[name, EventType.COMPLAINT.value],
             links.events(over.span, replace(of, type=EventType.COMPLAINT.value)), suppressed.get(name, 0),
-            _suppressed_link(over.span, name), charts.sparkline(trends.get(name, [])),
+            suppressed_link(over.span, name), charts.sparkline(trends.get(name, [])),
             formatting.difference(total, then), sent_in, then,
         ))
     return sorted(rows, key=lambda row: (-row.number, row.name))[:MOST_STREAMS]
-
-
-def _rate(total: int, sent: int | None, over: Range) -> str:
-    if sent:
-        return formatting.share(total, sent)
-    return "daily only" if over.unit is Unit.HOUR else "no sent counts"
-
-
-def _suppressed_link(span: Span, stream: str) -> str:
-    return links.with_query("/recipients", state="suppressed", since=formatting.iso(span.since), stream=stream)
 
 
 # ── one stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,15 +127,11 @@ class CampaignRow:
     sent_count: int | None
 
 
-def _of_type(kind: EventType) -> Callable[[CampaignRow], int]:
-    return lambda row: row.by_type[kind]
-
-
 CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
     Column("Campaign", lambda row: row.name),
     Column("Sent", lambda row: row.sent_count),
     Column("Bounces", lambda row: row.number),
-    *(Column(title, _of_type(kind)) for kind, title in formatting.CSV_TYPES.items()),
+    *bounces.type_columns(),
     Column("First bounce", lambda row: row.first.date()),
     Column("Last bounce", lambda row: row.last.date()),
 ), lambda row: {
@@ -173,7 +157,7 @@ def stream(request: PageRequest) -> Response:
         "stream.html", title, **frame(request, over), **told, name=title, rates_of=rates,
         policy=policy_words(request.context.settings.policy), mailboxes=[formatting.name(box.name) for box in boxes],
         providers_link=links.with_query("/providers", **over.query, stream=name),
-        suppressed_link=_suppressed_link(over.span, name), exports=exports(request, f"{links.stream(name)}/campaigns"),
+        suppressed_link=suppressed_link(over.span, name), exports=exports(request, f"{links.stream(name)}/campaigns"),
     )
 
 
@@ -181,36 +165,27 @@ def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str,
     over, of = seen.range, seen.of
     names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     rows, others = campaign_rows(figures, over, of.stream or "")
+    sent = rates.sent_in_all(rates.sent(figures, over), frozenset(), of.stream)
+    sentence, limits = "No rate: sent counts are incomplete for this time.", []
+    if sent is not None:
+        complaints = seen.by_type[EventType.COMPLAINT]
+        sentence = f"Bounces {rates.rate(seen.total, sent)}. Complaints {rates.rate(complaints, sent)}."
+        counts = figures.totals(over.span, of, GroupBy.STREAM, GroupBy.TYPE)
+        limits = [rate_row(of.stream or "", sent, counts, over)]
     return {
-        "sentence": _sentence(seen, figures), "chart": bounces.chart(seen, bounces.summary(seen, figures)),
-        "rates": _rates(seen, figures), "reasons": bounces.reason_rows(seen), "trend_words": seen.trend_words,
+        "sentence": sentence, "chart": bounces.chart(seen, bounces.summary(seen, figures)),
+        "rates": limits, "reasons": bounces.reason_rows(seen),
         "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
         "campaigns": rows, "other_campaigns": others, "suppressed": figures.suppressed(over.span, of.stream),
     }
 
 
 def _is_known(figures: Figures, over: Range, of: Of) -> bool:
-    return figures.totals(over.span, of)[()] > 0 or of.stream in rates.sent(figures, over) or _was_ever(figures, of)
-
-
-def _was_ever(figures: Figures, of: Of) -> bool:
+    """Checks whether the stream has bounces or sent mail in the range, or ever had bounces."""
+    if figures.totals(over.span, of)[()] > 0 or of.stream in rates.sent(figures, over):
+        return True
     first = figures.first_day()
     return first is not None and figures.totals(Span(first, first + 1000 * WEEK), of)[()] > 0
-
-
-def _sentence(seen: Bounces, figures: Figures) -> str:
-    sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), seen.of.stream)
-    if sent is None:
-        return "No rate: sent counts are incomplete for this time."
-    complaints = seen.by_type[EventType.COMPLAINT]
-    return f"Bounces {rates.rate(seen.total, sent)}. Complaints {rates.rate(complaints, sent)}."
-
-
-def _rates(seen: Bounces, figures: Figures) -> list[object]:
-    name = seen.of.stream or ""
-    sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), name)
-    counts = figures.totals(seen.range.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
-    return [rate_row(name, sent, counts, seen.range)] if sent else []
 
 
 def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[CampaignRow], int]:
@@ -297,13 +272,20 @@ def _campaign(
     whole = Range("", Span(first, last + DAY), Unit.DAY, now, WEEK, None)
     ever = Bounces(figures, whole, of, compares=False)
     is_read = ever.total <= MOST_READ
-    begun = _begun(figures, name, first)
+    first_at, sent = figures.first_at(name), figures.sent_of([name], of_stream).get(name)
+    begun = first if first_at is None else max(first_at, first).replace(minute=0, second=0, microsecond=0)
     early = Bounces(figures, _first_hours(begun, now), of, compares=False) if is_read else ever
+    told, rate = counted(ever.total, "bounce"), "No rate: the sent count is unknown"
+    if sent is not None:
+        rate = f"Bounce rate: {rates.rate(ever.total, sent)}"
+    by_hour = f"{told}, by day."
+    if is_read:
+        later = f"; {number(ever.total - early.total)} came later" if ever.total > early.total else ""
+        by_hour = f"{counted(early.total, 'bounce')} in the 48 hours since {formatting.moment(begun)}{later}."
     return {
-        "name": formatting.name(name), "over": early.range, "ever": whole,
-        "sentence": _campaign_sentence(ever, figures.sent_of([name], of_stream).get(name)),
-        "chart": bounces.chart(early, _early_sentence(early, ever, begun)), "line": _line(early),
-        "reasons": bounces.reason_rows(ever), "trend_words": ever.trend_words,
+        "name": formatting.name(name), "over": early.range, "ever": whole, "sentence": f"{told} so far. {rate}.",
+        "chart": bounces.chart(early, by_hour), "line": _line(early),
+        "reasons": bounces.reason_rows(ever), "trend_words": bounces.trend_words(whole),
         "providers": _campaign_providers(figures, of, whole) if is_read else None,
         "suppressed": figures.suppressed_of(name, of_stream) if is_read else None,
         "by_type": [(TYPES[kind], formatting.COLOURS[kind], ever.by_type[kind],
@@ -311,30 +293,11 @@ def _campaign(
     }
 
 
-def _begun(figures: Figures, name: str, day: datetime) -> datetime:
-    first = figures.first_at(name)
-    return max(first, day).replace(minute=0, second=0, microsecond=0) if first is not None else day
-
-
 def _first_hours(begun: datetime, now: datetime) -> Range:
     """Returns the first hours of a campaign: those that have begun, but at least a few."""
     behind = now.replace(minute=0, second=0, microsecond=0) + HOUR
     until = min(begun + FIRST_HOURS, max(behind, begun + _FEWEST_HOURS))
     return Range("", Span(begun, until), Unit.HOUR, now, WEEK, None)
-
-
-def _campaign_sentence(ever: Bounces, sent: int | None) -> str:
-    if sent is None:
-        return f"{counted(ever.total, 'bounce')} so far. No rate: the sent count is unknown."
-    return f"{counted(ever.total, 'bounce')} so far. Bounce rate: {rates.rate(ever.total, sent)}."
-
-
-def _early_sentence(early: Bounces, ever: Bounces, begun: datetime) -> str:
-    if early is ever:
-        return f"{counted(ever.total, 'bounce')}, by day."
-    later = ever.total - early.total
-    after = f"; {number(later)} came later" if later else ""
-    return f"{counted(early.total, 'bounce')} in the 48 hours since {formatting.moment(begun)}{after}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +327,6 @@ def _campaign_providers(figures: Figures, of: Of, whole: Range) -> Sequence[tupl
 
 
 ROUTES = (
-    get("/streams", streams), get("/streams.csv", streams), get("/streams.jsonl", streams),
-    get("/streams/{slug}/campaigns.csv", stream), get("/streams/{slug}/campaigns.jsonl", stream),
+    *routes("/streams", streams), *routes("/streams/{slug}/campaigns", stream, page=False),
     get("/streams/{slug}", stream), get("/streams/{slug}/campaigns/{id}", campaign),
 )
