@@ -1,7 +1,7 @@
 """Who uses the dashboard, and under which settings: sign-in and sessions, the settings in force, the log of actions."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from enum import Enum
 from types import NoneType
@@ -105,34 +105,21 @@ _CALL = "_call"
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
-@dataclass(frozen=True, slots=True)
-class SettingLine:
-    key: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    title: str
-    lines: tuple[SettingLine, ...]
+Line = tuple[str, str]
+"""A key and its value."""
 
 
 def settings(request: PageRequest) -> Response:
-    ledger = request.context.ledger
+    ledger, quota = request.context.ledger, request.context.settings.raw_quota
+    of = "no quota" if quota is None else f"of {volume(quota)} (raw_quota)"
+    disk = ("Disk", [("raw mail kept, compressed", f"{volume(ledger.history.raw_bytes())}, {of}")])
     protected = ledger.lists.protections(MOST_PROTECTED + 1)
     return request.page(
-        "settings.html", "Settings", sections=[*sections(request.context.settings), _disk(request)], keys=KEYS,
+        "settings.html", "Settings", sections=[*sections(request.context.settings), disk], keys=KEYS,
         protected=[(each, ledger.names.name(each.name)) for each in protected[:MOST_PROTECTED]],
         more_protected=len(protected) > MOST_PROTECTED, done=request.query.get("done"),
         sign_ins=ledger.sessions.all(request.now)[:MOST_SESSIONS] if request.viewer.may_act else [],
     )
-
-
-def _disk(request: PageRequest) -> Section:
-    quota = request.context.settings.raw_quota
-    of = "no quota" if quota is None else f"of {volume(quota)} (raw_quota)"
-    kept = volume(request.context.ledger.history.raw_bytes())
-    return Section("Disk", (SettingLine("raw mail kept, compressed", f"{kept}, {of}"),))
 
 
 def volume(size: int) -> str:
@@ -143,29 +130,30 @@ def volume(size: int) -> str:
     return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"
 
 
-def sections(settings: Settings) -> Iterator[Section]:
-    """Yields all settings by section; of secrets (by type, or kept out of `repr`) only whether they are set."""
+def sections(settings: Settings) -> Iterator[tuple[str, list[Line]]]:
+    """Yields the title of each section, and its settings; of secrets (by type, or not in `repr`) whether they are set.
+    """
     for title, name in _SECTIONS:
-        yield Section(title, tuple(_lines("", getattr(settings, name))))
+        yield title, list(_lines("", getattr(settings, name)))
     rest = [field.name for field in fields(settings) if field.name not in {name for _, name in _SECTIONS}]
     places = table_of(Settings).places
-    yield Section("Others", tuple(
+    yield "Others", [
         line for name in rest for line in _lines(".".join(places.get(name, (name,))), getattr(settings, name))
-    ))
+    ]
 
 
-def _lines(key: str, value: object) -> Iterator[SettingLine]:
+def _lines(key: str, value: object) -> Iterator[Line]:
     if isinstance(value, SecretStr):
-        yield SettingLine(key, "set")
+        yield key, "set"
     elif is_dataclass(value) and not isinstance(value, type):
         places = table_of(type(value)).places
         for field in fields(value):
             written = ".".join(places.get(field.name, (field.name,)))
             name, held = _under(key, written), getattr(value, field.name)
             if field.name == "url" and hasattr(value, "shown_url"):
-                yield SettingLine(name, harmless(value.shown_url) or "not set")
+                yield name, harmless(value.shown_url) or "not set"
             else:
-                yield from _lines(name, held) if field.repr else [SettingLine(name, "set" if held else "not set")]
+                yield from _lines(name, held) if field.repr else [(name, "set" if held else "not set")]
     elif isinstance(value, tuple | list) and any(map(is_dataclass, value)):
         for each in value:
             yield from _lines(_under(key, getattr(each, "name", "")), each)
@@ -173,7 +161,7 @@ def _lines(key: str, value: object) -> Iterator[SettingLine]:
         told = without_url_secrets(_plain(value))
         if key.endswith(_CALL) and "?" in told:  # the query of "PUT /blocked?…" may hold an API's key
             told = f"{told.partition('?')[0]}?{MASK}"
-        yield SettingLine(key, harmless(told))
+        yield key, harmless(told)
 
 
 def _under(key: str, name: str) -> str:

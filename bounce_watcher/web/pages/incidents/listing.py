@@ -1,10 +1,8 @@
 """Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -109,13 +107,6 @@ def alert_of(request: PageRequest) -> Alert:
     return alert
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    title: str
-    number: str
-    link: str | None = None
-
-
 def incident(request: PageRequest) -> Response:
     alert, ledger = alert_of(request), request.context.ledger
     try:
@@ -136,24 +127,25 @@ def incident(request: PageRequest) -> Response:
     )
 
 
-def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[Number]:
+def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[tuple[str, str, str | None]]:
+    """Yields what is known of the incident in numbers: title, number, link."""
     if alert.kind is AlertKind.QUIET:
-        yield Number("Longest usual pause", counted(round(alert.usual), "hour", "hours"))
-        yield Number("Noticed after", counted(alert.count, "hour", "hours"))
-        yield Number("Noticed", moment(alert.raised_at))
+        yield "Longest usual pause", counted(round(alert.usual), "hour", "hours"), None
+        yield "Noticed after", counted(alert.count, "hour", "hours"), None
+        yield "Noticed", moment(alert.raised_at), None
         return
     if alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD}:
         by_hand = any(each.action in _BY_HAND for each in done)
         is_decided_at_end = alert.cleared and alert.kind is AlertKind.OUTAGE and not by_hand
         ended = alert.ends_at if is_decided_at_end else None
-        yield Number("Total held", number(alert.held))
-        yield Number("Released", number(alert.released), _decided("-state", ended))
-        yield Number("Confirmed", number(alert.confirmed), _decided("state", ended))
-    yield Number("Reports held" if alert.kind is AlertKind.FLOOD else "Peak in window", number(alert.count))
+        yield "Total held", number(alert.held), None
+        yield "Released", number(alert.released), _decided("-state", ended)
+        yield "Confirmed", number(alert.confirmed), _decided("state", ended)
+    yield "Reports held" if alert.kind is AlertKind.FLOOD else "Peak in window", number(alert.count), None
     if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FLOOD}:
-        yield Number("All reports" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}")
-    yield Number("Limit" if alert.kind is AlertKind.FLOOD else "Threshold", number(alert.alarm_from))
-    yield Number("Noticed", moment(alert.raised_at))
+        yield "All reports" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}", None
+    yield "Limit" if alert.kind is AlertKind.FLOOD else "Threshold", number(alert.alarm_from), None
+    yield "Noticed", moment(alert.raised_at), None
 
 
 def _decided(state: str, ended: datetime | None) -> str | None:
@@ -170,23 +162,11 @@ def _decided(state: str, ended: datetime | None) -> str | None:
 
 # ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class IncidentChart:
-    """`labels` stand below the bars, "" for none, with whether one gives way on a phone.
+def _chart(request: PageRequest, alert: Alert) -> dict[str, object] | None:
+    """Returns the reports by hour or day; None if nothing is counted, or what was is no longer stored.
 
-    `lines` are what a table shows: name, link, number.
+    `labels` stand below the bars, "" for none, with whether one gives way on a phone.
     """
-
-    sentence: str
-    svg: Markup
-    ticks: list[int]
-    labels: list[tuple[str, bool]]
-    lines: list[tuple[str, str, int]]
-    word: str
-
-
-def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
-    """None where nothing is counted, or what was is kept no longer."""
     if alert.kind not in _COLOURS:
         return None
     end = request.now if alert.ends_at is None else min(request.now, alert.ends_at + _BEHIND)
@@ -214,8 +194,8 @@ def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
          n // every % 2 == 1)
         for n, at in enumerate(places)
     ]
-    return IncidentChart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)), labels, lines,
-                         word)
+    return {"sentence": sentence, "svg": charts.stacked_bars(bars, shades), "labels": labels, "lines": lines,
+            "ticks": charts.ticks(charts.top_of(bars)), "word": word}
 
 
 def _name(at: datetime, step: timedelta) -> str:

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -56,86 +56,59 @@ DOWNLOAD: Download[OutboxItem] = Download("outbox", (
 
 # ── the state of the targets ────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class TargetLine:
-    """A target. `state` is the word and class of a badge, `since` says since when and why."""
-
-    name: str
-    kind: str
-    state: tuple[str, str]
-    since: str
-    queue: Queue
-    throughput: Throughput
-    oldest: str
-    can_test: bool
-
-
-def _lines(request: PageRequest) -> list[TargetLine]:
-    """Returns the targets, those in trouble first."""
-    ledger, receivers = request.context.ledger, {each.name: each for each in request.context.settings.receivers}
-    paused = ledger.outbox.paused()
-    queues, disabled = ledger.figures.queues(), ledger.outbox.deliveries.disabled()
-    throughput = ledger.outbox.deliveries.throughput(request.now)
-    lines = [
-        _line(request, target, receivers.get(target), queues.get(target, Queue()),
-              throughput.get(target, Throughput()), paused.get(target), disabled.get(target))
-        for target in receivers.keys() | {each for each, queue in queues.items() if queue.due or queue.dead}
-    ]
-    return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
+def _lines(request: PageRequest) -> list[dict[str, Any]]:
+    """Returns the targets, those in trouble first: `state` is the word and class of a badge, `since` when and why."""
+    ledger, now = request.context.ledger, request.now
+    receivers = {each.name: each for each in request.context.settings.receivers}
+    paused, disabled = ledger.outbox.paused(), ledger.outbox.deliveries.disabled()
+    queues, throughput = ledger.figures.queues(), ledger.outbox.deliveries.throughput(now)
+    lines = []
+    for target in receivers.keys() | {each for each, queue in queues.items() if queue.due or queue.dead}:
+        queue, receiver = queues.get(target, Queue()), receivers.get(target)
+        state, since = _state(request, receiver, queue, paused.get(target), disabled.get(target))
+        lines.append({
+            "name": target, "kind": receiver.about.kind.capitalize() if receiver else "–", "state": state,
+            "since": since, "queue": queue, "throughput": throughput.get(target, Throughput()),
+            "oldest": age(now - queue.oldest_at) if queue.oldest_at else "–", "can_test": receiver is not None,
+        })
+    return sorted(lines, key=lambda line: (_ORDER.index(line["state"][1]), line["name"]))
 
 
-def _line(
-    request: PageRequest, target: str, receiver: Receiver | None, queue: Queue, throughput: Throughput,
-    paused: Pause | None, disabled: tuple[datetime, str] | None,
-) -> TargetLine:
-    trouble = request.context.state().troubles.get(receiver.about) if receiver else None
+def _state(
+    request: PageRequest, receiver: Receiver | None, queue: Queue, paused: Pause | None,
+    disabled: tuple[datetime, str] | None,
+) -> tuple[tuple[str, str], str]:
+    def since(at: datetime, text: str) -> str:
+        return f"Since {when(at, request.now)} ({age(request.now - at)}): {harmless(text, 200)}"
+
     if receiver is None:
-        state, since = ("Not configured", "is-warn"), "Its waiting deliveries are not sent."
-    elif paused is not None:
-        state, since = ("Paused", "is-hold"), paused_since(paused, request.now)
-    elif disabled is not None:
-        state, since = ("Receiver gone", "is-bad"), _since(*disabled, request.now)
-    elif trouble is not None:
-        state, since = ("Failing", "is-bad"), _since(trouble.since, trouble.text, request.now)
-    elif queue.due:
-        state, since = ("Delivering", "is-ok"), ""
-    else:
-        state, since = ("Idle", "is-ok"), ""
-    oldest = age(request.now - queue.oldest_at) if queue.oldest_at else "–"
-    kind = receiver.about.kind.capitalize() if receiver else "–"
-    return TargetLine(target, kind, state, since, queue, throughput, oldest, receiver is not None)
-
-
-def _since(at: datetime, text: str, now: datetime) -> str:
-    return f"Since {when(at, now)} ({age(now - at)}): {harmless(text, 200)}"
+        return ("Not configured", "is-warn"), "Its waiting deliveries are not sent."
+    if paused is not None:
+        return ("Paused", "is-hold"), paused_since(paused, request.now)
+    if disabled is not None:
+        return ("Receiver gone", "is-bad"), since(*disabled)
+    if trouble := request.context.state().troubles.get(receiver.about):
+        return ("Failing", "is-bad"), since(trouble.since, trouble.text)
+    return ("Delivering" if queue.due else "Idle", "is-ok"), ""
 
 
 # ── what was not accepted ───────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class ErrorGroup:
-    """Deliveries to a target that met the same error, but for numbers, ids and addresses in it."""
+def groups(failures: Failures) -> list[dict[str, Any]]:
+    """Returns the errors by target and text: dead letters first, then the most frequent.
 
-    target: str
-    state: OutboxState
-    error: str
-    number: int
-    first_at: datetime
-    last_at: datetime
-    next_at: datetime
-
-
-def groups(failures: Failures) -> list[ErrorGroup]:
-    """Returns the errors by target and text: dead letters first, then the most frequent."""
+    A text is an error without the numbers, ids and addresses in it.
+    """
     found: defaultdict[tuple[str, OutboxState, str], list[Failure]] = defaultdict(list)
     for each in failures.found:
         found[each.target, each.state, error_of(each.answer)].append(each)
-    told = [
-        ErrorGroup(*key, sum(each.number for each in alike), min(each.first_at for each in alike),
-                   max(each.last_at for each in alike), min(each.next_at for each in alike))
-        for key, alike in found.items()
+    told: list[dict[str, Any]] = [
+        {"target": target, "state": state, "error": error, "number": sum(each.number for each in alike),
+         "first_at": min(each.first_at for each in alike), "last_at": max(each.last_at for each in alike),
+         "next_at": min(each.next_at for each in alike)}
+        for (target, state, error), alike in found.items()
     ]
-    return sorted(told, key=lambda group: (group.state is not OutboxState.DEAD, -group.number, group.target))
+    return sorted(told, key=lambda group: (group["state"] is not OutboxState.DEAD, -group["number"], group["target"]))
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────

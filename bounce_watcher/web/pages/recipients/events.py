@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from urllib.parse import parse_qsl
@@ -76,26 +76,14 @@ DOWNLOAD: Download[BounceEvent] = Download("events", (
 ), lambda event: {**event_row(event), "type": event.type.value if event.type else NO_TYPE})
 
 
-@dataclass(frozen=True, slots=True)
-class EventLine:
-    """An event as a line of a table. `rid` names its recipient in links; None if the recipient was forgotten."""
-
-    event: BounceEvent
-    rid: str | None
-    what: str
-    colour: str
-    provider: str
-    said: str
-    decision: str
-
-
-def _row(request: PageRequest, event: BounceEvent) -> EventLine:
-    return EventLine(
-        event, request.rid_of(event.recipient), explanations.what(event),
-        formatting.COLOURS[event.type] if event.type else "",
-        explanations.provider_of(event), harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
-        decision(event),
-    )
+def _row(request: PageRequest, event: BounceEvent) -> dict[str, object]:
+    """Returns an event as a line of a table."""
+    return {
+        "event": event, "rid": request.rid_of(event.recipient), "what": explanations.what(event),
+        "colour": formatting.COLOURS[event.type] if event.type else "", "decision": decision(event),
+        "provider": explanations.provider_of(event),
+        "said": harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
+    }
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,24 +141,19 @@ def _spelled_out(request: PageRequest) -> str | None:
     return listing.address(request.url_path, [*kept, *spelled, *left])
 
 
-@dataclass(frozen=True, slots=True)
-class Wider:
-    """The result without one filter. `number` is the number of events, in words."""
+def _wider(request: PageRequest, asked: Filters) -> tuple[Chip, str] | None:
+    """Returns the last filter, and how many events there are without it, in words.
 
-    chip: Chip
-    number: str
-
-
-def _wider(request: PageRequest, asked: Filters) -> Wider | None:
-    """Returns the result without the last filter; None if there is no filter, or that finds nothing either."""
+    None if there is no filter, or that finds nothing either.
+    """
     if not asked.chips:
         return None
     last = asked.chips[-1]
     query = Fields(parse_qsl(last.without.partition("?")[2], keep_blank_values=True))
     found = request.context.ledger.browsing.event_facets(_wanted(replace(request, query=query))[1])
     if found is None:
-        return Wider(last, "others")
-    return Wider(last, listing.counted(found, "event", "events").lower()) if found.total else None
+        return last, "others"
+    return (last, listing.counted(found, "event", "events").lower()) if found.total else None
 
 
 # ── one event ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -179,14 +162,8 @@ MOST_TOLD = 200
 """The most deliveries of a recipient that are searched."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingStep:
-    """One step in the reading of a mail. `link` leads to more of the same."""
-
-    title: str
-    text: str
-    link: str | None = None
-    link_text: str = ""
+Step = tuple[str, str, str | None, str]
+"""One step in the reading of a mail: title, text, address and text of a link to more of the same."""
 
 
 def event(request: PageRequest) -> Response:
@@ -221,34 +198,35 @@ def event_of(request: PageRequest) -> BounceEvent:
     return found
 
 
-def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[ReadingStep]:
+def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
+    def step(title: str, text: str, link: str | None = None, link_text: str = "") -> Step:
+        return title, text, link, link_text
+
     where = harmless(found.source or found.mailbox or "a file", 200)
     link = listing.address("/events", [("mailbox", found.mailbox)]) if found.mailbox else None
-    yield ReadingStep("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
+    yield step("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
     by = f", parsed as {harmless(found.recognizer, 80)}" if found.recognizer else ""
-    yield ReadingStep("Kind", f"{explanations.KINDS[found.kind]}{by}.")
+    yield step("Kind", f"{explanations.KINDS[found.kind]}{by}.")
     if said := _said(found):
-        yield ReadingStep("Said", said)
+        yield step("Said", said)
     if found.rule:
-        yield ReadingStep("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
-                          listing.address("/events", [("rule", found.rule)]), "Same rule")
+        yield step("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
+                   listing.address("/events", [("rule", found.rule)]), "Same rule")
     if found.formerly:
-        yield ReadingStep(
-            "Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}."
-        )
+        yield step("Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}.")
     doubt = f" Doubtful: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
-    yield ReadingStep("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
+    yield step("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
     if found.type is not None:
-        yield ReadingStep("Counted", explanations.not_counted(found) or "It counts against the address.")
+        yield step("Counted", explanations.not_counted(found) or "It counts against the address.")
     for change in followed:
-        yield ReadingStep("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
+        yield step("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
                               f"{harmless(words.text(change.grounds) or 'no stored reason')}")
     for item in told:
         outcome = formatting.DELIVERIES[item.state][0].lower()
-        yield ReadingStep("Notified", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.",
-                          f"/outbox/{item.id}", "View delivery")
+        yield step("Notified", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
+                   "View delivery")
     if found.type is not None and not told:
-        yield ReadingStep("Notified", "No target was notified.")
+        yield step("Notified", "No target was notified.")
 
 
 def _said(found: BounceEvent) -> str:

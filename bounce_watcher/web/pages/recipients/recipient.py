@@ -54,18 +54,6 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The number of reports at the provider for the same reason: this week, and the week before."""
-
-    provider: str
-    reason: str
-    now: int
-    before: int
-    alerts: tuple[Alert, ...]
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
 class RecipientFacts:
     """All that the ledger holds about an address, as far as a page shows it."""
 
@@ -159,52 +147,37 @@ def _sentence(it: RecipientFacts, case: ExplanationContext | None) -> str:
     return explanations.sentence(case)
 
 
-@dataclass(frozen=True, slots=True)
-class Protected:
-    """Who protects the address, in a sentence. `end` is where to end that; None if the configuration protects it."""
-
-    sentence: str
-    end: str | None
-
-
-def _protected(request: PageRequest, address: str) -> Protected | None:
+def _protected(request: PageRequest, address: str) -> tuple[str, str | None] | None:
+    """Returns who protects the address, in a sentence, and where to end that; None if the configuration protects it."""
     ledger = request.context.ledger
     it = protector(request.context.settings, ledger, address)
     if it is None:
         return None
     what = f"{harmless(it.name[1:], 255)}, its domain," if it.name.startswith("@") else "It"
     if it.at is None:
-        return Protected(f"{what} is protected by the configuration, so no rule suppresses it.", None)
-    return Protected(
-        f"{what} is protected by {harmless(it.by, 100)} since {formatting.moment(it.at)}, "
-        "so no rule suppresses it: "
-        f"{harmless(it.because or '')}", f"/protected/{ledger.names.name(it.name)}/end",
-    )
+        return f"{what} is protected by the configuration, so no rule suppresses it.", None
+    since = f"by {harmless(it.by, 100)} since {formatting.moment(it.at)}"
+    return (f"{what} is protected {since}, so no rule suppresses it: {harmless(it.because or '')}",
+            f"/protected/{ledger.names.name(it.name)}/end")
 
 
 # ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    title: str
-    text: str
-    link: str | None = None
-
-
-def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[Fact]:
+def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[tuple[str, str, str | None]]:
+    """Yields title, text and link of each."""
     suppression = case.record.suppression
     if suppression is not None:
         everywhere = suppression.scope.value == "global"
-        yield Fact("Applies to", "all streams" if everywhere else f"{harmless(suppression.stream, 80)} only")
-        yield Fact("Until", formatting.moment(suppression.until) if suppression.until else "permanent")
+        yield "Applies to", "all streams" if everywhere else f"{harmless(suppression.stream, 80)} only", None
+        yield "Until", formatting.moment(suppression.until) if suppression.until else "permanent", None
     if grounds := explanations.why(case):
-        yield Fact("Counted", harmless(words.because(grounds)))
+        yield "Counted", harmless(words.because(grounds)), None
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None)
     if last is not None and last.rule:
-        yield Fact("Rule", harmless(last.rule, 120), listing.address("/events", [("rule", last.rule)]))
+        yield "Rule", harmless(last.rule, 120), listing.address("/events", [("rule", last.rule)])
     if last is not None:
-        yield Fact("Matched by", explanations.MATCHED_BY[last.evidence])
-    yield Fact("Notified", _told(it.deliveries))
+        yield "Matched by", explanations.MATCHED_BY[last.evidence], None
+    yield "Notified", _told(it.deliveries), None
 
 
 def _told(deliveries: Sequence[OutboxItem]) -> str:
@@ -215,36 +188,27 @@ def _told(deliveries: Sequence[OutboxItem]) -> str:
     if not by_target:
         return "nobody"
     return "; ".join(
-        f"{harmless(target, 80)}: {item.type.value.rpartition('.')[2]}, "
-        f"{formatting.DELIVERIES[item.state][0].lower()}{_tries(item)}"
+        f"{harmless(target, 80)}: {item.type.value.rpartition('.')[2]}, {formatting.DELIVERIES[item.state][0].lower()}"
+        f"{f' after {item.attempts} tries' if item.attempts > 1 else ''}"
         for target, item in sorted(by_target.items())
     )
 
 
-def _tries(item: OutboxItem) -> str:
-    return f" after {item.attempts} tries" if item.attempts > 1 else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    name: str
-    state: State
-    bounces: int
-    bounces_link: str
-    delivered_at: datetime | None
-    sentence: str
-
-
-def _stream(request: PageRequest, case: ExplanationContext) -> Stream:
+def _stream(request: PageRequest, case: ExplanationContext) -> dict[str, object]:
     record = case.record
     recent = sum(1 for event in case.events if event.at >= request.now - _MONTH and event.type is not None)
     rid = request.context.ledger.names.name(address_of(request))
-    link = listing.address("/events", [("rid", rid), ("stream", record.stream), ("range", "30d")])
-    return Stream(record.stream, record.state, recent, link, record.delivered_at, explanations.sentence(case))
+    return {
+        "name": record.stream, "state": record.state, "bounces": recent, "delivered_at": record.delivered_at,
+        "bounces_link": listing.address("/events", [("rid", rid), ("stream", record.stream), ("range", "30d")]),
+    }
 
 
-def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighbours | None:
-    """Returns other reports of the same kind at the same provider: they decide whether a release makes sense."""
+def _neighbours(request: PageRequest, case: ExplanationContext | None) -> dict[str, object] | None:
+    """Returns other reports at the provider for the same reason, this week and the week before.
+
+    They decide whether a release makes sense.
+    """
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
     if last is None or last.reason is None:
         return None
@@ -255,9 +219,11 @@ def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighb
     def reports(until: datetime) -> int:
         return ledger.figures.totals(Span(until - _WEEK, until), Of(providers=(name,), reason=reason)).total()
 
-    alerts = tuple(each for each in ledger.lists.alerts(under_way=True) if name and each.subject.provider == name)
-    link = listing.address("/events", [("provider", name), ("reason", reason), ("range", "7d")])
-    return Neighbours(name, reason, reports(tomorrow), reports(tomorrow - _WEEK), alerts, link)
+    return {
+        "provider": name, "reason": reason, "now": reports(tomorrow), "before": reports(tomorrow - _WEEK),
+        "alerts": [each for each in ledger.lists.alerts(under_way=True) if name and each.subject.provider == name],
+        "link": listing.address("/events", [("provider", name), ("reason", reason), ("range", "7d")]),
+    }
 
 
 # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,6 @@
 """Unrecognised messages, grouped by wording; and a rule for a group: drafted, tried on all stored mail, saved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
 from bounce_watcher.model.errors import ConfigError
-from bounce_watcher.model.ledger import BounceEvent, EventType, Misread
+from bounce_watcher.model.ledger import EventType, Misread
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
@@ -105,40 +104,6 @@ DOWNLOAD: Download[ReviewGroup] = Download("review", (
 })
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLine:
-    """A group as a line of a table."""
-
-    group: ReviewGroup
-    title: str
-    providers: tuple[tuple[str, str], ...]
-    more_providers: int
-    codes: str
-    state: tuple[str, str]
-    kind: tuple[str, str]
-    trend: Markup | None
-    recent: int
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMessage:
-    """One message of a group without a recipient, cut for a list."""
-
-    mail: UnreadMail
-    subject: str
-    sender: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class GroupReport:
-    """One report of a group. `rid` names its recipient in links."""
-
-    event: BounceEvent
-    rid: str | None
-    has_mail: bool
-
-
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def groups(request: PageRequest) -> Response:
@@ -158,11 +123,14 @@ def groups(request: PageRequest) -> Response:
     )
 
 
-def _row(group: ReviewGroup) -> GroupLine:
-    providers = tuple((value, formatting.provider(value)) for value in group.providers)
-    return GroupLine(group, title_of(group), providers[:2], max(0, len(providers) - 2),
-                     harmless(", ".join(list(group.codes)[:3]), 60), STATES[group.state], KINDS[group.kind],
-                     None if group.days is None else charts.sparkline(group.days), sum(group.days or ()))
+def _row(group: ReviewGroup) -> dict[str, object]:
+    """Returns a group as a line of a table."""
+    return {
+        "group": group, "title": title_of(group), "state": STATES[group.state], "kind": KINDS[group.kind],
+        "providers": [(value, formatting.provider(value)) for value in list(group.providers)[:2]],
+        "more_providers": max(0, len(group.providers) - 2), "codes": harmless(", ".join(list(group.codes)[:3]), 60),
+        "trend": None if group.days is None else charts.sparkline(group.days), "recent": sum(group.days or ()),
+    }
 
 
 def title_of(group: ReviewGroup) -> str:
@@ -201,7 +169,8 @@ def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
         "group": found, "heading": title_of(found), "pieces": pieces, "state": STATES[found.state],
         "marks": [(mark.value, told) for mark, told in MARKS.items() if mark in marks], "reasons": REASONS,
         "samples": [
-            GroupReport(each, request.rid_of(each.recipient), ledger.lists.message(each.message_digest) is not None)
+            {"event": each, "rid": request.rid_of(each.recipient),
+             "has_mail": ledger.lists.message(each.message_digest) is not None}
             for each in (*newest, *oldest)
         ],
         "letters": [_letter(request, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
@@ -210,13 +179,12 @@ def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
     }
 
 
-def _letter(request: PageRequest, each: UnreadMail) -> GroupMessage:
-    raw = request.context.ledger.lists.message(each.digest)
-    message = parse(raw or b"")
+def _letter(request: PageRequest, each: UnreadMail) -> dict[str, object]:
+    """Returns one message of a group without a recipient, cut for a list."""
+    message = parse(request.context.ledger.lists.message(each.digest) or b"")
     subject, sender = (harmless(message.headers.get(name) or "", 200) for name in ("subject", "from"))
-    return GroupMessage(
-        each, subject or "(no subject)", sender or "nobody", harmless(" ".join(message.text[:2000].split()))
-    )
+    return {"mail": each, "subject": subject or "(no subject)", "sender": sender or "nobody",
+            "text": harmless(" ".join(message.text[:2000].split()))}
 
 
 def mail(request: PageRequest) -> Response:

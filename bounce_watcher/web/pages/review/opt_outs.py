@@ -1,7 +1,6 @@
 """Opt-outs: who asked for no more mail, and in which way. Each waits until a person has dealt with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from starlette.exceptions import HTTPException
@@ -94,17 +93,6 @@ DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", (
 ), lambda kept: {"type": "opt_out", **opt_out_row(kept)})
 
 
-@dataclass(frozen=True, slots=True)
-class OptOutLine:
-    """An opt-out as a line of a table. `recipient` and `sender` are the text, and its link if it is an address."""
-
-    kept: KeptOptOut
-    recipient: tuple[str, str | None]
-    sender: tuple[str, str | None]
-    by: str
-    proof: str
-
-
 def everybody(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS)
     done = asked.first(FilterField.STATE) == _DONE
@@ -123,12 +111,13 @@ def everybody(request: PageRequest) -> Response:
     )
 
 
-def _row(request: PageRequest, kept: KeptOptOut) -> OptOutLine:
-    return OptOutLine(kept, _linked(request, kept.asked.recipient), _linked(request, kept.asked.sender),
-                      _BY[kept.asked.by], proof(kept))
+def _row(request: PageRequest, kept: KeptOptOut) -> dict[str, object]:
+    return {"kept": kept, "recipient": _linked(request, kept.asked.recipient), "by": _BY[kept.asked.by],
+            "sender": _linked(request, kept.asked.sender), "proof": proof(kept)}
 
 
 def _linked(request: PageRequest, address: str | None) -> tuple[str, str | None]:
+    """Returns the text, and its link if it is an address."""
     link = f"/recipients/{request.context.ledger.names.name(address)}" if address else None
     return named(address), link
 

@@ -172,77 +172,42 @@ def _starts(each: Span, step: timedelta) -> list[datetime]:
 
 # ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """A line of the legend."""
+def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> dict[str, Any]:
+    """Returns the values of the macro `chart`. `outages` are the times in which the guard was on: shaded, and named.
 
-    colour: str
-    name: str
-    number: int
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class BinLine:
-    """A bin as a row of the table: a number for each type in stacking order; `guard`: the guard was on in it."""
-
-    name: str
-    link: str
-    numbers: tuple[int, ...]
-    total: int
-    mark: int | None
-    guard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BounceChart:
-    """`labels` stand below the bars, each some lines, with whether it gives way on a phone.
-
-    `guard` is while the guard was on, in words, with a link.
+    `lines` are the bins as rows of the table, with a number for each type in stacking order.
     """
-
-    title: str
-    sentence: str
-    svg: Markup
-    ticks: list[int]
-    labels: list[tuple[tuple[str, ...], bool]]
-    legend: list[LegendEntry]
-    lines: list[BinLine]
-    total: int
-    mark_words: str | None
-    caption: str
-    link: str
-    guard: list[tuple[str, str]]
-    more_guard: int
-
-
-def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> BounceChart:
-    """`outages` are the times in which the guard was on: shaded, and named below."""
-    over = bounces.range
-    spans = [_span(each, over.now) for each in outages]
+    over, now = bounces.range, bounces.range.now
+    spans = [_span(each, now) for each in outages]
     bars, lines = [], []
     for (each, counts), mark in zip(bounces.bins, bounces.marks, strict=True):
-        numbers = tuple(by_type(counts)[kind] for kind in TYPES)
-        link = links.events(each, bounces.of)
+        numbers = {kind: by_type(counts)[kind] for kind in TYPES}
+        link, name, total = links.events(each, bounces.of), _name_of(each, over), sum(numbers.values())
         guarded = any(begin < each.until and end > each.since for begin, end in spans)
-        lines.append(BinLine(_name_of(each, over), link, numbers, sum(numbers), mark, guarded))
-        parts = tuple(charts.BarSegment(COLOURS[kind], many) for kind, many in zip(TYPES, numbers, strict=True))
-        bars.append(charts.Bar(parts, link, _tip(lines[-1]), mark))
-    return BounceChart(
-        title=f"Bounces per {over.unit.word}, by type", sentence=sentence,
-        svg=charts.stacked_bars(bars, [shade(each, over.bins, over.now) for each in outages]),
-        ticks=charts.ticks(charts.top_of(bars)), labels=labels(over),
-        legend=[
-            LegendEntry(COLOURS[kind], name, bounces.by_type[kind],
-                        links.events(over.span, replace(bounces.of, type=kind.value)))
+        lines.append({"name": name, "link": link, "numbers": list(numbers.values()), "total": total, "mark": mark,
+                      "guard": guarded})
+        parts = ", ".join(f"{IN_SENTENCES[kind]} {number(many)}" for kind, many in numbers.items())
+        week_before = "" if mark is None else f". Week before: {number(mark)}"
+        bars.append(charts.Bar(
+            tuple(charts.BarSegment(COLOURS[kind], many) for kind, many in numbers.items()), link,
+            f"{name}: {number(total)} ({parts}){week_before}", mark,
+        ))
+    return {
+        "title": f"Bounces per {over.unit.word}, by type", "sentence": sentence, "total": bounces.total,
+        "svg": charts.stacked_bars(bars, [shade(each, over.bins, now) for each in outages]),
+        "ticks": charts.ticks(charts.top_of(bars)), "labels": labels(over), "lines": lines,
+        "legend": [
+            {"colour": COLOURS[kind], "name": name, "number": bounces.by_type[kind],
+             "link": links.events(over.span, replace(bounces.of, type=kind.value))}
             for kind, name in TYPES.items()
         ],
-        lines=lines, total=bounces.total, mark_words=None if all(mark is None for mark in bounces.marks)
+        "mark_words": None if all(mark is None for mark in bounces.marks)
         else "same hour, week before" if over.unit is Unit.HOUR else "same weekday, week before",
-        caption=f"Bounces per {over.unit.word} by type, {over.words}, UTC", link=links.events(over.span, bounces.of),
-        guard=[(guard_words(each, over.now), f"/incidents/{each.id}") for each in outages[-MOST_GUARD:]],
-        more_guard=max(0, len(outages) - MOST_GUARD),
-    )
+        "caption": f"Bounces per {over.unit.word} by type, {over.words}, UTC",
+        "link": links.events(over.span, bounces.of),
+        "guard": [(guard_words(each, now), f"/incidents/{each.id}") for each in outages[-MOST_GUARD:]],
+        "more_guard": max(0, len(outages) - MOST_GUARD),
+    }
 
 
 def shade(outage: Alert, bins: Sequence[Span], now: datetime) -> charts.Shade:
@@ -263,12 +228,6 @@ def _place(at: datetime, bins: Sequence[Span]) -> float:
         if at < each.until:
             return n + max(0.0, (at - each.since) / (each.until - each.since))
     return float(len(bins))
-
-
-def _tip(line: BinLine) -> str:
-    parts = ", ".join(f"{IN_SENTENCES[kind]} {number(many)}" for kind, many in zip(TYPES, line.numbers, strict=True))
-    before = "" if line.mark is None else f". Week before: {number(line.mark)}"
-    return f"{line.name}: {number(line.total)} ({parts}){before}"
 
 
 def _name_of(each: Span, over: Range) -> str:
@@ -327,7 +286,11 @@ def summary(bounces: Bounces, figures: Figures) -> str:
     if first is not None and first > over.span.since:
         parts.append(f"First bounce on {first.day} {first:%B %Y}.")
     if over.runs and over.marks is not None and any(mark is not None for mark in bounces.marks):
-        parts.append(_so_far(over))
+        now = over.now
+        parts.append(
+            f"The last hour, to {now:%H:%M}, is compared with {now:%H}:00 to {now:%H:%M} a week before."
+            if over.unit is Unit.HOUR else f"Today, to {now:%H:%M}, is compared with last {now:%A} to {now:%H:%M}."
+        )
     return " ".join(parts)
 
 
@@ -338,59 +301,37 @@ def _cause(bounces: Bounces, figures: Figures, before: Counter[ReasonOfType]) ->
     change = bounces.by_type[kind] - then[kind]
     if change * rise <= 0 or abs(change) < _EXPLAINS * abs(rise):
         return []
-    word = "rise" if rise > 0 else "fall"
-    told = (f"Of the {word}, {number(min(abs(change), abs(rise)))} are {IN_SENTENCES[kind]} "
-            f"({number(then[kind])} → {number(bounces.by_type[kind])})")
+    word, both = "rise" if rise > 0 else "fall", f"({number(then[kind])} → {number(bounces.by_type[kind])})"
+    told = f"Of the {word}, {number(min(abs(change), abs(rise)))} are {IN_SENTENCES[kind]} {both}"
     if abs(change) > abs(rise):
-        told = f"Those {IN_SENTENCES[kind]} explain the {word} ({number(then[kind])} → {number(bounces.by_type[kind])})"
-    where = None if bounces.of.providers else _one_place(bounces, figures, kind, change)
-    return [f"{told}{where or ''}."]
+        told = f"Those {IN_SENTENCES[kind]} explain the {word} {both}"
+    where = "" if bounces.of.providers else _one_place(bounces, figures, kind, change)
+    return [f"{told}{where}."]
 
 
-def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str | None:
-    """The provider that has most of it."""
+def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str:
+    """Returns the provider that has most of the change, "" if none has."""
     of = replace(bounces.of, type=kind.value)
     now = figures.totals(bounces.range.elapsed, of, GroupBy.PROVIDER)
     then = figures.totals(bounces.range.before, of, GroupBy.PROVIDER)
     sign = 1 if change > 0 else -1
     place, most = max(((each, (now[each] - then[each]) * sign) for each in now | then), key=lambda pair: pair[1])
     if most < _EXPLAINS * abs(change):
-        return None
+        return ""
     many = "all" if most >= abs(change) else number(most)
     return f", {many} of them at {formatting.provider(place[0])}"
 
 
-def _so_far(over: Range) -> str:
-    now = over.now
-    if over.unit is Unit.HOUR:
-        return f"The last hour, to {now:%H:%M}, is compared with {now:%H}:00 to {now:%H:%M} a week before."
-    return f"Today, to {now:%H:%M}, is compared with last {now:%A} to {now:%H:%M}."
-
-
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class ReasonRow:
-    name: str
-    colour: str
-    number: int
-    share: str
-    bar: Markup
-    trend: Markup
-    change: str
-    link: str
-
-
-def reason_rows(bounces: Bounces, limit: int | None = None) -> list[ReasonRow]:
-    """The most frequent first."""
-    before = bounces.before
+def reason_rows(bounces: Bounces, limit: int | None = None) -> list[dict[str, object]]:
+    """Returns the rows of the macro `reasons`, the most frequent first."""
+    before, total = bounces.before, bounces.total
     return [
-        ReasonRow(
-            why.name, why.colour, many, formatting.share(many, bounces.total),
-            charts.share_bar(why.colour, many, bounces.total), charts.sparkline(bounces.trends[why]),
-            formatting.difference(many, None if before is None else before[why]),
-            links.events(bounces.range.span, why.within(bounces.of)),
-        )
+        {"name": why.name, "colour": why.colour, "number": many, "share": formatting.share(many, total),
+         "bar": charts.share_bar(why.colour, many, total), "trend": charts.sparkline(bounces.trends[why]),
+         "change": formatting.difference(many, None if before is None else before[why]),
+         "link": links.events(bounces.range.span, why.within(bounces.of))}
         for why, many in bounces.by_why.most_common(limit)
     ]
 

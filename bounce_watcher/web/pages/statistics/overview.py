@@ -214,21 +214,7 @@ def _waiting(stock: Stock, now: datetime) -> Tile:
 
 # ── rates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class RateRow:
-    """One stream: shares of bounces, hard bounces and complaints, and how the latter two compare with the limits."""
-
-    stream: str
-    link: str
-    sent: str
-    bounces: str
-    hard: str
-    hard_state: rates.RateBadge
-    complaints: str
-    complaints_state: rates.RateBadge
-
-
-def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
+def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[dict[str, object]]:
     """Returns the rates of streams whose sent counts cover the range."""
     sent = {stream: each.number for stream, each in rates.sent(figures, over).items()
             if each.covers and each.number and seen.of.stream in {None, stream}}
@@ -238,37 +224,26 @@ def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
     return [rate_row(stream, whole, counts, over) for stream, whole in sorted(sent.items())]
 
 
-def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], over: Range) -> RateRow:
+def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], over: Range) -> dict[str, object]:
+    """Returns the shares of a stream, and how those of hard bounces and complaints compare with the limits."""
     hard, complaints = (counts[stream, kind.value] for kind in (EventType.HARD, EventType.COMPLAINT))
     total = sum(counts[stream, kind.value] for kind in EventType)
-    return RateRow(
-        stream, links.stream(stream, over.query), number(whole), formatting.share(total, whole),
-        formatting.share(hard, whole), rates.judged(hard, whole, rates.BOUNCES),
-        formatting.share(complaints, whole), rates.judged(complaints, whole, rates.COMPLAINTS),
-    )
+    return {
+        "stream": stream, "link": links.stream(stream, over.query), "sent": number(whole),
+        "bounces": formatting.share(total, whole), "hard": formatting.share(hard, whole),
+        "hard_state": rates.judged(hard, whole, rates.BOUNCES), "complaints": formatting.share(complaints, whole),
+        "complaints_state": rates.judged(complaints, whole, rates.COMPLAINTS),
+    }
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    at: datetime
-    when: str
-    address: str
-    link: str
-    state: State
-    because: str
-    stream: str
-
-
-def decisions(changes: Sequence[StateChange], request: PageRequest) -> list[DecisionRow]:
+def decisions(changes: Sequence[StateChange], request: PageRequest) -> list[dict[str, object]]:
     names = request.context.ledger.names
     return [
-        DecisionRow(
-            change.at, formatting.when(change.at, request.now), formatting.harmless(change.recipient),
-            f"/recipients/{names.name(change.recipient)}", change.state, _because(change),
-            formatting.name(change.stream),
-        )
+        {"at": change.at, "when": formatting.when(change.at, request.now), "state": change.state,
+         "address": formatting.harmless(change.recipient), "link": f"/recipients/{names.name(change.recipient)}",
+         "because": _because(change), "stream": formatting.name(change.stream)}
         for change in changes
     ]
 
@@ -291,15 +266,8 @@ def _because(change: StateChange) -> str:
 
 # ── first run ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class SetupStep:
-    """One thing that must have worked once. `state`: the badge's word and class."""
-
-    title: str
-    text: str
-    state: tuple[str, str]
-    link: str
-    link_text: str
+SetupStep = tuple[str, str, tuple[str, str], str, str]
+"""One thing that must have worked once: title, text, the badge's word and class, address and text of a link."""
 
 
 def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
@@ -317,26 +285,25 @@ def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
     )
     return [
         _mailboxes_step(settings, state),
-        SetupStep("A test bounce arrives",
-                  "Send a mail to an address that does not exist, with the return path that your "
-                  "mail uses. Its bounce arrives within a minute or two.", _OPEN, "/events", "Events"),
-        SetupStep("It names a recipient", matched, _OPEN, "/settings", "Settings"),
-        SetupStep("A target accepts a delivery", targets, _DONE if told else _OPEN, "/outbox", "Outbox"),
-        SetupStep("Sent counts are imported (optional)", "POST /api/v1/sent adds rates to the numbers.",
-                  _DONE if sent else _OPEN, "/settings", "Settings"),
+        ("A test bounce arrives", "Send a mail to an address that does not exist, with the return path that your "
+         "mail uses. Its bounce arrives within a minute or two.", _OPEN, "/events", "Events"),
+        ("It names a recipient", matched, _OPEN, "/settings", "Settings"),
+        ("A target accepts a delivery", targets, _DONE if told else _OPEN, "/outbox", "Outbox"),
+        ("Sent counts are imported (optional)", "POST /api/v1/sent adds rates to the numbers.",
+         _DONE if sent else _OPEN, "/settings", "Settings"),
     ]
 
 
 def _mailboxes_step(settings: Settings, state: ServiceState) -> SetupStep:
     title = "A mailbox can be read"
     if not settings.mailboxes:
-        return SetupStep(title, "No [[mailbox]] is configured.", _OPEN, "/settings", "Settings")
+        return (title, "No [[mailbox]] is configured.", _OPEN, "/settings", "Settings")
     trouble = next((each.trouble for each in state.mailboxes if each.trouble), None)
     if trouble is not None:
-        return SetupStep(title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
+        return (title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
     read = any(each.last_read_at for each in state.mailboxes)
     text = "The service signs in and reads the folder." if read else "The first read is in progress."
-    return SetupStep(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
+    return (title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
 
 
 ROUTES = (get("/", overview),)

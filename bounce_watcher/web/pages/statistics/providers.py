@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -92,7 +91,7 @@ def provider(request: PageRequest) -> Response:
     return request.page(
         "provider.html", told["name"], **frame(request, over), **told, last=last, page_of=PAGES.get(name),
         about=formatting.PROVIDERS.get(name, ("", told["name"]))[1],
-        incidents=[ProviderIncident.of(each, request.now) for each in alerts[:INCIDENTS]],
+        incidents=[_incident(each, request.now) for each in alerts[:INCIDENTS]],
     )
 
 
@@ -111,7 +110,7 @@ def _told(
         "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": complaints,
         "state": bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
         "chart": bounces.chart(seen, bounces.summary(seen, figures), outages), "own": own_trouble(seen, newest),
-        "address_reasons": [row for row in bounces.reason_rows(seen) if row.colour != "sender"],
+        "address_reasons": [row for row in bounces.reason_rows(seen) if row["colour"] != "sender"],
         "wordings": wordings(newest), "looked_at": len(newest), "domains": domains(newest),
     }
 
@@ -142,24 +141,8 @@ def _alerted(title: str, alert: Alert, now: datetime) -> str:
 
 # ── our own problems ────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class OwnRow:
-    """A reason on the sender's side, with its first and last day or hour. `ips` and `quote` are from the newest ones.
-    """
-
-    name: str
-    means: str
-    advice: str
-    number: int
-    link: str
-    first: str
-    last: str
-    ips: str
-    quote: str
-
-
-def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
-    """Returns the reasons on the sender's side, most frequent first."""
+def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[dict[str, object]]:
+    """Returns the reasons on the sender's side, most frequent first; their IPs and a quote are from the newest ones."""
     by_reason: defaultdict[str, list[BounceEvent]] = defaultdict(list)
     for event in newest:
         if event.type is EventType.BLOCK:
@@ -170,20 +153,18 @@ def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
     ]
 
 
-def _own(why: ReasonOfType, many: int, events: Sequence[BounceEvent], seen: Bounces) -> OwnRow:
-    reason = reason_named(why.reason)
+def _own(why: ReasonOfType, many: int, events: Sequence[BounceEvent], seen: Bounces) -> dict[str, object]:
+    reason, over = reason_named(why.reason), seen.range
     ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
     slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
-    told = next((event.diagnostic for event in events if event.diagnostic), "")
-    return OwnRow(
-        why.name, reason.means if reason else "", ADVICE.get(reason, "") if reason else "", many,
-        links.events(seen.range.span, why.within(seen.of)), _slot(slots[0], seen.range), _slot(slots[-1], seen.range),
-        ", ".join(ip for ip, _ in ips.most_common(3)), told or "",
-    )
-
-
-def _slot(at: datetime, over: Range) -> str:
-    return formatting.when(at, over.now) if over.unit is Unit.HOUR else formatting.day(at, over.now)
+    when = formatting.when if over.unit is Unit.HOUR else formatting.day
+    return {
+        "name": why.name, "means": reason.means if reason else "", "advice": ADVICE.get(reason, "") if reason else "",
+        "number": many, "link": links.events(over.span, why.within(seen.of)),
+        "first": when(slots[0], over.now), "last": when(slots[-1], over.now),
+        "ips": ", ".join(ip for ip, _ in ips.most_common(3)),
+        "quote": next((event.diagnostic for event in events if event.diagnostic), ""),
+    }
 
 
 # ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -202,20 +183,13 @@ def domains(events: Sequence[BounceEvent]) -> list[tuple[str, int]]:
     return [(formatting.name(domain) or "–", many) for domain, many in counts.most_common(DOMAINS)]
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderIncident:
-    what: str
-    link: str
-    state: tuple[str, str]
-    since: datetime
-    when: str
-    because: str
-
-    @classmethod
-    def of(cls, alert: Alert, now: datetime) -> "ProviderIncident":
-        state = ("Ended", "") if alert.cleared else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad")
-        return cls(formatting.ALERTS[alert.kind], f"/incidents/{alert.id}", state, alert.since,
-                   formatting.when(alert.since, now), formatting.harmless(words.because(alert.grounds), 300))
+def _incident(alert: Alert, now: datetime) -> dict[str, object]:
+    return {
+        "what": formatting.ALERTS[alert.kind], "link": f"/incidents/{alert.id}", "since": alert.since,
+        "state": ("Ended", "") if alert.cleared
+        else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad"),
+        "when": formatting.when(alert.since, now), "because": formatting.harmless(words.because(alert.grounds), 300),
+    }
 
 
 ROUTES = (*routes("/providers", providers), get("/providers/{slug}", provider))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from markupsafe import Markup
@@ -214,9 +215,8 @@ def _campaign_row(
 
 
 def _days(span: Span) -> Span:
-    first = span.since.replace(hour=0)
     last = span.until.replace(hour=0)
-    return Span(first, last if last == span.until else last + DAY)
+    return Span(span.since.replace(hour=0), last if last == span.until else last + DAY)
 
 
 # ── the policy in words ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -286,7 +286,11 @@ def _campaign(
         "name": formatting.name(name), "over": early.range, "ever": whole, "sentence": f"{told} so far. {rate}.",
         "chart": bounces.chart(early, by_hour), "line": _line(early),
         "reasons": bounces.reason_rows(ever), "trend_words": bounces.trend_words(whole),
-        "providers": _campaign_providers(figures, of, whole) if is_read else None,
+        "providers": [
+            (formatting.provider(place), links.provider(place), many,
+             links.events(whole.span, replace(of, providers=(place,))))
+            for (place,), many in figures.totals(whole.span, of, GroupBy.PROVIDER).most_common(PROVIDERS * 2)
+        ] if is_read else None,
         "suppressed": figures.suppressed_of(name, of_stream) if is_read else None,
         "by_type": [(TYPES[kind], formatting.COLOURS[kind], ever.by_type[kind],
                      links.events(whole.span, replace(of, type=kind.value))) for kind in TYPES],
@@ -300,30 +304,11 @@ def _first_hours(begun: datetime, now: datetime) -> Range:
     return Range("", Span(begun, until), Unit.HOUR, now, WEEK, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    svg: Markup
-    ticks: list[int]
-
-
-def _line(early: Bounces) -> Growth:
-    """Returns how the bounces add up."""
-    sums, total = [], 0
-    for each, counts in early.bins:
-        if each.since > early.range.now:
-            break
-        total += counts.total()
-        sums.append(total)
-    return Growth(charts.grown(sums, len(early.bins)), charts.ticks(charts.nice_top(max(1, total))))
-
-
-def _campaign_providers(figures: Figures, of: Of, whole: Range) -> Sequence[tuple[str, str, int, str]]:
-    counts = figures.totals(whole.span, of, GroupBy.PROVIDER)
-    return [
-        (formatting.provider(name), links.provider(name), many,
-         links.events(whole.span, replace(of, providers=(name,))))
-        for (name,), many in counts.most_common(PROVIDERS * 2)
-    ]
+def _line(early: Bounces) -> dict[str, object]:
+    """Returns how the bounces add up, as a line."""
+    begun = [counts.total() for each, counts in early.bins if each.since <= early.range.now]
+    return {"svg": charts.grown(list(accumulate(begun)), len(early.bins)),
+            "ticks": charts.ticks(charts.nice_top(max(1, sum(begun))))}
 
 
 ROUTES = (
