@@ -216,7 +216,7 @@ def _preview(request: PageRequest, wanted: UndoRequest) -> Response:
         because_required=True, count=len(found.changed), is_danger=True,
     )
     files = listing.file_links(request.url_path, request.query.multi_items())
-    return show(request, preview, files, action=listing.here(request))
+    return show(request, preview, files)
 
 
 def undo_alert_preview(request: PageRequest) -> Response:

@@ -17,7 +17,7 @@ from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.outbox.rehearsal import call_among, rehearse_among
 from bounce_watcher.service.operations.outbox import Discard, Retry
-from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, Preview, because, carry_out, show
+from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, Change, Preview, because, changing
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import UNTIL_RESUMED, age, counted, harmless, moment, name, paused_target, when
@@ -160,29 +160,18 @@ def retry(request: PageRequest) -> Response:
     return see(f"/outbox/{item.id}?done=retry")
 
 
-def dismiss_preview(request: PageRequest) -> Response:
-    item, operation = _to_dismiss(request)
-    return show(request, Preview(
-        f"Dismiss the delivery to {name(item.target)}", "Dismiss delivery", f"/outbox/{item.id}",
-        (told(item),), operation.preview(request.actor(None)).seen, ("Nothing: it is never sent.",), STAYS, FOR_GOOD,
-        is_danger=True,
-    ))
-
-
-def dismiss(request: PageRequest) -> Response:
-    item, operation = _to_dismiss(request)
-    carry_out(request, operation, because_required=False)
-    return see(f"/outbox/{item.id}?done=discard")
-
-
-def _to_dismiss(request: PageRequest) -> tuple[OutboxItem, Discard]:
+def dismiss(request: PageRequest) -> Change:
     item = _item(request)
     if item.state not in Discard.states:
         raise HTTPException(409, "It is no longer waiting, so it can't be dismissed.")
-    return item, Discard(*request.context.house, items=[item])
+    operation = Discard(*request.context.house, items=[item])
+    return Change(operation, Preview(
+        f"Dismiss the delivery to {name(item.target)}", "Dismiss delivery", f"/outbox/{item.id}",
+        (told(item),), operation.preview(request.actor(None)).seen, ("Nothing: it is never sent.",), STAYS, FOR_GOOD,
+        is_danger=True,
+    ), f"/outbox/{item.id}?done=discard")
 
 
 ROUTES = (
-    get("/outbox/{id}", delivery), post("/outbox/{id}/retry", retry),
-    get("/outbox/{id}/dismiss", dismiss_preview), post("/outbox/{id}/dismiss", dismiss),
+    get("/outbox/{id}", delivery), post("/outbox/{id}/retry", retry), *changing("/outbox/{id}/dismiss", dismiss),
 )

@@ -6,8 +6,6 @@ from functools import partial
 from itertools import islice
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.routing import Route
 
 from bounce_watcher.ledger.db.query import Choice, FilterField
 from bounce_watcher.ledger.lists.incidents import is_asked_for
@@ -24,8 +22,8 @@ from bounce_watcher.web.pages.outbox.delivery import (
 )
 from bounce_watcher.web.pages.outbox.targets import FILTERS, filter_of
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import Preview, carry_out, show
-from bounce_watcher.web.request import PageRequest, get, post, see
+from bounce_watcher.web.pages.shared.forms import Change, Preview, changing
+from bounce_watcher.web.request import PageRequest
 from bounce_watcher.words.formatting import counted, harmless, name, number, paused_target
 
 SAMPLE = 10
@@ -179,16 +177,16 @@ def _matching(request: PageRequest, asked: listing.Filters, way: Way) -> Iterato
             yield from islice((item for item in found if item.body != NO_BODY or way is DISMISS), MOST_AT_ONCE + 1)
 
 
-# ── the preview, and what follows ───────────────────────────────────────────────────────────────────────────────────
+# ── the preview ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _look(way: Way, choose: Choose, request: PageRequest) -> Response:
+def _change(way: Way, choose: Choose, request: PageRequest) -> Change:
     chosen = choose(request, way)
     title, button = _called(way, chosen)
-    return show(request, Preview(
+    return Change(chosen.operation, Preview(
         title, button, listing.address("/outbox", chosen.query), tuple(_changes(way, chosen)), chosen.outline.seen,
         tuple(way.sent(chosen.outline)) or ("Nothing.",), way.stays, way.undo,
         because_required=chosen.because_required, count=chosen.outline.count, is_danger=way.is_danger,
-    ), chosen.links, action=listing.here(request))
+    ), listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", chosen.subject)]), chosen.links)
 
 
 def _called(way: Way, chosen: DeliverySelection) -> tuple[str, str]:
@@ -215,18 +213,11 @@ def _changes(way: Way, chosen: DeliverySelection) -> Iterator[str]:
         yield f"and {number(found.count - len(sample))} more"
 
 
-def _run(way: Way, choose: Choose, request: PageRequest) -> Response:
-    chosen = choose(request, way)
-    carry_out(request, chosen.operation, chosen.outline.seen, because_required=chosen.because_required,
-              count=chosen.outline.count)
-    return see(listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", chosen.subject)]))
-
-
-def _both(path: str, way: Way, choose: Choose) -> tuple[Route, Route]:
-    return get(path, partial(_look, way, choose)), post(path, partial(_run, way, choose))
-
-
-ROUTES = (
-    *_both("/outbox/retry", RETRY, _of_target), *_both("/outbox/dismiss", DISMISS, _of_target),
-    *_both("/outbox/shown/retry", RETRY, _of_filter), *_both("/outbox/shown/dismiss", DISMISS, _of_filter),
+ROUTES = tuple(
+    route
+    for path, way, choose in (
+        ("/outbox/retry", RETRY, _of_target), ("/outbox/dismiss", DISMISS, _of_target),
+        ("/outbox/shown/retry", RETRY, _of_filter), ("/outbox/shown/dismiss", DISMISS, _of_filter),
+    )
+    for route in changing(path, partial(_change, way, choose))
 )

@@ -18,13 +18,21 @@ from bounce_watcher.ledger.outbox.tries import Throughput
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState
 from bounce_watcher.outbox.opening import Receiver
-from bounce_watcher.service.operations.outbox import Discard, PauseTarget, ResumeTarget, Retry, TargetOutline, tried
+from bounce_watcher.service.operations.outbox import (
+    Discard,
+    PauseTarget,
+    ResumeTarget,
+    Retry,
+    TargetOperation,
+    TargetOutline,
+    tried,
+)
 from bounce_watcher.service.setup.doctor import explained
 from bounce_watcher.web.pages.outbox.delivery import DONE, error_of, outcome, paused_since
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, Preview, carry_out, show
+from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, Change, Preview, changing
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, Filters, one_of
-from bounce_watcher.web.request import PageRequest, get, post, see
+from bounce_watcher.web.request import PageRequest, post, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import age, counted, harmless, name, number, when
 from bounce_watcher.words.rows import outbox_row
@@ -170,7 +178,7 @@ def test(request: PageRequest) -> Response:
         raise HTTPException(404, "No configured target has this name.")
     taken, answer = _tried(receiver, request.now)
     request.context.ledger.log.enter(Act(request.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
-    return see(listing.address("/outbox", [("done", "test"), ("on", target)]))
+    return see(_result("test", target))
 
 
 def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
@@ -185,28 +193,20 @@ def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
 
 # ── a pause ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Switch = type[PauseTarget] | type[ResumeTarget]
-
-
-def _chosen(request: PageRequest, kind: Switch) -> tuple[PauseTarget | ResumeTarget, TargetOutline]:
+def _found(request: PageRequest, operation: TargetOperation, *, is_paused: bool) -> TargetOutline:
     """Previews the operation. Raises HTTPException if there is no such target, or it is in that state already."""
-    operation = kind(*request.context.house, request.query.get("target", ""))
     found = operation.preview(request.actor(None))
     if found.paused is None and not found.is_configured:
         raise HTTPException(404, "No configured target has this name.")
-    if (found.paused is None) is (kind is ResumeTarget):
-        raise HTTPException(409, f"It is {'paused already' if found.paused else 'not paused'}: nothing was changed.")
-    return operation, found
+    if (found.paused is not None) is not is_paused:
+        raise HTTPException(409, f"It is {'not paused' if is_paused else 'paused already'}: nothing was changed.")
+    return found
 
 
-def _waiting(found: TargetOutline) -> str:
-    return counted(found.queue.due, "waiting delivery", "waiting deliveries")
-
-
-def pause_preview(request: PageRequest) -> Response:
-    operation, found = _chosen(request, PauseTarget)
-    target = name(operation.target)
-    return show(request, Preview(
+def pause(request: PageRequest) -> Change:
+    operation = PauseTarget(*request.context.house, request.query.get("target", ""))
+    found, target = _found(request, operation, is_paused=False), name(operation.target)
+    return Change(operation, Preview(
         f"Pause {target}", "Pause", "/outbox",
         (f"Nothing more is sent to {target} until you resume it. Deliveries in flight finish; the pause "
          "takes a few seconds to apply.",),
@@ -214,37 +214,30 @@ def pause_preview(request: PageRequest) -> Response:
         (f"{_waiting(found)} now. Nothing is lost, and nothing counts as failed.",
          "Addresses are still suppressed and released; the target is notified later."),
         "It can be resumed at any time.", because_required=True,
-    ), action=listing.here(request))
+    ), _result("pause", operation.target))
 
 
-def resume_preview(request: PageRequest) -> Response:
-    operation, found = _chosen(request, ResumeTarget)
-    target = name(operation.target)
+def resume(request: PageRequest) -> Change:
+    operation = ResumeTarget(*request.context.house, request.query.get("target", ""))
+    found, target = _found(request, operation, is_paused=True), name(operation.target)
     assert found.paused is not None
-    return show(request, Preview(
+    return Change(operation, Preview(
         f"Resume {target}", "Resume", "/outbox",
         (f"It is paused. {paused_since(found.paused, request.now)}.", f"{_waiting(found)}: sent from now on."),
         found.seen, (f"Waiting deliveries, in order: {number(found.queue.due)} to {target}.",),
         ("Targets that keep a list get only the newest state per address.",), "It can be paused again.",
-    ), action=listing.here(request))
+    ), _result("resume", operation.target))
 
 
-def pause(request: PageRequest) -> Response:
-    return _switch(request, PauseTarget, "pause")
+def _waiting(found: TargetOutline) -> str:
+    return counted(found.queue.due, "waiting delivery", "waiting deliveries")
 
 
-def resume(request: PageRequest) -> Response:
-    return _switch(request, ResumeTarget, "resume")
-
-
-def _switch(request: PageRequest, kind: Switch, done: str) -> Response:
-    operation, found = _chosen(request, kind)
-    carry_out(request, operation, found.seen, because_required=kind is PauseTarget)
-    return see(listing.address("/outbox", [("done", done), ("on", operation.target)]))
+def _result(done: str, target: str) -> str:
+    return listing.address("/outbox", [("done", done), ("on", target)])
 
 
 ROUTES = (
     *listing.routes("/outbox", outbox), post("/outbox/test", test),
-    get("/outbox/pause", pause_preview), post("/outbox/pause", pause),
-    get("/outbox/resume", resume_preview), post("/outbox/resume", resume),
+    *changing("/outbox/pause", pause), *changing("/outbox/resume", resume),
 )

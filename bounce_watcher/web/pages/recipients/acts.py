@@ -6,14 +6,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.ledger import COMPLAINT_REASON, Protection, Suppression
-from bounce_watcher.service.operations.protecting import Protect, Unprotect, UnprotectOutline, name_of
-from bounce_watcher.service.operations.recipients import Forget, Release, StandingOutline, Suppress
+from bounce_watcher.model.ledger import COMPLAINT_REASON, Suppression
+from bounce_watcher.service.operations.protecting import Protect, Unprotect, name_of
+from bounce_watcher.service.operations.recipients import Forget, Release, Suppress
 from bounce_watcher.service.watching import warn_of_files
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.recipients.recipient import address_of
-from bounce_watcher.web.pages.shared import listing, many
-from bounce_watcher.web.pages.shared.forms import FormField, Preview, because, carry_out, demand_seen, show
+from bounce_watcher.web.pages.shared import many
+from bounce_watcher.web.pages.shared.forms import Change, FormField, Preview, because, changing, demand_seen, show
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
@@ -30,31 +30,20 @@ def _back(request: PageRequest) -> str:
 
 # ── release ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def release_preview(request: PageRequest) -> Response:
-    _, found = _to_release(request)
+def release(request: PageRequest) -> Change:
+    operation = Release(*request.context.house, address_of(request))
+    found = operation.preview(request.actor(None))
+    if not found.standing:
+        raise HTTPException(409, "This address is not suppressed, so there is nothing to release.")
     complaint = any(each.reason == COMPLAINT_REASON for each in found.standing)
-    return show(request, Preview(
-        f"Release {harmless(address_of(request), 320)}", f"Release in {counted(len(found.standing), 'stream')}",
+    return Change(operation, Preview(
+        f"Release {harmless(operation.address, 320)}", f"Release in {counted(len(found.standing), 'stream')}",
         _back(request), tuple(map(_told, found.standing)), found.seen, many.would_hear(found.notices),
         ("Reports stay in the history but no longer count.",), "To reverse it, suppress the address again.",
         because="Proof that the recipient wants this mail (kept in the log)" if complaint
         else "Why? (kept in the log and sent)",
         because_required=True, cancel_first=complaint,
-    ))
-
-
-def release(request: PageRequest) -> Response:
-    operation, found = _to_release(request)
-    carry_out(request, operation, found.seen, because_required=True)
-    return see(f"{_back(request)}?done=release")
-
-
-def _to_release(request: PageRequest) -> tuple[Release, StandingOutline]:
-    operation = Release(*request.context.house, address_of(request))
-    found = operation.preview(request.actor(None))
-    if not found.standing:
-        raise HTTPException(409, "This address is not suppressed, so there is nothing to release.")
-    return operation, found
+    ), f"{_back(request)}?done=release")
 
 
 def _told(each: Suppression) -> str:
@@ -68,36 +57,27 @@ def _told(each: Suppression) -> str:
 
 # ── suppress ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def suppress_preview(request: PageRequest) -> Response:
-    streams = _known_streams(request)
-    found = Suppress(*request.context.house, address_of(request), streams[0]).preview(request.actor(None))
-    stays = [f"{_told(each)}. A suppression that lasts longer is kept." for each in found.standing]
-    return show(request, Preview(
-        f"Suppress {harmless(address_of(request), 320)}", "Suppress", _back(request),
+def suppress(request: PageRequest) -> Change:
+    address = address_of(request)
+    records = request.context.ledger.lists.recipients(address)
+    of_mailboxes = (mailbox.stream for mailbox in request.context.settings.mailboxes)
+    streams = sorted({*of_mailboxes, *(each.stream for each in records)}) or ["default"]
+    stream = request.form.get("stream", "") if request.form else streams[0]
+    if stream not in streams:
+        raise HTTPException(422, "Choose one of the streams: nothing was changed.")
+    operation = Suppress(*request.context.house, address, stream, _day(request))
+    found = operation.preview(request.actor(None))
+    stays = tuple(f"{_told(each)}. A suppression that lasts longer is kept." for each in found.standing)
+    return Change(operation, Preview(
+        f"Suppress {harmless(address, 320)}", "Suppress", _back(request),
         ("The address is suppressed by hand in the chosen stream.",), found.seen, many.would_hear(found.notices),
-        tuple(stays) or ("Other streams are not affected.",), "To reverse it, release the address.",
+        stays or ("Other streams are not affected.",), "To reverse it, release the address.",
         because="Why? (kept in the log and sent)", because_required=True,
         inputs=(
             FormField("stream", "Stream", options=tuple((each, harmless(each, 80)) for each in streams)),
             FormField("until", "Until (UTC)", "A date. Empty: permanent.", type="date"),
         ),
-    ))
-
-
-def suppress(request: PageRequest) -> Response:
-    stream = request.form.get("stream", "")
-    if stream not in _known_streams(request):
-        raise HTTPException(422, "Choose one of the streams: nothing was changed.")
-    operation = Suppress(*request.context.house, address_of(request), stream, _day(request))
-    carry_out(request, operation, because_required=True)
-    return see(f"{_back(request)}?done=suppress")
-
-
-def _known_streams(request: PageRequest) -> list[str]:
-    """Returns the streams of the mailboxes, and those in which the address has a record."""
-    records = request.context.ledger.lists.recipients(address_of(request))
-    of_mailboxes = (mailbox.stream for mailbox in request.context.settings.mailboxes)
-    return sorted({*of_mailboxes, *(each.stream for each in records)}) or ["default"]
+    ), f"{_back(request)}?done=suppress")
 
 
 def _day(request: PageRequest) -> datetime | None:
@@ -200,15 +180,14 @@ def protect(request: PageRequest) -> Response:
     if what not in {"address", "domain"} or then not in {_STAYS, _RELEASE}:
         raise HTTPException(422, "Choose what to protect: nothing was changed.")
     name = address_key(address) if what == "address" else f"@{_domain_of(address)}"
-    _protect(request, Protect(*request.context.house, name, of=address, release=then == _RELEASE))
-    return see(f"{_back(request)}?done=protect")
-
-
-def _protect(request: PageRequest, operation: Protect) -> None:
+    operation = Protect(*request.context.house, name, of=address, release=then == _RELEASE)
+    by = request.actor(because(request, required=True))
+    demand_seen(request, operation.preview(by).seen)
     try:
-        carry_out(request, operation, because_required=True)
+        operation.carry_out(by)
     except ValueError as error:
         raise HTTPException(422, f"Can't protect it: {harmless(error, 300)}. Nothing was changed.") from None
+    return see(f"{_back(request)}?done=protect")
 
 
 def _domain_of(address: str) -> str:
@@ -217,72 +196,49 @@ def _domain_of(address: str) -> str:
 
 # ── a domain ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _domain_asked(request: PageRequest) -> str:
-    """Returns the domain in the address, with its "@". Raises HTTPException if it is not a domain."""
+def domain(request: PageRequest) -> Change:
     text = request.query.get("domain", "").strip().removeprefix("@")
     if "@" in text:
         raise HTTPException(422, "To protect an address, search for it and open its page.")
     try:
-        return name_of(f"@{text}")
+        name = name_of(f"@{text}")
     except ValueError as error:
         raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
-
-
-def domain_preview(request: PageRequest) -> Response:
-    name = _domain_asked(request)
-    found = Protect(*request.context.house, name).preview(request.actor(None))
+    operation = Protect(*request.context.house, name)
+    found = operation.preview(request.actor(None))
     before = found.before
     told = (f"It is protected already, by {harmless(before.actor, 100)} since {moment(before.at)}: "
             f"{harmless(before.because)}. Your reason replaces it.",) if before else ()
-    return show(request, Preview(
+    return Change(operation, Preview(
         f"Protect {name[1:]}", f"Protect {name[1:]}", "/settings#protected",
         (_NO_RULE.format(f"an address of {name[1:]}"), *told), found.seen, stays=(
             "Addresses suppressed or held now stay so until released.", "Subdomains are not included.",
         ), undo=_CAN_END, because="Why? (shown here and in the log)", because_required=True,
-    ), action=listing.address("/protect", [("domain", name[1:])]))
-
-
-def domain(request: PageRequest) -> Response:
-    _protect(request, Protect(*request.context.house, _domain_asked(request)))
-    return see("/settings?done=protect#protected")
+    ), "/settings?done=protect#protected")
 
 
 # ── the end of a protection ─────────────────────────────────────────────────────────────────────────────────────────
 
-def _to_end(request: PageRequest) -> tuple[Unprotect, UnprotectOutline, Protection]:
+def end(request: PageRequest) -> Change:
     name = request.context.ledger.names.address(request.path["rid"])
     operation = Unprotect(*request.context.house, name or "")
     found = operation.preview(request.actor(None))
-    if not name or found.before is None:
+    it = found.before
+    if not name or it is None:
         raise HTTPException(404, "This is not protected by hand: nothing was changed.")
-    return operation, found, found.before
-
-
-def end_preview(request: PageRequest) -> Response:
-    _, found, it = _to_end(request)
-    return show(request, Preview(
+    return Change(operation, Preview(
         f"Stop protecting {harmless(it.name, 320)}", "Stop protecting", "/settings#protected",
         (f"Protected by {harmless(it.actor, 100)} since {moment(it.at)}: {harmless(it.because)}.",
          "New reports count again."), found.seen,
         stays=("Reports received during protection do not count.",
                "Protection by the configuration stays."),
         undo="To reverse it, protect it again.", because_required=True,
-    ))
-
-
-def end(request: PageRequest) -> Response:
-    operation, found, _ = _to_end(request)
-    carry_out(request, operation, found.seen, because_required=True)
-    return see("/settings?done=unprotect#protected")
+    ), "/settings?done=unprotect#protected")
 
 
 ROUTES = (
-    *(route
-      for name, preview, act in (
-          ("release", release_preview, release), ("suppress", suppress_preview, suppress),
-          ("forget", forget_preview, forget), ("protect", protect_preview, protect),
-      )
-      for route in (get(f"/recipients/{{rid}}/{name}", preview), post(f"/recipients/{{rid}}/{name}", act))),
-    get("/protect", domain_preview), post("/protect", domain),
-    get("/protected/{rid}/end", end_preview), post("/protected/{rid}/end", end),
+    *changing("/recipients/{rid}/release", release), *changing("/recipients/{rid}/suppress", suppress),
+    get("/recipients/{rid}/forget", forget_preview), post("/recipients/{rid}/forget", forget),
+    get("/recipients/{rid}/protect", protect_preview), post("/recipients/{rid}/protect", protect),
+    *changing("/protect", domain), *changing("/protected/{rid}/end", end),
 )

@@ -1,7 +1,7 @@
 """Every report on every recipient: found by any of its fields, shown with how it was read, read again by new rules."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -17,9 +17,9 @@ from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, RereadMail, RereadOutline
+from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, RereadMail
 from bounce_watcher.web.pages.shared import listing, many
-from bounce_watcher.web.pages.shared.forms import Preview, carry_out, show
+from bounce_watcher.web.pages.shared.forms import Change, Preview, make, show
 from bounce_watcher.web.pages.shared.listing import Chip, Column, Download, Filter, Filters, one_of
 from bounce_watcher.web.request import Fields, PageRequest, get, post, see
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
@@ -266,8 +266,11 @@ def _mail(request: PageRequest) -> tuple[BounceEvent, bytes]:
 
 # ── its mail, read again by the rules of today, as `reclassify` does ──────────────────────────────────────────────────
 
-def _read(request: PageRequest, event: BounceEvent) -> tuple[RereadMail, RereadOutline, Sequence[ReclassifiedEvent]]:
-    """Rehearses reading the mail again. Raises HTTPException if the mail is not stored or can't be analysed."""
+def _read(request: PageRequest, event: BounceEvent) -> Change | None:
+    """Rehearses reading the mail again. Returns None if its result is the same.
+
+    Raises HTTPException if the mail is not stored or can't be analysed.
+    """
     operation = RereadMail(*request.context.house, event)
     try:
         outline = operation.preview(request.actor(None))
@@ -275,25 +278,34 @@ def _read(request: PageRequest, event: BounceEvent) -> tuple[RereadMail, RereadO
         raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
     if outline.found is None:
         raise HTTPException(409, "The message is no longer stored, so it can't be reclassified.")
-    return operation, outline, outline.found
-
-
-def again_preview(request: PageRequest) -> Response:
-    event = event_of(request)
-    _, outline, found = _read(request, event)
+    found = outline.found
     if not found:
-        return request.page("read_again.html", "Reclassify", back=path_of(event), what=explanations.what(event),
-                          rule=event.rule or event.recognizer)
+        return None
     stays = ["Evidence and recipient were determined on arrival and stay."]
     if any(each.before is None for each in found):
         stays.append("The effect on new recipients is shown only afterwards.")
-    return show(request, Preview(
+    return Change(operation, Preview(
         f"Reclassify: {explanations.what(event)} of {formatting.moment(event.at)}",
         f"Correct {counted(len(found), 'verdict')}", path_of(event), tuple(map(_change, found)), outline.seen,
         many.would_hear(outline.notices), tuple(stays),
         "The old verdict stays with the report as text. Only other rules can reverse this.",
         because_required=True, count=len(found),
-    ))
+    ), f"{path_of(event)}?done=reread")
+
+
+def again_preview(request: PageRequest) -> Response:
+    event = event_of(request)
+    if change := _read(request, event):
+        return show(request, change.preview)
+    return request.page("read_again.html", "Reclassify", back=path_of(event), what=explanations.what(event),
+                      rule=event.rule or event.recognizer)
+
+
+def again(request: PageRequest) -> Response:
+    change = _read(request, event_of(request))
+    if change is None:
+        raise HTTPException(409, "Same result under current rules: nothing was changed.")
+    return make(request, change)
 
 
 def _change(found: ReclassifiedEvent) -> str:
@@ -306,15 +318,6 @@ def _change(found: ReclassifiedEvent) -> str:
         was, now = formatting.STATES[found.was][0], formatting.STATES[found.state][0]
         moved = f"; {was}, then {now}" if was != now else f"; {was} as before"
     return f"{whom}: {before}, {after}{moved}"
-
-
-def again(request: PageRequest) -> Response:
-    event = event_of(request)
-    operation, outline, found = _read(request, event)
-    if not found:
-        raise HTTPException(409, "Same result under current rules: nothing was changed.")
-    carry_out(request, operation, outline.seen, because_required=True, count=len(found))
-    return see(f"{path_of(event)}?done=reread")
 
 
 ROUTES = (

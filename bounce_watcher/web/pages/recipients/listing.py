@@ -153,7 +153,7 @@ def release_preview(request: PageRequest) -> Response:
         "This can't be reversed in bulk: suppress addresses one by one.",
         because="Why? (kept in the log and sent)", because_required=True, count=len(found.changed), is_danger=True,
     )
-    return show(request, preview, [*links, *_to_include(request, found)], action=listing.here(request))
+    return show(request, preview, [*links, *_to_include(request, found)])
 
 
 def release(request: PageRequest) -> Response:

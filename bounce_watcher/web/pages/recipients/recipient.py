@@ -14,7 +14,7 @@ from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.address import is_forgotten
-from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
+from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, State
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.operations.protecting import protector
 from bounce_watcher.web.pages.review import opt_outs
@@ -29,12 +29,10 @@ MOST_ENTRIES = 50
 """The most timeline entries on the page."""
 MOST_DELIVERIES, MOST_GROUNDS, MOST_OPT_OUTS = 500, 20, 2
 _WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
-_SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 
 ACTIONS = {
     "release": "Released by hand", "confirm": "Confirmed by hand", "suppress": "Suppressed by hand",
-    "forget": "Forgotten on request", "protect": "Protected", "unprotect": "Protection ended",
-    "reread": "Reclassified",
+    "forget": "Forgotten on request", "protect": "Protected", "unprotect": "Protection ended", "reread": "Reclassified",
     "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
     "pause": "Target paused", "resume": "Target resumed", "end-session": "Session ended",
     "opt-out done": "Opt-out marked as done", "opt-out up": "Opt-out reopened",
@@ -58,12 +56,13 @@ class RecipientFacts:
     """All that the ledger holds about an address, as far as a page shows it."""
 
     address: str
+    known_as: str
     rid: str
     events: Sequence[BounceEvent]
     cases: Sequence[ExplanationContext]
     deliveries: Sequence[OutboxItem]
     actions: Sequence[LoggedAction]
-    opt_outs: Sequence[KeptOptOut] = ()
+    opt_outs: Sequence[KeptOptOut]
 
     @property
     def is_forgotten(self) -> bool:
@@ -78,52 +77,48 @@ def address_of(request: PageRequest) -> str:
     return address
 
 
-def known(request: PageRequest) -> RecipientFacts:
+def _known(request: PageRequest) -> RecipientFacts:
     ledger, address = request.context.ledger, address_of(request)
-    rid = ledger.names.name(address)
+    known_as = ledger.lists.known_as(address)
     events = ledger.browsing.event_page(Query(recipient=address), PagePosition(rows=ROWS)).rows
-    holding = ledger.browsing.holding(address)
-    done = ledger.log.on(ledger.names.name(ledger.lists.known_as(address)))
-    cases = [_case(request, record, address, events, holding, done) for record in ledger.lists.recipients(address)]
+    by_id, holding = {event.id: event for event in events}, ledger.browsing.holding(address)
+    done = ledger.log.on(ledger.names.name(known_as))
+
+    def case(record: RecipientRecord) -> ExplanationContext:
+        grounds = record.suppression.events[-MOST_GROUNDS:] if record.suppression else ()
+        rests_on = [event for name in grounds if (event := by_id.get(name) or ledger.browsing.event(name))]
+        course = ledger.history.course(address, record.stream)
+        actors = {step.at: each.actor for step in course for each in done if each.at == step.at}
+        return ExplanationContext(
+            record, [event for event in events if event.stream == record.stream], sorted(rests_on, key=lambda e: e.at),
+            course, actors, holding.get(record.stream, ()),
+        )
+
     deliveries = list(islice(ledger.lists.outbox(OutboxFilter(recipient=address)), MOST_DELIVERIES))
-    return RecipientFacts(address, rid, events, cases, deliveries, done, ledger.review.opt_outs_of(address))
-
-
-def _case(
-    request: PageRequest, record: RecipientRecord, address: str, events: Sequence[BounceEvent],
-    holding: dict[str, list[Alert]], done: Sequence[LoggedAction],
-) -> ExplanationContext:
-    ledger = request.context.ledger
-    grounds = record.suppression.events[-MOST_GROUNDS:] if record.suppression else ()
-    by_id = {event.id: event for event in events}
-    rests_on = [event for name in grounds if (event := by_id.get(name) or ledger.browsing.event(name))]
-    course = ledger.history.course(address, record.stream)
-    actors = {step.at: each.actor for step in course for each in done if each.at == step.at}
-    return ExplanationContext(
-        record, [event for event in events if event.stream == record.stream], sorted(rests_on, key=lambda e: e.at),
-        course, actors, holding.get(record.stream, ()),
-    )
+    cases = list(map(case, ledger.lists.recipients(address)))
+    opt_outs_of = ledger.review.opt_outs_of(address)
+    return RecipientFacts(address, known_as, ledger.names.name(address), events, cases, deliveries, done, opt_outs_of)
 
 
 def recipient(request: PageRequest) -> Response:
-    it = known(request)
+    it = _known(request)
     case = explanations.worst(it.cases) if it.cases else None
     arithmetic = explanations.counted(case) if case else None
-    last = (case.rests_on or case.events[:1]) if case else ()
-    known_as = request.context.ledger.lists.known_as(it.address)
-    entries = list(_entries(it, known_as))
+    last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
+    entries = sorted(_entries(it), key=lambda entry: entry.at, reverse=True)
     return request.page(
         "recipient.html", _title(it, case), it=it, case=case, state=case.record.state if case else None,
         sentence=_sentence(it, case), boxes=explanations.boxes(case, arithmetic.days_needed if arithmetic else None)
-        if case else [], words=explanations.quoted(last[-1]) if last else None, said_in=last[-1] if last else None,
-        facts=list(_facts(it, case)) if case else [], reply=explanations.reply(case) if case else None,
-        streams=[_stream(request, each) for each in it.cases], neighbours=_neighbours(request, case),
-        entries=entries[:MOST_ENTRIES], more=len(entries) > MOST_ENTRIES or len(it.events) == ROWS,
+        if case else [], words=explanations.quoted(last) if last else None, said_in=last,
+        facts=list(_facts(it, case, last)) if case else [], reply=explanations.reply(case) if case else None,
+        streams=[_stream(request, it.rid, each.record, each.events) for each in it.cases],
+        neighbours=_neighbours(request, last), entries=entries[:MOST_ENTRIES],
+        more=len(entries) > MOST_ENTRIES or len(it.events) == ROWS,
         protected=_protected(request, it.address), is_suppressed=any(c.record.suppression for c in it.cases),
         others=[explanations.sentence(each) for each in it.cases if each is not case],
         exports=[listing.address(f"/events.{ending}", [("rid", it.rid)]) for ending in ("csv", "jsonl")],
         done=it.actions[0] if it.actions and request.query.get("done") else None, actions=ACTIONS,
-        waiting=[opt_outs.sentence(each, known_as) for each in it.opt_outs if each.done_at is None],
+        waiting=[opt_outs.sentence(each, it.known_as) for each in it.opt_outs if each.done_at is None],
         opt_outs=opt_outs.PATH, most_waiting=MOST_OPT_OUTS,
     )
 
@@ -140,10 +135,7 @@ def _sentence(it: RecipientFacts, case: ExplanationContext | None) -> str:
     if case is None:
         return explanations.NEVER_SEEN
     if it.is_forgotten:
-        return (
-            "Forgotten. Only this fact and its state are stored. "
-            f"{formatting.STATES[case.record.state][2]}"
-        )
+        return f"Forgotten. Only this fact and its state are stored. {formatting.STATES[case.record.state][2]}"
     return explanations.sentence(case)
 
 
@@ -163,7 +155,9 @@ def _protected(request: PageRequest, address: str) -> tuple[str, str | None] | N
 
 # ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[tuple[str, str, str | None]]:
+def _facts(
+    it: RecipientFacts, case: ExplanationContext, last: BounceEvent | None
+) -> Iterator[tuple[str, str, str | None]]:
     """Yields title, text and link of each."""
     suppression = case.record.suppression
     if suppression is not None:
@@ -172,7 +166,6 @@ def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[tuple[str, 
         yield "Until", formatting.moment(suppression.until) if suppression.until else "permanent", None
     if grounds := explanations.why(case):
         yield "Counted", harmless(words.because(grounds)), None
-    last = next(iter(case.rests_on[-1:] or case.events[:1]), None)
     if last is not None and last.rule:
         yield "Rule", harmless(last.rule, 120), listing.address("/events", [("rule", last.rule)])
     if last is not None:
@@ -194,22 +187,21 @@ def _told(deliveries: Sequence[OutboxItem]) -> str:
     )
 
 
-def _stream(request: PageRequest, case: ExplanationContext) -> dict[str, object]:
-    record = case.record
-    recent = sum(1 for event in case.events if event.at >= request.now - _MONTH and event.type is not None)
-    rid = request.context.ledger.names.name(address_of(request))
+def _stream(
+    request: PageRequest, rid: str, record: RecipientRecord, events: Sequence[BounceEvent]
+) -> dict[str, object]:
+    recent = sum(1 for event in events if event.at >= request.now - _MONTH and event.type is not None)
     return {
         "name": record.stream, "state": record.state, "bounces": recent, "delivered_at": record.delivered_at,
         "bounces_link": listing.address("/events", [("rid", rid), ("stream", record.stream), ("range", "30d")]),
     }
 
 
-def _neighbours(request: PageRequest, case: ExplanationContext | None) -> dict[str, object] | None:
+def _neighbours(request: PageRequest, last: BounceEvent | None) -> dict[str, object] | None:
     """Returns other reports at the provider for the same reason, this week and the week before.
 
     They decide whether a release makes sense.
     """
-    last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
     if last is None or last.reason is None:
         return None
     reason = last.reason.value
@@ -228,50 +220,33 @@ def _neighbours(request: PageRequest, case: ExplanationContext | None) -> dict[s
 
 # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _entries(it: RecipientFacts, known_as: str) -> Iterator[TimelineEntry]:
-    found = [
-        *map(_of_event, it.events), *(_of_step(step) for case in it.cases for step in case.course),
-        *map(_of_delivery, it.deliveries), *map(_of_action, it.actions),
-        *(_of_opt_out(each, known_as) for each in it.opt_outs),
-    ]
-    return iter(sorted(found, key=lambda entry: entry.at, reverse=True))
-
-
-def _of_event(event: BounceEvent) -> TimelineEntry:
-    parts = (
-        harmless(event.status, 20) if event.status else "", formatting.provider(explanations.provider_of(event)),
-        harmless(event.stream, 60), harmless(event.sending, 60) if event.sending else "",
-        "" if event.exclusion is None or event.type is None
-        else f"does not count: {harmless(words.because(event.exclusion), 200)}",
-    )
-    told = " · ".join(filter(None, parts))
-    return TimelineEntry(event.at, explanations.what(event), told, None, f"/events/{event.id}", "event")
-
-
-def _of_step(step: StateChange) -> TimelineEntry:
-    why = words.text(step.grounds) or "no stored reason"
-    text = f"for {harmless(step.stream, 60)}, {formatting.BY[step.by]}: {harmless(why, 300)}"
-    return TimelineEntry(step.at, "", text, step.state)
-
-
-def _of_delivery(item: OutboxItem) -> TimelineEntry:
-    answer = f": {harmless(item.last_answer, 120)}" if item.last_answer else ""
-    text = f"{item.type.value} to {harmless(item.target, 80)}{answer}"
-    return TimelineEntry(item.created_at, f"Notified, {formatting.DELIVERIES[item.state][0].lower()}", text, None,
-                         f"/outbox/{item.id}", "delivery")
-
-
-def _of_opt_out(kept: KeptOptOut, known_as: str) -> TimelineEntry:
-    return TimelineEntry(
-        kept.at, "Opt-out", opt_outs.sentence(kept, known_as), None, f"{opt_outs.PATH}/{kept.id}/mail", "View message"
-    )
-
-
-def _of_action(done: LoggedAction) -> TimelineEntry:
-    why = f": {harmless(done.because)}" if done.because else ""
-    return TimelineEntry(
-        done.at, ACTIONS.get(done.action, harmless(done.action, 60)), f"by {harmless(done.actor, 100)}{why}"
-    )
+def _entries(it: RecipientFacts) -> Iterator[TimelineEntry]:
+    for event in it.events:
+        parts = (
+            harmless(event.status, 20) if event.status else "", formatting.provider(explanations.provider_of(event)),
+            harmless(event.stream, 60), harmless(event.sending, 60) if event.sending else "",
+            "" if event.exclusion is None or event.type is None
+            else f"does not count: {harmless(words.because(event.exclusion), 200)}",
+        )
+        told = " · ".join(filter(None, parts))
+        yield TimelineEntry(event.at, explanations.what(event), told, None, f"/events/{event.id}", "event")
+    for step in (each for case in it.cases for each in case.course):
+        why = harmless(words.text(step.grounds) or "no stored reason", 300)
+        text = f"for {harmless(step.stream, 60)}, {formatting.BY[step.by]}: {why}"
+        yield TimelineEntry(step.at, "", text, step.state)
+    for item in it.deliveries:
+        answer = f": {harmless(item.last_answer, 120)}" if item.last_answer else ""
+        yield TimelineEntry(
+            item.created_at, f"Notified, {formatting.DELIVERIES[item.state][0].lower()}",
+            f"{item.type.value} to {harmless(item.target, 80)}{answer}", None, f"/outbox/{item.id}", "delivery",
+        )
+    for done in it.actions:
+        why = f": {harmless(done.because)}" if done.because else ""
+        what = ACTIONS.get(done.action, harmless(done.action, 60))
+        yield TimelineEntry(done.at, what, f"by {harmless(done.actor, 100)}{why}")
+    for kept in it.opt_outs:
+        yield TimelineEntry(kept.at, "Opt-out", opt_outs.sentence(kept, it.known_as), None,
+                            f"{opt_outs.PATH}/{kept.id}/mail", "View message")
 
 
 ROUTES = (get("/recipients/{rid}", recipient),)

@@ -20,9 +20,9 @@ from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
 from bounce_watcher.service.operations.drafting import RuleDraft, SaveRule, Trial, holds_no_reply, samples_of, suggested
-from bounce_watcher.service.operations.reviewing import GroupOperation, Reopen, SetAside
+from bounce_watcher.service.operations.reviewing import Reopen, SetAside
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import FormField, Preview, because, carry_out, demand_seen, show
+from bounce_watcher.web.pages.shared.forms import Change, FormField, Preview, because, changing, demand_seen
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, one_of
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
 from bounce_watcher.web.view import charts
@@ -280,48 +280,32 @@ def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
 
 # ── setting aside and reopening ─────────────────────────────────────────────────────────────────────────────────────
 
-def aside_preview(request: PageRequest) -> Response:
-    found = _group(request)
-    outline = SetAside(*request.context.house, found).preview(request.actor(None))
-    return show(request, Preview(
-        "Set aside this wording", "Set aside", _path(found),
-        (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and later ones, are ignored.",),
-        outline.seen, stays=("Mail of this group still affects no address.",),
-        undo="To reverse it, reopen it.", because_required=True,
-        inputs=(FormField("a_day", "How long", options=_A_DAY, value="10"),),
-    ))
-
-
-def aside(request: PageRequest) -> Response:
-    told = request.form.get("a_day", "")
+def aside(request: PageRequest) -> Change:
+    found, told = _group(request), request.form.get("a_day", "")
     if told not in {value for value, _ in _A_DAY}:
         raise HTTPException(422, "Choose a duration: nothing was changed.")
-    operation = SetAside(*request.context.house, _group(request), int(told) if told else None)
-    return _decide(request, operation, "aside", because_required=True)
+    operation = SetAside(*request.context.house, found, int(told) if told else None)
+    return Change(operation, Preview(
+        "Set aside this wording", "Set aside", _path(found),
+        (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and later ones, are ignored.",),
+        operation.preview(request.actor(None)).seen, stays=("Mail of this group still affects no address.",),
+        undo="To reverse it, reopen it.", because_required=True,
+        inputs=(FormField("a_day", "How long", options=_A_DAY, value="10"),),
+    ), f"{_path(found)}?done=aside")
 
 
-def up_preview(request: PageRequest) -> Response:
+def up(request: PageRequest) -> Change:
     found = _group(request)
-    outline = Reopen(*request.context.house, found).preview(request.actor(None))
-    return show(request, Preview(
+    operation = Reopen(*request.context.house, found)
+    return Change(operation, Preview(
         "Reopen wording", "Reopen wording", _path(found), (f"{title_of(found)}: it is back in review.",),
-        outline.seen, undo="To reverse it, set it aside.",
-    ))
-
-
-def up(request: PageRequest) -> Response:
-    return _decide(request, Reopen(*request.context.house, _group(request)), "up", because_required=False)
-
-
-def _decide(request: PageRequest, operation: GroupOperation, done: str, *, because_required: bool) -> Response:
-    carry_out(request, operation, because_required=because_required)
-    return see(f"{_path(operation.group)}?done={done}")
+        operation.preview(request.actor(None)).seen, undo="To reverse it, set it aside.",
+    ), f"{_path(found)}?done=up")
 
 
 ROUTES = (
     *listing.routes("/review", groups), get("/review/{gid}", group),
     get("/review/{gid}/mail/{digest}.eml", mail_file), get("/review/{gid}/mail/{digest}", mail),
     ask("/review/{gid}/rule", trial), post("/review/{gid}/save", save),
-    get("/review/{gid}/aside", aside_preview), post("/review/{gid}/aside", aside),
-    get("/review/{gid}/up", up_preview), post("/review/{gid}/up", up),
+    *changing("/review/{gid}/aside", aside), *changing("/review/{gid}/up", up),
 )

@@ -1,6 +1,6 @@
 """Opt-outs: who asked for no more mail, and in which way. Each waits until a person has dealt with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import islice
 
 from starlette.exceptions import HTTPException
@@ -13,9 +13,9 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.optout import AskedBy, KeptOptOut
 from bounce_watcher.service.operations.reviewing import SettleOptOuts
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import Preview, at_the_shell, carry_out, show
+from bounce_watcher.web.pages.shared.forms import Change, Preview, at_the_shell, changing, make, show
 from bounce_watcher.web.pages.shared.listing import Column, Download, one_of
-from bounce_watcher.web.request import PageRequest, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.explanations import MATCHED_BY
@@ -145,15 +145,10 @@ def _mail(request: PageRequest) -> tuple[KeptOptOut, bytes]:
     return kept, raw
 
 
-def _one(request: PageRequest, *, is_done: bool | None = None) -> KeptOptOut:
-    """Returns the opt-out in the path. Raises HTTPException if there is none, or 409 unless it is done as asked."""
+def _one(request: PageRequest) -> KeptOptOut:
     kept = request.context.ledger.review.opt_out(request.path["id"])
     if kept is None:
         raise HTTPException(404, "No such opt-out. It may have been deleted.")
-    if is_done is False and kept.done_at is not None:
-        raise HTTPException(409, f"{dealt(kept)} Nothing was changed.")
-    if is_done and kept.done_at is None:
-        raise HTTPException(409, "It is open already: nothing was changed.")
     return kept
 
 
@@ -163,75 +158,62 @@ def _who(kept: KeptOptOut) -> str:
     return f"{named(asked.recipient or asked.sender)}{other}, {moment(kept.at)} ({proof(kept)})"
 
 
-def done_preview(request: PageRequest) -> Response:
-    kept = _one(request, is_done=False)
-    return show(request, Preview(
-        "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it is closed.",), _seen(request, [kept]),
-        stays=(_STAYS,), undo="To reverse it, reopen it.",
-    ))
+def done(request: PageRequest) -> Change:
+    kept = _one(request)
+    if kept.done_at is not None:
+        raise HTTPException(409, f"{dealt(kept)} Nothing was changed.")
+    operation = SettleOptOuts(*request.context.house, [kept])
+    return Change(operation, Preview(
+        "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it is closed.",),
+        operation.preview(request.actor(None)).seen, stays=(_STAYS,), undo="To reverse it, reopen it.",
+    ), f"{PATH}?said=done")
 
 
-def done(request: PageRequest) -> Response:
-    return _settle(request, [_one(request, is_done=False)])
-
-
-def up_preview(request: PageRequest) -> Response:
-    kept = _one(request, is_done=True)
-    return show(request, Preview(
-        "Reopen opt-out", "Reopen opt-out", f"{PATH}?state={_DONE}",
-        (f"{_who(kept)}: it is open again.",), _seen(request, [kept]), undo="To reverse it, mark it as done.",
-    ))
-
-
-def up(request: PageRequest) -> Response:
-    return _settle(request, [_one(request, is_done=True)], is_done=False)
+def up(request: PageRequest) -> Change:
+    kept = _one(request)
+    if kept.done_at is None:
+        raise HTTPException(409, "It is open already: nothing was changed.")
+    operation = SettleOptOuts(*request.context.house, [kept], is_done=False)
+    return Change(operation, Preview(
+        "Reopen opt-out", "Reopen opt-out", f"{PATH}?state={_DONE}", (f"{_who(kept)}: it is open again.",),
+        operation.preview(request.actor(None)).seen, undo="To reverse it, mark it as done.",
+    ), f"{PATH}?said=up")
 
 
 # ── all ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def all_preview(request: PageRequest) -> Response:
-    waiting = _all(request)
-    if len(waiting) > MOST:
+    change = _all(request)
+    if change is None:
         return at_the_shell(request, "Mark all opt-outs as done", PATH, MOST, "bounce-watcher review done --all")
-    return show(request, Preview(
-        "Mark all opt-outs as done", f"Mark {counted(len(waiting), 'opt-out')} as done", PATH,
-        (f"{counted(len(waiting), 'opt-out')} open now; later ones stay open.",), _seen(request, waiting),
-        stays=(_STAYS,), undo="To reverse it, reopen each one.", because_required=True,
-        count=len(waiting),
-    ), [(f"{PATH}.csv", "Download CSV")])
+    return show(request, change.preview, change.links)
 
 
 def all_done(request: PageRequest) -> Response:
-    waiting = _all(request)
-    if len(waiting) > MOST:
+    change = _all(request)
+    if change is None:
         raise HTTPException(409, f"more than {MOST} are open: use the shell, nothing was changed")
-    return _settle(request, waiting, because_required=True)
+    return make(request, change)
 
 
-def _all(request: PageRequest) -> Sequence[KeptOptOut]:
-    """Returns all that wait, up to one more than a page may mark. Raises HTTPException if none wait."""
+def _all(request: PageRequest) -> Change | None:
+    """Returns the change of all that wait; None if they are too many for a page. Raises HTTPException if none wait."""
     waiting = list(islice(request.context.ledger.review.opt_outs(), MOST + 1))
     if not waiting:
         raise HTTPException(409, "No open opt-outs: nothing was changed.")
-    return waiting
-
-
-def _seen(request: PageRequest, chosen: Sequence[KeptOptOut]) -> str:
-    return SettleOptOuts(*request.context.house, chosen).preview(request.actor(None)).seen
-
-
-def _settle(
-    request: PageRequest, chosen: Sequence[KeptOptOut], *, is_done: bool = True, because_required: bool = False
-) -> Response:
-    carry_out(request, SettleOptOuts(*request.context.house, chosen, is_done), because_required=because_required,
-              count=len(chosen))
-    return see(f"{PATH}?said={'done' if is_done else 'up'}")
+    if len(waiting) > MOST:
+        return None
+    operation, told = SettleOptOuts(*request.context.house, waiting), counted(len(waiting), "opt-out")
+    return Change(operation, Preview(
+        "Mark all opt-outs as done", f"Mark {told} as done", PATH, (f"{told} open now; later ones stay open.",),
+        operation.preview(request.actor(None)).seen, stays=(_STAYS,), undo="To reverse it, reopen each one.",
+        because_required=True, count=len(waiting),
+    ), f"{PATH}?said=done", [(f"{PATH}.csv", "Download CSV")])
 
 
 ROUTES = (
     *listing.routes(PATH, everybody), get(f"{PATH}/done", all_preview), post(f"{PATH}/done", all_done),
     get(f"{PATH}/{{id}}/mail", mail), get(f"{PATH}/{{id}}/mail.eml", mail_file),
-    get(f"{PATH}/{{id}}/done", done_preview), post(f"{PATH}/{{id}}/done", done),
-    get(f"{PATH}/{{id}}/up", up_preview), post(f"{PATH}/{{id}}/up", up),
+    *changing(f"{PATH}/{{id}}/done", done), *changing(f"{PATH}/{{id}}/up", up),
 )
 """These come before the routes of `review`, where any word may name a group."""

@@ -3,15 +3,17 @@
 A form carries the digest of what its preview showed. If the data has changed since, the person must look again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 
 from bounce_watcher.service.operations.operation import Operation
-from bounce_watcher.web.request import PageRequest
+from bounce_watcher.web.pages.shared.listing import here
+from bounce_watcher.web.request import PageRequest, get, post, see
 
 MOST_UNCOUNTED = 1000
 """Above this number, a person must type the number before a change."""
@@ -61,17 +63,44 @@ class Preview:
         return self.count > MOST_UNCOUNTED
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that a page offers, its preview, and the address of its result. `links` lead to all that changes."""
+
+    operation: Operation[Any, Any]
+    preview: Preview
+    leads_to: str
+    links: Links = ()
+
+
+def changing(path: str, change: Callable[[PageRequest], Change]) -> tuple[Route, Route]:
+    """Returns the routes of a change: its preview, and the form that makes it."""
+    def preview(request: PageRequest) -> Response:
+        shown = change(request)
+        return show(request, shown.preview, shown.links)
+
+    return get(path, preview), post(path, lambda request: make(request, change(request)))
+
+
 def at_the_shell(request: PageRequest, title: str, back: str, most: int, command: str, links: Links = ()) -> Response:
     """Returns the page that replaces a preview of a change to more than `most` addresses."""
     return request.page("at_the_shell.html", title, back=back, most=most, command=command, links=list(links))
 
 
-def show(request: PageRequest, what: Preview, links: Links = (), *, action: str | None = None) -> Response:
-    """Returns the preview. It posts to `action`, else to its own path. `links` lead to the full list of changes."""
+def show(request: PageRequest, what: Preview, links: Links = ()) -> Response:
+    """Returns the preview, which posts to its own address."""
     return request.page(
-        "preview.html", what.title, preview=what, seen=what.seen, action=action or request.url_path,
-        links=list(links), longest=LONGEST_REASON,
+        "preview.html", what.title, preview=what, seen=what.seen, action=here(request), links=list(links),
+        longest=LONGEST_REASON,
     )
+
+
+def make(request: PageRequest, change: Change) -> Response:
+    """Makes the change that the preview showed. Raises HTTPException as `because` and `demand_seen` do."""
+    why = because(request, required=change.preview.because_required)
+    demand_seen(request, change.preview.seen, change.preview.count)
+    change.operation.carry_out(request.actor(why))
+    return see(change.leads_to)
 
 
 def because(request: PageRequest, *, required: bool) -> str:
@@ -90,15 +119,3 @@ def demand_seen(request: PageRequest, seen: str, count: int = 1) -> None:
         raise HTTPException(409, "the data changed since this preview: reload it, nothing was changed")
     if count > MOST_UNCOUNTED and request.form.get("count", "").replace(",", "").strip() != str(count):
         raise HTTPException(422, f"type {count:,} to confirm: nothing was changed")
-
-
-def carry_out(
-    request: PageRequest, operation: Operation[Any, Any], seen: str = "", *, because_required: bool, count: int = 1
-) -> None:
-    """Carries out what the preview showed. Raises HTTPException as `because` and `demand_seen` do.
-
-    `seen` is the digest of a preview made for this request, if there is one.
-    """
-    by = request.actor(because(request, required=because_required))
-    demand_seen(request, seen or operation.preview(by).seen, count)
-    operation.carry_out(by)
