@@ -21,12 +21,12 @@ from bounce_watcher.model.url import MASK, without_url_secrets
 from bounce_watcher.web.http.access import SIGN_IN
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.shared.listing import Download, Filter
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
 from bounce_watcher.web.view.render import html
 from bounce_watcher.words.formatting import age, harmless
 
-# ── sign-in: a wrong, an old and a foreign token get the same answer ──────────────────────────────────────────────────
+# ── sign-in: a wrong, an old and a foreign token get the same answer ────────────────────────────────────────────────
 
 def sign_in_form(request: PageRequest) -> Response:
     _demand_a_token(request)
@@ -86,7 +86,7 @@ def end_session(request: PageRequest) -> Response:
     return see("/settings?done=end-session#sessions")
 
 
-# ── settings, without secrets ─────────────────────────────────────────────────────────────────────────────────────────
+# ── settings, without secrets ───────────────────────────────────────────────────────────────────────────────────────
 
 KEYS = (
     ("/", "search"), ("g then o r p s i v b e", "overview, recipients, providers, streams, incidents, review, outbox, "
@@ -103,8 +103,6 @@ _SECTIONS = (
 _CALL = "_call"
 """The ending of keys that hold a method and a path."""
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
-
-
 Line = tuple[str, str]
 """A key and its value."""
 
@@ -196,21 +194,18 @@ _TOLD: tuple[tuple[Any, Callable[[Any], str]], ...] = (
 )
 
 
-# ── the log: who did what by hand, when and why ───────────────────────────────────────────────────────────────────────
+# ── the log: who did what by hand, when and why ─────────────────────────────────────────────────────────────────────
 
 FILTERS = (
     Filter(FilterField.ACTOR, "By"),
     Filter(FilterField.ACTION, "Action", lambda value: ACTIONS.get(value, harmless(value, 60))),
 )
 
-DOWNLOAD: Download[LoggedAction] = Download("log", (
-    Column("When", lambda done: done.at),
-    Column("Who", lambda done: done.actor),
-    Column("What", lambda done: ACTIONS.get(done.action, done.action)),
-    Column("To", lambda done: done.subject),
-    Column("How many", lambda done: done.count),
-    Column("Why", lambda done: done.because),
-), lambda done: {
+DOWNLOAD: Download[LoggedAction] = Download("log", {
+    "When": lambda done: done.at, "Who": lambda done: done.actor,
+    "What": lambda done: ACTIONS.get(done.action, done.action), "To": lambda done: done.subject,
+    "How many": lambda done: done.count, "Why": lambda done: done.because,
+}, lambda done: {
     "id": done.number, "type": "action", "at": done.at, "by": done.actor, "action": done.action,
     "subject": done.subject, "count": done.count, "because": done.because,
 })

@@ -13,16 +13,16 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.ledger.suppressions.undo import UndoOutcome
-from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, State
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.ledger import Alert, State
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.service.operations.bulk import BulkOutline, RuleHeld, UndoIncident
 from bounce_watcher.web.pages.incidents.listing import alert_of
+from bounce_watcher.web.pages.recipients.events import REASONS
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.forms import Preview, at_the_shell, show
-from bounce_watcher.web.pages.shared.listing import Column, Download
+from bounce_watcher.web.pages.shared.listing import Download
 from bounce_watcher.web.request import PageRequest, get, post
 from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
@@ -30,14 +30,13 @@ from bounce_watcher.words.formatting import command, counted, harmless, moment, 
 from bounce_watcher.words.incidents import what
 from bounce_watcher.words.rows import explained
 
-REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _STANDS = frozenset({State.SUPPRESSED, State.PENDING})
 _CHOOSES = ("from", "to", "provider", "domain", "reason")
 _FOR_GOOD = ("These reports will never count again. You can suppress single addresses by hand; this can't be "
              "reversed in bulk.")
 
 
-# ── a ruling on all that it holds ─────────────────────────────────────────────────────────────────────────────────────
+# ── a ruling on all that it holds ───────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class RulingWords:
@@ -104,7 +103,7 @@ def _rule(ruling: Ruling, request: PageRequest) -> Response:
     return many.carry_out(request, _ruling(request, alert_of(request), ruling))
 
 
-# ── what to undo ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what to undo ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
@@ -126,8 +125,10 @@ def _of_alert(request: PageRequest) -> UndoRequest:
     return UndoRequest(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
 
 
-def _chosen(request: PageRequest) -> UndoRequest | None:
+def _wanted(request: PageRequest) -> UndoRequest | None:
     """Returns what the address names; None if it names no time. Raises ValueError, with a text for the reader."""
+    if "id" in request.path:
+        return _of_alert(request)
     asked = listing.filters(request, (), _CHOOSES)
     if asked.problem:
         raise ValueError(asked.problem)
@@ -152,8 +153,6 @@ def _chosen(request: PageRequest) -> UndoRequest | None:
     told = words.scene(incident.scene)
     return UndoRequest(incident, told, told, "/incidents", shell)
 
-
-# ── the effects ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _decision(request: PageRequest, wanted: UndoRequest) -> many.BulkAction[UndoOutcome]:
     here = [(name, value) for name, value in request.query.multi_items() if name != "done"]
@@ -219,30 +218,26 @@ def _preview(request: PageRequest, wanted: UndoRequest) -> Response:
     return show(request, preview, files)
 
 
-def undo_alert_preview(request: PageRequest) -> Response:
-    return _preview(request, _of_alert(request))
-
-
-def undo_alert(request: PageRequest) -> Response:
-    return many.carry_out(request, _decision(request, _of_alert(request)))
-
-
 def undo_preview(request: PageRequest) -> Response:
     try:
-        wanted = _chosen(request)
+        wanted = _wanted(request)
     except ValueError as error:
         return _form(request, problem=str(error))
     return _preview(request, wanted) if wanted else _form(request)
 
 
 def undo(request: PageRequest) -> Response:
+    return many.carry_out(request, _decision(request, _demanded(request, 422, " Nothing was changed.")))
+
+
+def _demanded(request: PageRequest, status: int, more: str = "") -> UndoRequest:
+    """Returns what to undo. Raises HTTPException with this status if the address names nothing that makes sense."""
     try:
-        wanted = _chosen(request)
+        if wanted := _wanted(request):
+            return wanted
+        raise ValueError("Enter the times: from and to.")
     except ValueError as error:
-        raise HTTPException(422, f"{error} Nothing was changed.") from None
-    if wanted is None:
-        raise HTTPException(422, "Enter the times: from and to. Nothing was changed.")
-    return many.carry_out(request, _decision(request, wanted))
+        raise HTTPException(status, f"{error}{more}") from None
 
 
 def _form(
@@ -260,24 +255,15 @@ def _form(
 
 def download(request: PageRequest) -> Response:
     """Returns all that would change, from a rehearsal, as a file."""
-    try:
-        wanted = _of_alert(request) if "id" in request.path else _chosen(request)
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from None
-    if wanted is None:
-        raise HTTPException(400, "Enter the times: from and to.")
-    everybody = many.rehearsed(request, _decision(request, wanted))
+    everybody = _decision(request, _demanded(request, 400)).operation.rehearse(request.actor(many.REHEARSAL))
     return listing.download(request, listing.filters(request, (), _CHOOSES), _DOWNLOAD, everybody)
 
 
-_DOWNLOAD: Download[UndoOutcome] = Download("undo", (
-    Column("Address", lambda each: each.recipient),
-    Column("Stream", lambda each: each.stream),
-    Column("Reports", lambda each: each.events),
-    Column("State", lambda each: formatting.STATES[each.was][0]),
-    Column("Would be", lambda each: formatting.STATES[each.state][0]),
-    Column("Because", lambda each: words.text(each.grounds)),
-), lambda each: {
+_DOWNLOAD: Download[UndoOutcome] = Download("undo", {
+    "Address": lambda each: each.recipient, "Stream": lambda each: each.stream, "Reports": lambda each: each.events,
+    "State": lambda each: formatting.STATES[each.was][0], "Would be": lambda each: formatting.STATES[each.state][0],
+    "Because": lambda each: words.text(each.grounds),
+}, lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "undo", "recipient": each.recipient, "stream": each.stream,
     "events": each.events, "was": each.was, "state": each.state, "released": each.released, **explained(each.grounds),
 })
@@ -287,7 +273,7 @@ ROUTES = (
         get(f"/incidents/{{id}}/{ruling.value}", partial(_ruling_preview, ruling)),
         post(f"/incidents/{{id}}/{ruling.value}", partial(_rule, ruling)),
     )),
-    get("/incidents/{id}/undo", undo_alert_preview), post("/incidents/{id}/undo", undo_alert),
-    *listing.routes("/incidents/{id}/undo", download, page=False),
-    get("/undo", undo_preview), post("/undo", undo), *listing.routes("/undo", download, page=False),
+    *(route for path in ("/incidents/{id}/undo", "/undo") for route in (
+        get(path, undo_preview), post(path, undo), *listing.routes(path, download, page=False),
+    )),
 )

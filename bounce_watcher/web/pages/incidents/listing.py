@@ -18,7 +18,7 @@ from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, one_of
+from bounce_watcher.web.pages.shared.listing import Download, Filter, one_of
 from bounce_watcher.web.pages.statistics.bounces import shade
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, links
@@ -53,19 +53,13 @@ def _state(alert: Alert) -> tuple[str, str]:
     return STATES[_ENDED if alert.cleared else _OPEN]
 
 
-DOWNLOAD: Download[Alert] = Download("incidents", (
-    Column("State", lambda alert: _state(alert)[0]),
-    Column("What", what),
-    Column("Kind", lambda alert: formatting.ALERTS[alert.kind]),
-    Column("Began", lambda alert: alert.since),
-    Column("Noticed", lambda alert: alert.raised_at),
-    Column("Ended", lambda alert: alert.ends_at if alert.cleared else None),
-    Column("Held", lambda alert: alert.held),
-    Column("Released", lambda alert: alert.released),
-    Column("Confirmed", lambda alert: alert.confirmed),
-    Column("Because", lambda alert: words.because(alert.grounds)),
-    Column("Quote", lambda alert: alert.quote),
-), lambda alert: {
+DOWNLOAD: Download[Alert] = Download("incidents", {
+    "State": lambda alert: _state(alert)[0], "What": what, "Kind": lambda alert: formatting.ALERTS[alert.kind],
+    "Began": lambda alert: alert.since, "Noticed": lambda alert: alert.raised_at,
+    "Ended": lambda alert: alert.ends_at if alert.cleared else None, "Held": lambda alert: alert.held,
+    "Released": lambda alert: alert.released, "Confirmed": lambda alert: alert.confirmed,
+    "Because": lambda alert: words.because(alert.grounds), "Quote": lambda alert: alert.quote,
+}, lambda alert: {
     "id": alert.id, "type": "incident", "kind": alert.kind, "subject": words.subject(alert.subject),
     "about": SUBJECT.to_data(alert.subject), "since": alert.since,
     "raised_at": alert.raised_at, "ends_at": alert.ends_at, "cleared": alert.cleared, "count": alert.count,
@@ -202,8 +196,6 @@ def _name(at: datetime, step: timedelta) -> str:
     return f"{at:%a} {at.day} {at:%b}" + (f", {at:%H:%M}" if step is _HOUR else "")
 
 
-# ── those whom it holds ─────────────────────────────────────────────────────────────────────────────────────────────
-
 def held(request: PageRequest) -> Response:
     """All of them, as a file."""
     alert = alert_of(request)
@@ -212,14 +204,11 @@ def held(request: PageRequest) -> Response:
     )
 
 
-_HELD: Download[HeldRecipient] = Download("held", (
-    Column("Address", lambda each: each.recipient),
-    Column("Stream", lambda each: each.stream),
-    Column("Reason", lambda each: each.reason),
-    Column("Held since", lambda each: each.since),
-    Column("Suppressed before the alarm", lambda each: each.told_at),
-    Column("Because", lambda each: words.because(each.grounds)),
-), lambda each: {
+_HELD: Download[HeldRecipient] = Download("held", {
+    "Address": lambda each: each.recipient, "Stream": lambda each: each.stream, "Reason": lambda each: each.reason,
+    "Held since": lambda each: each.since, "Suppressed before the alarm": lambda each: each.told_at,
+    "Because": lambda each: words.because(each.grounds),
+}, lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "held", "recipient": each.recipient, "stream": each.stream,
     "reason": each.reason, "since": each.since, "suppressed_before": each.told_at, **explained(each.grounds),
 })

@@ -17,7 +17,7 @@ from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.outbox.rehearsal import call_among, rehearse_among
 from bounce_watcher.service.operations.outbox import Discard, Retry
-from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, Change, Preview, because, changing
+from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, OfferedChange, Preview, because, changing
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import UNTIL_RESUMED, age, counted, harmless, moment, name, paused_target, when
@@ -86,7 +86,7 @@ def outcome(done: LoggedAction, paused: Iterable[str], *, of_target: bool = Fals
     return "is-ok", f"{changed}, sent with the next run."
 
 
-# ── its page ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── its page ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _item(request: PageRequest) -> OutboxItem:
     """Returns the delivery in the path. Raises HTTPException 404 if there is none."""
@@ -147,8 +147,6 @@ def _sentence(item: OutboxItem, paused: Pause | None, now: datetime) -> str:
     }[item.state]
 
 
-# ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
-
 def retry(request: PageRequest) -> Response:
     item = _item(request)
     if item.state not in Retry.states:
@@ -160,12 +158,12 @@ def retry(request: PageRequest) -> Response:
     return see(f"/outbox/{item.id}?done=retry")
 
 
-def dismiss(request: PageRequest) -> Change:
+def dismiss(request: PageRequest) -> OfferedChange:
     item = _item(request)
     if item.state not in Discard.states:
         raise HTTPException(409, "It is no longer waiting, so it can't be dismissed.")
     operation = Discard(*request.context.house, items=[item])
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Dismiss the delivery to {name(item.target)}", "Dismiss delivery", f"/outbox/{item.id}",
         (told(item),), operation.preview(request.actor(None)).seen, ("Nothing: it is never sent.",), STAYS, FOR_GOOD,
         is_danger=True,

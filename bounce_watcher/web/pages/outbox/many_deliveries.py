@@ -22,7 +22,7 @@ from bounce_watcher.web.pages.outbox.delivery import (
 )
 from bounce_watcher.web.pages.outbox.targets import FILTERS, filter_of
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import Change, Preview, changing
+from bounce_watcher.web.pages.shared.forms import OfferedChange, Preview, changing
 from bounce_watcher.web.request import PageRequest
 from bounce_watcher.words.formatting import counted, harmless, name, number, paused_target
 
@@ -53,10 +53,6 @@ class DeliverySelection:
     because_required: bool = True
     notes: Sequence[str] = ()
     links: Sequence[tuple[str, str]] = ()
-
-    @property
-    def subject(self) -> str:
-        return self.operation.named or self.operation.target or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +104,6 @@ DISMISS = Way(
 )
 
 
-# ── those of a target ───────────────────────────────────────────────────────────────────────────────────────────────
-
 def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
     """Selects all deliveries of a target, or the dead letters with the error in the address.
 
@@ -145,8 +139,6 @@ def _nothing(way: Way) -> HTTPException:
     return HTTPException(409, f"There is nothing here to {way.verb.lower()}{why}: nothing was changed.")
 
 
-# ── those of a filter ─────────────────────────────────────────────────────────────────────────────────────────────────
-
 def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
     """Selects the newest filtered deliveries of each state. Raises HTTPException if there is no filter or no match."""
     asked = listing.filters(request, FILTERS)
@@ -179,24 +171,20 @@ def _matching(request: PageRequest, asked: listing.Filters, way: Way) -> Iterato
 
 # ── the preview ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _change(way: Way, choose: Choose, request: PageRequest) -> Change:
+def _change(way: Way, choose: Choose, request: PageRequest) -> OfferedChange:
     chosen = choose(request, way)
-    title, button = _called(way, chosen)
-    return Change(chosen.operation, Preview(
-        title, button, listing.address("/outbox", chosen.query), tuple(_changes(way, chosen)), chosen.outline.seen,
-        tuple(way.sent(chosen.outline)) or ("Nothing.",), way.stays, way.undo,
-        because_required=chosen.because_required, count=chosen.outline.count, is_danger=way.is_danger,
-    ), listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", chosen.subject)]), chosen.links)
-
-
-def _called(way: Way, chosen: DeliverySelection) -> tuple[str, str]:
-    """Returns title and button, by what would be done."""
-    title, count = f"{way.verb} {chosen.where}", chosen.outline.count
-    if count:
-        return title, f"{way.verb} {counted(count, 'delivery', 'deliveries')}"
-    if chosen.operation.is_whole_target and chosen.outline.disabled:
-        return (f"Enable {name(chosen.subject)} again",) * 2
-    return title, f"{way.verb}: sends nothing"
+    operation, outline, title = chosen.operation, chosen.outline, f"{way.verb} {chosen.where}"
+    subject = operation.named or operation.target or ""
+    button = f"{way.verb}: sends nothing"
+    if outline.count:
+        button = f"{way.verb} {counted(outline.count, 'delivery', 'deliveries')}"
+    elif operation.is_whole_target and outline.disabled:
+        title = button = f"Enable {name(subject)} again"
+    return OfferedChange(operation, Preview(
+        title, button, listing.address("/outbox", chosen.query), tuple(_changes(way, chosen)), outline.seen,
+        tuple(way.sent(outline)) or ("Nothing.",), way.stays, way.undo,
+        because_required=chosen.because_required, count=outline.count, is_danger=way.is_danger,
+    ), listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", subject)]), chosen.links)
 
 
 def _changes(way: Way, chosen: DeliverySelection) -> Iterator[str]:

@@ -30,8 +30,8 @@ from bounce_watcher.service.operations.outbox import (
 from bounce_watcher.service.setup.doctor import explained
 from bounce_watcher.web.pages.outbox.delivery import DONE, error_of, outcome, paused_since
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, Change, Preview, changing
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, Filters, one_of
+from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, OfferedChange, Preview, changing
+from bounce_watcher.web.pages.shared.listing import Download, Filter, Filters, one_of
 from bounce_watcher.web.request import PageRequest, post, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import age, counted, harmless, name, number, when
@@ -48,18 +48,13 @@ FILTERS = (
     Filter(FilterField.STREAM, "Stream", name),
 )
 
-DOWNLOAD: Download[OutboxItem] = Download("outbox", (
-    Column("Id", lambda item: item.id),
-    Column("Written", lambda item: item.created_at),
-    Column("Type", lambda item: item.type.value),
-    Column("Address", lambda item: item.recipient),
-    Column("Stream", lambda item: item.stream),
-    Column("Target", lambda item: item.target),
-    Column("State", lambda item: formatting.DELIVERIES[item.state][0]),
-    Column("Tries", lambda item: item.attempts),
-    Column("Last answer", lambda item: item.last_answer),
-    Column("Next try", lambda item: item.next_attempt_at if item.state is OutboxState.DUE else None),
-), lambda item: {**outbox_row(item), "type": "delivery", "event": item.type.value})
+DOWNLOAD: Download[OutboxItem] = Download("outbox", {
+    "Id": lambda item: item.id, "Written": lambda item: item.created_at, "Type": lambda item: item.type.value,
+    "Address": lambda item: item.recipient, "Stream": lambda item: item.stream, "Target": lambda item: item.target,
+    "State": lambda item: formatting.DELIVERIES[item.state][0], "Tries": lambda item: item.attempts,
+    "Last answer": lambda item: item.last_answer,
+    "Next try": lambda item: item.next_attempt_at if item.state is OutboxState.DUE else None,
+}, lambda item: {**outbox_row(item), "type": "delivery", "event": item.type.value})
 
 
 # ── the state of the targets ────────────────────────────────────────────────────────────────────────────────────────
@@ -168,30 +163,23 @@ def _done(request: PageRequest, asked: Filters) -> tuple[str, str] | None:
     return outcome(done, [on] if on in paused else _leaves(asked, FilterField.TARGET, paused), of_target=on in targets)
 
 
-# ── a test ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 def test(request: PageRequest) -> Response:
     """Tests a target once, as `outbox test` does: nothing goes into the outbox."""
     target = request.form.get("target", "")
     receiver = next((each for each in request.context.settings.receivers if each.name == target), None)
     if receiver is None:
         raise HTTPException(404, "No configured target has this name.")
-    taken, answer = _tried(receiver, request.now)
+    try:
+        attempt = tried(receiver, request.now)
+        taken = attempt.disposition is Disposition.DELIVERED
+        answer = (attempt.answer or "reachable") if taken else "; ".join(explained(receiver, attempt))
+    except PermanentFailure as error:
+        taken, answer = False, str(error)
     request.context.ledger.log.enter(Act(request.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
     return see(_result("test", target))
 
 
-def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
-    try:
-        attempt = tried(receiver, now)
-    except PermanentFailure as error:
-        return False, str(error)
-    if attempt.disposition is Disposition.DELIVERED:
-        return True, attempt.answer or "reachable"
-    return False, "; ".join(explained(receiver, attempt))
-
-
-# ── a pause ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── a pause ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _found(request: PageRequest, operation: TargetOperation, *, is_paused: bool) -> TargetOutline:
     """Previews the operation. Raises HTTPException if there is no such target, or it is in that state already."""
@@ -203,10 +191,10 @@ def _found(request: PageRequest, operation: TargetOperation, *, is_paused: bool)
     return found
 
 
-def pause(request: PageRequest) -> Change:
+def pause(request: PageRequest) -> OfferedChange:
     operation = PauseTarget(*request.context.house, request.query.get("target", ""))
     found, target = _found(request, operation, is_paused=False), name(operation.target)
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Pause {target}", "Pause", "/outbox",
         (f"Nothing more is sent to {target} until you resume it. Deliveries in flight finish; the pause "
          "takes a few seconds to apply.",),
@@ -217,11 +205,11 @@ def pause(request: PageRequest) -> Change:
     ), _result("pause", operation.target))
 
 
-def resume(request: PageRequest) -> Change:
+def resume(request: PageRequest) -> OfferedChange:
     operation = ResumeTarget(*request.context.house, request.query.get("target", ""))
     found, target = _found(request, operation, is_paused=True), name(operation.target)
     assert found.paused is not None
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Resume {target}", "Resume", "/outbox",
         (f"It is paused. {paused_since(found.paused, request.now)}.", f"{_waiting(found)}: sent from now on."),
         found.seen, (f"Waiting deliveries, in order: {number(found.queue.due)} to {target}.",),

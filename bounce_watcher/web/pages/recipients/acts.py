@@ -13,7 +13,16 @@ from bounce_watcher.service.watching import warn_of_files
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.recipients.recipient import address_of
 from bounce_watcher.web.pages.shared import many
-from bounce_watcher.web.pages.shared.forms import Change, FormField, Preview, because, changing, demand_seen, show
+from bounce_watcher.web.pages.shared.forms import (
+    FormField,
+    OfferedChange,
+    Preview,
+    because,
+    changing,
+    demand_seen,
+    make,
+    show,
+)
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
@@ -28,15 +37,13 @@ def _back(request: PageRequest) -> str:
     return f"/recipients/{request.path['rid']}"
 
 
-# ── release ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def release(request: PageRequest) -> Change:
+def release(request: PageRequest) -> OfferedChange:
     operation = Release(*request.context.house, address_of(request))
     found = operation.preview(request.actor(None))
     if not found.standing:
         raise HTTPException(409, "This address is not suppressed, so there is nothing to release.")
     complaint = any(each.reason == COMPLAINT_REASON for each in found.standing)
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Release {harmless(operation.address, 320)}", f"Release in {counted(len(found.standing), 'stream')}",
         _back(request), tuple(map(_told, found.standing)), found.seen, many.would_hear(found.notices),
         ("Reports stay in the history but no longer count.",), "To reverse it, suppress the address again.",
@@ -55,9 +62,7 @@ def _told(each: Suppression) -> str:
     )
 
 
-# ── suppress ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def suppress(request: PageRequest) -> Change:
+def suppress(request: PageRequest) -> OfferedChange:
     address = address_of(request)
     records = request.context.ledger.lists.recipients(address)
     of_mailboxes = (mailbox.stream for mailbox in request.context.settings.mailboxes)
@@ -68,7 +73,7 @@ def suppress(request: PageRequest) -> Change:
     operation = Suppress(*request.context.house, address, stream, _day(request))
     found = operation.preview(request.actor(None))
     stays = tuple(f"{_told(each)}. A suppression that lasts longer is kept." for each in found.standing)
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Suppress {harmless(address, 320)}", "Suppress", _back(request),
         ("The address is suppressed by hand in the chosen stream.",), found.seen, many.would_hear(found.notices),
         stays or ("Other streams are not affected.",), "To reverse it, release the address.",
@@ -92,8 +97,6 @@ def _day(request: PageRequest) -> datetime | None:
         raise HTTPException(422, "Until must be in the future: nothing was changed.")
     return until
 
-
-# ── forget ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def forget_preview(request: PageRequest) -> Response:
     address = address_of(request)
@@ -150,12 +153,16 @@ def forget(request: PageRequest) -> Response:
     return see(request.context.jobs.start(request.path["rid"], work, run))
 
 
-# ── protect an address, or its domain ─────────────────────────────────────────────────────────────────────────────────
-
-def protect_preview(request: PageRequest) -> Response:
+def _protection(request: PageRequest) -> OfferedChange:
     address = address_of(request)
-    found = Protect(*request.context.house, address_key(address), of=address).preview(request.actor(None))
-    domain = _domain_of(address)
+    domain = address_key(address).rpartition("@")[2]
+    what = request.form.get("what") if request.form else "address"
+    then = request.form.get("standing", _STAYS)
+    if what not in {"address", "domain"} or then not in {_STAYS, _RELEASE}:
+        raise HTTPException(422, "Choose what to protect: nothing was changed.")
+    name = address_key(address) if what == "address" else f"@{domain}"
+    operation = Protect(*request.context.house, name, of=address, release=then == _RELEASE)
+    found = operation.preview(request.actor(None))
     stays = ["Reports stay in the history."]
     inputs = [FormField("what", "Protect", options=(
         ("address", harmless(address, 320)), ("domain", f"every address of {harmless(domain, 255)}"),
@@ -168,35 +175,26 @@ def protect_preview(request: PageRequest) -> Response:
             (_STAYS, "stay until released"), (_RELEASE, f"are released now, in {streams}"),
         )))
         sent = tuple(f"If it is released: {each}" for each in many.would_hear(found.notices))
-    return show(request, Preview(
+    return OfferedChange(operation, Preview(
         f"Protect {harmless(address, 320)}", "Protect", _back(request),
         (_NO_RULE.format("it"),), found.seen, sent, tuple(stays), _CAN_END,
         because="Why? (shown here and in the log)", because_required=True, inputs=tuple(inputs),
-    ))
+    ), f"{_back(request)}?done=protect")
+
+
+def protect_preview(request: PageRequest) -> Response:
+    return show(request, _protection(request).preview)
 
 
 def protect(request: PageRequest) -> Response:
-    address, what, then = address_of(request), request.form.get("what"), request.form.get("standing", _STAYS)
-    if what not in {"address", "domain"} or then not in {_STAYS, _RELEASE}:
-        raise HTTPException(422, "Choose what to protect: nothing was changed.")
-    name = address_key(address) if what == "address" else f"@{_domain_of(address)}"
-    operation = Protect(*request.context.house, name, of=address, release=then == _RELEASE)
-    by = request.actor(because(request, required=True))
-    demand_seen(request, operation.preview(by).seen)
+    change = _protection(request)
     try:
-        operation.carry_out(by)
+        return make(request, change)
     except ValueError as error:
         raise HTTPException(422, f"Can't protect it: {harmless(error, 300)}. Nothing was changed.") from None
-    return see(f"{_back(request)}?done=protect")
 
 
-def _domain_of(address: str) -> str:
-    return address_key(address).rpartition("@")[2]
-
-
-# ── a domain ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def domain(request: PageRequest) -> Change:
+def domain(request: PageRequest) -> OfferedChange:
     text = request.query.get("domain", "").strip().removeprefix("@")
     if "@" in text:
         raise HTTPException(422, "To protect an address, search for it and open its page.")
@@ -209,7 +207,7 @@ def domain(request: PageRequest) -> Change:
     before = found.before
     told = (f"It is protected already, by {harmless(before.actor, 100)} since {moment(before.at)}: "
             f"{harmless(before.because)}. Your reason replaces it.",) if before else ()
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Protect {name[1:]}", f"Protect {name[1:]}", "/settings#protected",
         (_NO_RULE.format(f"an address of {name[1:]}"), *told), found.seen, stays=(
             "Addresses suppressed or held now stay so until released.", "Subdomains are not included.",
@@ -217,16 +215,14 @@ def domain(request: PageRequest) -> Change:
     ), "/settings?done=protect#protected")
 
 
-# ── the end of a protection ─────────────────────────────────────────────────────────────────────────────────────────
-
-def end(request: PageRequest) -> Change:
+def end(request: PageRequest) -> OfferedChange:
     name = request.context.ledger.names.address(request.path["rid"])
     operation = Unprotect(*request.context.house, name or "")
     found = operation.preview(request.actor(None))
     it = found.before
     if not name or it is None:
         raise HTTPException(404, "This is not protected by hand: nothing was changed.")
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Stop protecting {harmless(it.name, 320)}", "Stop protecting", "/settings#protected",
         (f"Protected by {harmless(it.actor, 100)} since {moment(it.at)}: {harmless(it.because)}.",
          "New reports count again."), found.seen,

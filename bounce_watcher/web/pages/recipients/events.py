@@ -19,8 +19,8 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxIte
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, RereadMail
 from bounce_watcher.web.pages.shared import listing, many
-from bounce_watcher.web.pages.shared.forms import Change, Preview, make, show
-from bounce_watcher.web.pages.shared.listing import Chip, Column, Download, Filter, Filters, one_of
+from bounce_watcher.web.pages.shared.forms import OfferedChange, Preview, make, show
+from bounce_watcher.web.pages.shared.listing import Chip, Download, Filter, Filters, one_of
 from bounce_watcher.web.request import Fields, PageRequest, get, post, see
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
 from bounce_watcher.words import explanations, formatting
@@ -37,10 +37,11 @@ _TYPES: Mapping[str, str] = {
 REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _MATCHES: Mapping[str, str] = {each.value: told for each, told in explanations.MATCHED_BY.items()}
 
+BY_REASON = Filter(FilterField.REASON, "Reason",
+                   lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60))
 FILTERS = (
     one_of(FilterField.TYPE, "Type", _TYPES),
-    Filter(FilterField.REASON, "Reason",
-           lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
+    BY_REASON,
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
     Filter(FilterField.STREAM, "Stream"),
     Filter(FilterField.CODE, "Code"),
@@ -62,22 +63,16 @@ def decision(event: BounceEvent) -> str:
     return "Counts" if event.exclusion is None else "Does not count"
 
 
-DOWNLOAD: Download[BounceEvent] = Download("events", (
-    Column("When", lambda event: event.at),
-    Column("Address", lambda event: event.recipient),
-    Column("Type", lambda event: event.type.value if event.type else NO_TYPE),
-    Column("Reason", explanations.what),
-    Column("Code", lambda event: event.status or event.code),
-    Column("Provider", explanations.provider_of),
-    Column("Stream", lambda event: event.stream),
-    Column("Said", lambda event: event.diagnostic or event.quote),
-    Column("Decision", decision),
-    Column("Id", lambda event: event.id),
-), lambda event: {**event_row(event), "type": event.type.value if event.type else NO_TYPE})
+DOWNLOAD: Download[BounceEvent] = Download("events", {
+    "When": lambda event: event.at, "Address": lambda event: event.recipient,
+    "Type": lambda event: event.type.value if event.type else NO_TYPE, "Reason": explanations.what,
+    "Code": lambda event: event.status or event.code, "Provider": explanations.provider_of,
+    "Stream": lambda event: event.stream, "Said": lambda event: event.diagnostic or event.quote, "Decision": decision,
+    "Id": lambda event: event.id,
+}, lambda event: {**event_row(event), "type": event.type.value if event.type else NO_TYPE})
 
 
 def _row(request: PageRequest, event: BounceEvent) -> dict[str, object]:
-    """Returns an event as a line of a table."""
     return {
         "event": event, "rid": request.rid_of(event.recipient), "what": explanations.what(event),
         "colour": formatting.COLOURS[event.type] if event.type else "", "decision": decision(event),
@@ -241,8 +236,6 @@ def _said(found: BounceEvent) -> str:
     return f"{told[0].upper()}{told[1:]}." if told else ""
 
 
-# ── its mail ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 def mail(request: PageRequest) -> Response:
     found, raw = _mail(request)
     return request.page(
@@ -264,9 +257,9 @@ def _mail(request: PageRequest) -> tuple[BounceEvent, bytes]:
     return found, raw
 
 
-# ── its mail, read again by the rules of today, as `reclassify` does ──────────────────────────────────────────────────
+# ── its mail, read again by the rules of today, as `reclassify` does ────────────────────────────────────────────────
 
-def _read(request: PageRequest, event: BounceEvent) -> Change | None:
+def _read(request: PageRequest, event: BounceEvent) -> OfferedChange | None:
     """Rehearses reading the mail again. Returns None if its result is the same.
 
     Raises HTTPException if the mail is not stored or can't be analysed.
@@ -284,7 +277,7 @@ def _read(request: PageRequest, event: BounceEvent) -> Change | None:
     stays = ["Evidence and recipient were determined on arrival and stay."]
     if any(each.before is None for each in found):
         stays.append("The effect on new recipients is shown only afterwards.")
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         f"Reclassify: {explanations.what(event)} of {formatting.moment(event.at)}",
         f"Correct {counted(len(found), 'verdict')}", path_of(event), tuple(map(_change, found)), outline.seen,
         many.would_hear(outline.notices), tuple(stays),

@@ -19,22 +19,21 @@ from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.model.ledger import State
 from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
 from bounce_watcher.service.operations.bulk import BulkOutline, ReleaseListed
-from bounce_watcher.web.pages.recipients.events import REASONS
+from bounce_watcher.web.pages.recipients.events import BY_REASON, REASONS
 from bounce_watcher.web.pages.shared import listing, many
 from bounce_watcher.web.pages.shared.forms import Preview, at_the_shell, show
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, Filters, one_of
+from bounce_watcher.web.pages.shared.listing import Download, Filter, Filters, one_of
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words.formatting import command, counted, harmless, number
+from bounce_watcher.words.formatting import command, counted, number
 from bounce_watcher.words.rows import explained
 
 _STATES = {each.value: formatting.STATES[each][0] for each in State}
 
 FILTERS = (
     one_of(FilterField.STATE, "State", _STATES),
-    Filter(FilterField.REASON, "Reason",
-           lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
+    BY_REASON,
     Filter(FilterField.STREAM, "Stream"),
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
     Filter(FilterField.DOMAIN, "Domain"),
@@ -45,16 +44,11 @@ def _until(row: RecipientStanding) -> object:
     return "for good" if row.until is None and row.state in {State.SUPPRESSED, State.PENDING} else row.until
 
 
-DOWNLOAD: Download[RecipientStanding] = Download("recipients", (
-    Column("Address", lambda row: row.recipient),
-    Column("State", lambda row: formatting.STATES[row.state][0]),
-    Column("Because", lambda row: words.text(row.grounds)),
-    Column("Reason", lambda row: row.reason),
-    Column("Stream", lambda row: row.stream),
-    Column("Since", lambda row: row.at),
-    Column("Until", _until),
-    Column("Bounces, 30 days", lambda row: row.bounces),
-), lambda row: {
+DOWNLOAD: Download[RecipientStanding] = Download("recipients", {
+    "Address": lambda row: row.recipient, "State": lambda row: formatting.STATES[row.state][0],
+    "Because": lambda row: words.text(row.grounds), "Reason": lambda row: row.reason, "Stream": lambda row: row.stream,
+    "Since": lambda row: row.at, "Until": _until, "Bounces, 30 days": lambda row: row.bounces,
+}, lambda row: {
     "id": f"{row.recipient}/{row.stream}", "type": "recipient", "recipient": row.recipient, "stream": row.stream,
     "state": row.state, **explained(row.grounds), "reason": row.reason, "since": row.at, "until": row.until,
     "scope": row.scope, "bounces": row.bounces,
@@ -80,7 +74,7 @@ def recipients(request: PageRequest) -> Response:
     )
 
 
-# ── the release of all shown ──────────────────────────────────────────────────────────────────────────────────────────
+# ── the release of all shown ────────────────────────────────────────────────────────────────────────────────────────
 
 RELEASE = "/recipients/release"
 _WITH, _DONE = "with", "done"
@@ -145,10 +139,11 @@ def release_preview(request: PageRequest) -> Response:
     if not found.changed:
         return _nothing(request, asked, found)
     suppressions = counted(len(found.changed), "suppression")
+    held = sum(each.was is State.PENDING for each in found.changed)  # no target was notified of them
     preview = Preview(
         title, f"Release {suppressions}", back,
         (f"{suppressions} would end. Past reports about these addresses no longer count.",
-         *many.some(found.changed, many.ruled)), found.seen, many.would_hear(found.notices, many.held(found)),
+         *many.some(found.changed, many.ruled)), found.seen, many.would_hear(found.notices, held),
         (*many.spared(found), "Other streams of these addresses, and later matches of the filter."),
         "This can't be reversed in bulk: suppress addresses one by one.",
         because="Why? (kept in the log and sent)", because_required=True, count=len(found.changed), is_danger=True,
@@ -184,10 +179,11 @@ def _back(request: PageRequest) -> str:
 def download(request: PageRequest) -> Response:
     """Returns all that would change and all that would not, from a rehearsal, as a file."""
     asked = _asked(request)
-    return listing.download(request, asked, many.DOWNLOAD, many.rehearsed(request, _decision(request, asked)))
+    everybody = _decision(request, asked).operation.rehearse(request.actor(many.REHEARSAL))
+    return listing.download(request, asked, many.DOWNLOAD, everybody)
 
 
-# ── the search field on top of every page ─────────────────────────────────────────────────────────────────────────────
+# ── the search field on top of every page ───────────────────────────────────────────────────────────────────────────
 
 LONGEST = 320
 """The most characters of a search: those of an address (RFC 5321 section 4.5.3.1)."""

@@ -19,11 +19,11 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
-from bounce_watcher.service.operations.drafting import RuleDraft, SaveRule, Trial, holds_no_reply, samples_of, suggested
+from bounce_watcher.service.operations.drafting import RuleDraft, SaveRule, holds_no_reply, samples_of, suggested
 from bounce_watcher.service.operations.reviewing import Reopen, SetAside
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import Change, FormField, Preview, because, changing, demand_seen
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter, one_of
+from bounce_watcher.web.pages.shared.forms import FormField, OfferedChange, Preview, because, changing, demand_seen
+from bounce_watcher.web.pages.shared.listing import Download, Filter, one_of
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
 from bounce_watcher.web.view import charts
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
@@ -85,19 +85,13 @@ FILTERS = (
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
 )
 
-DOWNLOAD: Download[ReviewGroup] = Download("review", (
-    Column("Wording", lambda group: group.wording),
-    Column("Kind", lambda group: KINDS[group.kind][0]),
-    Column("Language", lambda group: group.language),
-    Column("Mails", lambda group: group.mails),
-    Column("Recipients", lambda group: group.recipients),
-    Column("Providers", lambda group: ", ".join(group.providers)),
-    Column("Codes", lambda group: ", ".join(group.codes)),
-    Column("First", lambda group: group.first_at),
-    Column("Last", lambda group: group.last_at),
-    Column("State", lambda group: STATES[group.state][0]),
-    Column("Id", lambda group: group.gid),
-), lambda group: {
+DOWNLOAD: Download[ReviewGroup] = Download("review", {
+    "Wording": lambda group: group.wording, "Kind": lambda group: KINDS[group.kind][0],
+    "Language": lambda group: group.language, "Mails": lambda group: group.mails,
+    "Recipients": lambda group: group.recipients, "Providers": lambda group: ", ".join(group.providers),
+    "Codes": lambda group: ", ".join(group.codes), "First": lambda group: group.first_at,
+    "Last": lambda group: group.last_at, "State": lambda group: STATES[group.state][0], "Id": lambda group: group.gid,
+}, lambda group: {
     "id": group.gid, "type": "review_group", "kind": group.kind, "wording": group.wording, "language": group.language,
     "state": group.state, "mails": group.mails, "recipients": group.recipients, "providers": group.providers,
     "codes": group.codes, "first_at": group.first_at, "last_at": group.last_at, "because": group.because,
@@ -124,7 +118,6 @@ def groups(request: PageRequest) -> Response:
 
 
 def _row(group: ReviewGroup) -> dict[str, object]:
-    """Returns a group as a line of a table."""
     return {
         "group": group, "title": title_of(group), "state": STATES[group.state], "kind": KINDS[group.kind],
         "providers": [(value, formatting.provider(value)) for value in list(group.providers)[:2]],
@@ -258,7 +251,14 @@ def save(request: PageRequest) -> Response:
     if rules_dir is None or not may_save(rules_dir):
         raise HTTPException(409, "No writable rules_dir: copy the rule instead.")
     operation = SaveRule(*request.context.house, found, draft)
-    _demand_allowed(request, operation.preview(by))
+    outcome = operation.preview(by)
+    if outcome.problems:
+        raise HTTPException(422, f"This rule is not valid: {harmless(outcome.problems[0], 300)}")
+    demand_seen(request, outcome.seen)
+    accepted = request.form.getlist("accept")
+    if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
+        told = f"It would take reports from {harmless(missing[0], 120)}: accept that or narrow the rule."
+        raise HTTPException(422, told)
     try:
         operation.carry_out(by)
     except ConfigError as error:
@@ -268,24 +268,12 @@ def save(request: PageRequest) -> Response:
     return see(f"{_path(found)}?done=rule")
 
 
-def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
-    if outcome.problems:
-        raise HTTPException(422, f"This rule is not valid: {harmless(outcome.problems[0], 300)}")
-    demand_seen(request, outcome.seen)
-    accepted = set(request.form.getlist("accept"))
-    if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
-        told = f"It would take reports from {harmless(missing[0], 120)}: accept that or narrow the rule."
-        raise HTTPException(422, told)
-
-
-# ── setting aside and reopening ─────────────────────────────────────────────────────────────────────────────────────
-
-def aside(request: PageRequest) -> Change:
+def aside(request: PageRequest) -> OfferedChange:
     found, told = _group(request), request.form.get("a_day", "")
     if told not in {value for value, _ in _A_DAY}:
         raise HTTPException(422, "Choose a duration: nothing was changed.")
     operation = SetAside(*request.context.house, found, int(told) if told else None)
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         "Set aside this wording", "Set aside", _path(found),
         (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and later ones, are ignored.",),
         operation.preview(request.actor(None)).seen, stays=("Mail of this group still affects no address.",),
@@ -294,10 +282,10 @@ def aside(request: PageRequest) -> Change:
     ), f"{_path(found)}?done=aside")
 
 
-def up(request: PageRequest) -> Change:
+def up(request: PageRequest) -> OfferedChange:
     found = _group(request)
     operation = Reopen(*request.context.house, found)
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         "Reopen wording", "Reopen wording", _path(found), (f"{title_of(found)}: it is back in review.",),
         operation.preview(request.actor(None)).seen, undo="To reverse it, set it aside.",
     ), f"{_path(found)}?done=up")

@@ -13,8 +13,8 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.optout import AskedBy, KeptOptOut
 from bounce_watcher.service.operations.reviewing import SettleOptOuts
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import Change, Preview, at_the_shell, changing, make, show
-from bounce_watcher.web.pages.shared.listing import Column, Download, one_of
+from bounce_watcher.web.pages.shared.forms import OfferedChange, Preview, at_the_shell, changing, make, show
+from bounce_watcher.web.pages.shared.listing import Download, one_of
 from bounce_watcher.web.request import PageRequest, get, post
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
 from bounce_watcher.words import grounds as words
@@ -34,7 +34,7 @@ _STAYS = "No address is suppressed: remove it from your mailing lists."
 _BY: Mapping[AskedBy, str] = {AskedBy.MAIL: "Mail", AskedBy.FEEDBACK_REPORT: "Feedback report"}
 
 
-# ── in words: how somebody opted out, who that was, and how far it is proven ──────────────────────────────────────────
+# ── in words: how somebody opted out, who that was, and how far it is proven ────────────────────────────────────────
 
 def named(address: str | None) -> str:
     if is_forgotten(address):
@@ -76,21 +76,14 @@ def dealt(kept: KeptOptOut) -> str:
     return f"{harmless(kept.done_by, 100)} handled it on {moment(kept.done_at)}{why}"
 
 
-# ── the list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", (
-    Column("When", lambda kept: kept.at),
-    Column("By", lambda kept: _BY[kept.asked.by]),
-    Column("Recipient", lambda kept: kept.asked.recipient),
-    Column("Proof", proof),
-    Column("Sender", lambda kept: kept.asked.sender),
-    Column("Stream", lambda kept: kept.asked.stream),
-    Column("Campaign", lambda kept: kept.asked.sending),
-    Column("Done", lambda kept: kept.done_at),
-    Column("Done by", lambda kept: kept.done_by),
-    Column("Why", lambda kept: kept.because),
-    Column("Id", lambda kept: kept.id),
-), lambda kept: {"type": "opt_out", **opt_out_row(kept)})
+DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", {
+    "When": lambda kept: kept.at, "By": lambda kept: _BY[kept.asked.by], "Recipient": lambda kept: kept.asked.recipient,
+    "Proof": proof, "Sender": lambda kept: kept.asked.sender, "Stream": lambda kept: kept.asked.stream,
+    "Campaign": lambda kept: kept.asked.sending, "Done": lambda kept: kept.done_at,
+    "Done by": lambda kept: kept.done_by, "Why": lambda kept: kept.because, "Id": lambda kept: kept.id,
+}, lambda kept: {"type": "opt_out", **opt_out_row(kept)})
 
 
 def everybody(request: PageRequest) -> Response:
@@ -121,8 +114,6 @@ def _linked(request: PageRequest, address: str | None) -> tuple[str, str | None]
     link = f"/recipients/{request.context.ledger.names.name(address)}" if address else None
     return named(address), link
 
-
-# ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def mail(request: PageRequest) -> Response:
     kept, raw = _mail(request)
@@ -158,29 +149,27 @@ def _who(kept: KeptOptOut) -> str:
     return f"{named(asked.recipient or asked.sender)}{other}, {moment(kept.at)} ({proof(kept)})"
 
 
-def done(request: PageRequest) -> Change:
+def done(request: PageRequest) -> OfferedChange:
     kept = _one(request)
     if kept.done_at is not None:
         raise HTTPException(409, f"{dealt(kept)} Nothing was changed.")
     operation = SettleOptOuts(*request.context.house, [kept])
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it is closed.",),
         operation.preview(request.actor(None)).seen, stays=(_STAYS,), undo="To reverse it, reopen it.",
     ), f"{PATH}?said=done")
 
 
-def up(request: PageRequest) -> Change:
+def up(request: PageRequest) -> OfferedChange:
     kept = _one(request)
     if kept.done_at is None:
         raise HTTPException(409, "It is open already: nothing was changed.")
     operation = SettleOptOuts(*request.context.house, [kept], is_done=False)
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         "Reopen opt-out", "Reopen opt-out", f"{PATH}?state={_DONE}", (f"{_who(kept)}: it is open again.",),
         operation.preview(request.actor(None)).seen, undo="To reverse it, mark it as done.",
     ), f"{PATH}?said=up")
 
-
-# ── all ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def all_preview(request: PageRequest) -> Response:
     change = _all(request)
@@ -196,7 +185,7 @@ def all_done(request: PageRequest) -> Response:
     return make(request, change)
 
 
-def _all(request: PageRequest) -> Change | None:
+def _all(request: PageRequest) -> OfferedChange | None:
     """Returns the change of all that wait; None if they are too many for a page. Raises HTTPException if none wait."""
     waiting = list(islice(request.context.ledger.review.opt_outs(), MOST + 1))
     if not waiting:
@@ -204,7 +193,7 @@ def _all(request: PageRequest) -> Change | None:
     if len(waiting) > MOST:
         return None
     operation, told = SettleOptOuts(*request.context.house, waiting), counted(len(waiting), "opt-out")
-    return Change(operation, Preview(
+    return OfferedChange(operation, Preview(
         "Mark all opt-outs as done", f"Mark {told} as done", PATH, (f"{told} open now; later ones stay open.",),
         operation.preview(request.actor(None)).seen, stays=(_STAYS,), undo="To reverse it, reopen each one.",
         because_required=True, count=len(waiting),

@@ -58,13 +58,9 @@ class Preview:
     is_danger: bool = False
     cancel_first: bool = False
 
-    @property
-    def must_count(self) -> bool:
-        return self.count > MOST_UNCOUNTED
-
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OfferedChange:
     """A change that a page offers, its preview, and the address of its result. `links` lead to all that changes."""
 
     operation: Operation[Any, Any]
@@ -73,7 +69,7 @@ class Change:
     links: Links = ()
 
 
-def changing(path: str, change: Callable[[PageRequest], Change]) -> tuple[Route, Route]:
+def changing(path: str, change: Callable[[PageRequest], OfferedChange]) -> tuple[Route, Route]:
     """Returns the routes of a change: its preview, and the form that makes it."""
     def preview(request: PageRequest) -> Response:
         shown = change(request)
@@ -91,11 +87,11 @@ def show(request: PageRequest, what: Preview, links: Links = ()) -> Response:
     """Returns the preview, which posts to its own address."""
     return request.page(
         "preview.html", what.title, preview=what, seen=what.seen, action=here(request), links=list(links),
-        longest=LONGEST_REASON,
+        longest=LONGEST_REASON, must_count=what.count > MOST_UNCOUNTED,
     )
 
 
-def make(request: PageRequest, change: Change) -> Response:
+def make(request: PageRequest, change: OfferedChange) -> Response:
     """Makes the change that the preview showed. Raises HTTPException as `because` and `demand_seen` do."""
     why = because(request, required=change.preview.because_required)
     demand_seen(request, change.preview.seen, change.preview.count)

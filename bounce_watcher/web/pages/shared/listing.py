@@ -351,19 +351,14 @@ def _part(part: object, kind: type) -> object:
 # ── downloads ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
-    """A column with its title on the screen. `for_csv` writes its text in the file."""
-
-    title: str
-    value: Callable[[T], object]
-
-
-@dataclass(frozen=True, slots=True)
 class Download(Generic[T]):
-    """A list as a file: `columns` of CSV, `row` of JSON Lines. `name` is the file's, without its ending."""
+    """A list as a file: `columns` of CSV by title, `row` of JSON Lines. `name` is the file's, without its ending.
+
+    `for_csv` writes the text of a column.
+    """
 
     name: str
-    columns: Sequence[Column[T]]
+    columns: Mapping[str, Callable[[T], object]]
     row: Callable[[T], Mapping[str, object]]
 
 
@@ -411,12 +406,12 @@ def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iter
     })
 
 
-def _csv(columns: Sequence[Column[T]], rows: Iterable[T]) -> Iterator[str]:
+def _csv(columns: Mapping[str, Callable[[T], object]], rows: Iterable[T]) -> Iterator[str]:
     """Yields CSV by RFC 4180: all texts quoted, lines ended by CRLF."""
-    yield _lines([[each.title for each in columns]])
+    yield _lines([list(columns)])
     source = iter(rows)
     while some := list(islice(source, _ROWS_AT_ONCE)):
-        yield _lines([[_cell(each.value(row)) for each in columns] for row in some])
+        yield _lines([[_cell(value(row)) for value in columns.values()] for row in some])
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> str:

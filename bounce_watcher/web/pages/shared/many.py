@@ -10,13 +10,12 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.db.paging import TookTooLong
 from bounce_watcher.ledger.suppressions.rulings import Ruled
-from bounce_watcher.model.ledger import State
 from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.service.operations.bulk import BulkOperation, BulkOutline
 from bounce_watcher.service.operations.operation import Notices
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
-from bounce_watcher.web.pages.shared.listing import Column, Download
+from bounce_watcher.web.pages.shared.listing import Download
 from bounce_watcher.web.request import PageRequest, get, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import counted, harmless, number, paused_target
@@ -47,10 +46,6 @@ class BulkAction(Generic[T]):
     shell: str
     leads_to: str
     again: str
-
-
-def rehearsed(request: PageRequest, what: BulkAction[T]) -> Iterator[T]:
-    return what.operation.rehearse(request.actor(REHEARSAL))
 
 
 def outline(request: PageRequest, what: BulkAction[T]) -> BulkOutline[T]:
@@ -132,11 +127,6 @@ LEFT: Mapping[SkipReason, str] = {
 }
 
 
-def held(found: BulkOutline[Ruled]) -> int:
-    """Returns how many of those that change were held: no target was notified of them."""
-    return sum(each.was is State.PENDING for each in found.changed)
-
-
 def left_out(found: BulkOutline[Ruled]) -> Counter[SkipReason]:
     """Returns how many would stay unchanged, by reason."""
     return Counter(each.left for each in found.spared if each.left is not None)
@@ -157,14 +147,11 @@ def ruled(each: Ruled) -> str:
     return f"{named(each.recipient, each.stream)}: {formatting.reason(why) if why else 'no report'}; {was}, then {now}"
 
 
-DOWNLOAD: Download[Ruled] = Download("decided", (
-    Column("Address", lambda each: each.recipient),
-    Column("Stream", lambda each: each.stream),
-    Column("Reason", lambda each: each.reason),
-    Column("State", lambda each: formatting.STATES[each.was][0]),
-    Column("Would be", lambda each: formatting.STATES[each.state][0]),
-    Column("Left out because", lambda each: each.left and LEFT[each.left]),
-), lambda each: {
+DOWNLOAD: Download[Ruled] = Download("decided", {
+    "Address": lambda each: each.recipient, "Stream": lambda each: each.stream, "Reason": lambda each: each.reason,
+    "State": lambda each: formatting.STATES[each.was][0], "Would be": lambda each: formatting.STATES[each.state][0],
+    "Left out because": lambda each: each.left and LEFT[each.left],
+}, lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "decided", "recipient": each.recipient, "stream": each.stream,
     "reason": each.reason, "was": each.was, "state": each.state, "left": each.left,
 })

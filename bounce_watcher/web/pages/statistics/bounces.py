@@ -7,13 +7,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from markupsafe import Markup
-
 from bounce_watcher.ledger.lists.figures import Figures, Of, Span
 from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording.report_counts import DAY
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
-from bounce_watcher.web.pages.shared.listing import Column
 from bounce_watcher.web.view import charts, links
 from bounce_watcher.web.view.ranges import Range, Unit
 from bounce_watcher.words import formatting
@@ -66,7 +63,7 @@ class Bounces:
     """Of one range, narrowed by `of`. Asks the ledger for each thing once, when it is asked for it."""
 
     def __init__(self, figures: Figures, over: Range, of: Of, *, compares: bool = True) -> None:
-        self._figures, self.range, self.of, self._compares = figures, over, of, compares
+        self.figures, self.range, self.of, self._compares = figures, over, of, compares
 
     @cached_property
     def by_slot(self) -> Mapping[datetime, Counter[ReasonOfType]]:
@@ -74,7 +71,7 @@ class Bounces:
 
     def _reasons(self, span: Span, step: timedelta) -> Mapping[datetime, Counter[ReasonOfType]]:
         found: dict[datetime, Counter[ReasonOfType]] = {}
-        for (at, parts), many in self._figures.slots(span, step, self.of, GroupBy.TYPE, GroupBy.REASON).items():
+        for (at, parts), many in self.figures.slots(span, step, self.of, GroupBy.TYPE, GroupBy.REASON).items():
             found.setdefault(at, Counter())[_why(*parts)] += many
         return found
 
@@ -92,7 +89,7 @@ class Bounces:
 
     @cached_property
     def first_day(self) -> datetime | None:
-        return self._figures.first_day()
+        return self.figures.first_day()
 
     def knows(self, span: Span) -> bool:
         """Whether there was data by its beginning."""
@@ -104,7 +101,7 @@ class Bounces:
         if not self._compares or not self.knows(self.range.before):
             return None
         found: Counter[ReasonOfType] = Counter()
-        for parts, many in self._figures.totals(self.range.before, self.of, GroupBy.TYPE, GroupBy.REASON).items():
+        for parts, many in self.figures.totals(self.range.before, self.of, GroupBy.TYPE, GroupBy.REASON).items():
             found[_why(*parts)] += many
         return found
 
@@ -124,13 +121,13 @@ class Bounces:
         back, step = self.range.marks, self.range.unit.slot
         if back is None:
             return [None] * len(self.range.bins)
-        before = self._figures.slots(self.range.span.back(back), step, self.of)
+        before = self.figures.slots(self.range.span.back(back), step, self.of)
 
         def mark(each: Span) -> int | None:
             if not self.knows(each.back(back)):
                 return None
             if each.since <= self.range.now < each.until:
-                return self._figures.totals(Span(each.since, self.range.now).back(back), self.of)[()]
+                return self.figures.totals(Span(each.since, self.range.now).back(back), self.of)[()]
             return sum(before.get((at - back, ()), 0) for at in _starts(each, step))
 
         return list(map(mark, self.range.bins))
@@ -272,7 +269,7 @@ def _short(each: Span, unit: Unit) -> tuple[str, ...]:
 
 # ── in a sentence ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def summary(bounces: Bounces, figures: Figures) -> str:
+def summary(bounces: Bounces) -> str:
     """Total and change; what explains most of a change that is more than chance; and what "so far" is held against."""
     total, before, over = bounces.total, bounces.before, bounces.range
     parts = [f"{counted(total, 'bounce')}."]
@@ -281,7 +278,7 @@ def summary(bounces: Bounces, figures: Figures) -> str:
         parts = [f"{counted(total, 'bounce')}, {told} in {over.before_words}." if change in {"–", "new"}
                  else f"{counted(total, 'bounce')}, {change} on {over.before_words}."]
         if is_unusual(total, before.total()):
-            parts += _cause(bounces, figures, before)
+            parts += _cause(bounces, before)
     first = bounces.first_day
     if first is not None and first > over.span.since:
         parts.append(f"First bounce on {first.day} {first:%B %Y}.")
@@ -294,7 +291,7 @@ def summary(bounces: Bounces, figures: Figures) -> str:
     return " ".join(parts)
 
 
-def _cause(bounces: Bounces, figures: Figures, before: Counter[ReasonOfType]) -> list[str]:
+def _cause(bounces: Bounces, before: Counter[ReasonOfType]) -> list[str]:
     rise = bounces.total - before.total()
     then = by_type(before)
     kind = max(TYPES, key=lambda each: (bounces.by_type[each] - then[each]) * (1 if rise > 0 else -1))
@@ -305,15 +302,15 @@ def _cause(bounces: Bounces, figures: Figures, before: Counter[ReasonOfType]) ->
     told = f"Of the {word}, {number(min(abs(change), abs(rise)))} are {IN_SENTENCES[kind]} {both}"
     if abs(change) > abs(rise):
         told = f"Those {IN_SENTENCES[kind]} explain the {word} {both}"
-    where = "" if bounces.of.providers else _one_place(bounces, figures, kind, change)
+    where = "" if bounces.of.providers else _one_place(bounces, kind, change)
     return [f"{told}{where}."]
 
 
-def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str:
+def _one_place(bounces: Bounces, kind: EventType, change: int) -> str:
     """Returns the provider that has most of the change, "" if none has."""
     of = replace(bounces.of, type=kind.value)
-    now = figures.totals(bounces.range.elapsed, of, GroupBy.PROVIDER)
-    then = figures.totals(bounces.range.before, of, GroupBy.PROVIDER)
+    now = bounces.figures.totals(bounces.range.elapsed, of, GroupBy.PROVIDER)
+    then = bounces.figures.totals(bounces.range.before, of, GroupBy.PROVIDER)
     sign = 1 if change > 0 else -1
     place, most = max(((each, (now[each] - then[each]) * sign) for each in now | then), key=lambda pair: pair[1])
     if most < _EXPLAINS * abs(change):
@@ -336,37 +333,12 @@ def reason_rows(bounces: Bounces, limit: int | None = None) -> list[dict[str, ob
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceLine:
-    """One of several (providers, streams) with its figures. `state`: badge, word and class. `link`: its own page."""
-
-    key: str
-    name: str
-    about: str
-    number: int
-    by_type: Mapping[EventType, int]
-    events: Mapping[EventType | None, str]
-    before: int | None
-    trend: Markup
-    state: tuple[str, str]
-    link: str
-
-    @property
-    def change(self) -> str:
-        return formatting.difference(self.number, self.before)
-
-    @property
-    def excess(self) -> float:
-        """How unusual it is; 0 while it is usual."""
-        if self.before is None or not is_unusual(self.number, self.before):
-            return 0.0
-        return float(abs(self.number - self.before) / (self.number + self.before) ** 0.5)
+Row = dict[str, Any]
+"""A line of a table: a provider, a stream, a campaign. Downloads use it, too."""
 
 
-def provider_rows(
-    figures: Figures, over: Range, of: Of, names: Sequence[str], alerts: Sequence[Alert]
-) -> list[SourceLine]:
-    """Of the providers named, in their order."""
+def provider_rows(figures: Figures, over: Range, of: Of, names: Sequence[str], alerts: Sequence[Alert]) -> list[Row]:
+    """Of the providers named, in their order. `excess` is how unusual the number is; 0 while it is usual."""
     if not names:
         return []
     of = replace(of, providers=tuple(names))
@@ -380,11 +352,16 @@ def provider_rows(
         mine = replace(of, providers=(name,))
         then = None if before is None else before[(name,)]
         total = sum(kinds.values())
-        rows.append(SourceLine(
-            name, formatting.provider(name), formatting.PROVIDERS.get(name, ("", ""))[1], total, kinds,
-            event_links(over.span, mine), then, charts.sparkline(trends.get(name, [])),
-            troubled.get(name) or usualness(total, then), links.provider(name, over.query),
-        ))
+        excess = 0.0
+        if then is not None and is_unusual(total, then):
+            excess = abs(total - then) / (total + then) ** 0.5
+        rows.append({
+            "key": name, "name": formatting.provider(name), "about": formatting.PROVIDERS.get(name, ("", ""))[1],
+            "number": total, "by_type": kinds, "events": event_links(over.span, mine), "before": then,
+            "change": formatting.difference(total, then), "excess": excess,
+            "trend": charts.sparkline(trends.get(name, [])), "state": troubled.get(name) or usualness(total, then),
+            "link": links.provider(name, over.query),
+        })
     return rows
 
 
@@ -394,12 +371,12 @@ def before_of(figures: Figures, over: Range, of: Of, part: GroupBy) -> Counter[t
     return figures.totals(over.before, of, part) if first is not None and first <= over.before.since else None
 
 
-def type_columns() -> tuple[Column[Any], ...]:
-    """Returns the columns of a download that count each type, of rows with `by_type`."""
-    def value(kind: EventType) -> Callable[[Any], int]:
-        return lambda row: row.by_type[kind]
+def type_columns() -> dict[str, Callable[[Row], object]]:
+    """Returns the columns of a download that count each type."""
+    def value(kind: EventType) -> Callable[[Row], object]:
+        return lambda row: row["by_type"][kind]
 
-    return tuple(Column(title, value(kind)) for kind, title in formatting.CSV_TYPES.items())
+    return {title: value(kind) for kind, title in formatting.CSV_TYPES.items()}
 
 
 def event_links(span: Span, of: Of) -> dict[EventType | None, str]:

@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any
 
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.figures import Figures, Of, Span
+from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.filters import GroupBy, OutboxFilter
 from bounce_watcher.ledger.lists.reads import MOST_TOLD
 from bounce_watcher.ledger.lists.stock import Stock
 from bounce_watcher.model.ledger import Alert, AlertKind, ChangedBy, EventType, OutboxState, State, StateChange
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.pages.shared.listing import Download, Filters, download, wanted_format
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
 from bounce_watcher.web.request import PageRequest, get
@@ -23,8 +22,6 @@ from bounce_watcher.web.view.ranges import NAMES, Range, Unit
 from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import counted, number
-
-T = TypeVar("T")
 
 REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
 """The most rows of each part."""
@@ -56,27 +53,24 @@ def overview(request: PageRequest) -> Response:
     if last is None:
         return request.page("first_run.html", "Overview", **common, steps=first_steps(request, state))
     outages = ledger.browsing.incidents.outages(over.span.since, over.span.until)
-    figures = kept(request, over, lambda: _figures(seen, ledger.figures, alerts, outages))
+    figures = kept(request, over, lambda: _figures(seen, alerts, outages))
     return request.page(
         "overview.html", "Overview", **common, **figures,
-        tiles=_tiles(figures["of_range"], _held(ledger.figures, alerts), _waiting(stock, now),
-                     ledger.lists.to_do().review - bool(stock.opt_outs.number)),
+        tiles=_tiles(request, figures["of_range"], stock, alerts),
         decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), request), last=last,
     )
 
 
-def _figures(
-    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
-) -> dict[str, Any]:
+def _figures(seen: Bounces, alerts: Sequence[Alert], outages: Sequence[Alert]) -> dict[str, Any]:
     """Returns all figures of the range."""
     over, of = seen.range, seen.of
-    names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
+    names, how_many = seen.figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     return {
-        "of_range": (_bounces(seen, figures), _suppressed(seen, figures), _not_recognised(seen)),
-        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages),
+        "of_range": (_bounces(seen), _suppressed(seen), _not_recognised(seen)),
+        "chart": bounces.chart(seen, bounces.summary(seen), outages),
         "reasons": bounces.reason_rows(seen, REASONS), "reason_count": len(seen.by_why),
-        "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
-        "rates": rate_rows(seen, figures, over), "rates_of": rates,
+        "providers": bounces.provider_rows(seen.figures, over, of, names, alerts), "provider_count": how_many,
+        "rates": rate_rows(seen), "rates_of": rates,
         "providers_link": links.with_query("/providers", **over.query),
     }
 
@@ -100,13 +94,6 @@ def frame(request: PageRequest, over: Range, *others: str) -> dict[str, Any]:
     }
 
 
-def download_of(request: PageRequest, what: Download[T], rows: Sequence[T]) -> Response | None:
-    """Returns the rows as a file if the address asks for one, else None."""
-    if wanted_format(request) is None:
-        return None
-    return download(request, Filters(), what, rows)
-
-
 # ── tiles ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
@@ -120,44 +107,53 @@ class Tile:
     definition: str
 
 
-def _tiles(of_range: Sequence[Tile], held: Tile, waiting: Tile, groups: int) -> list[Tile]:
-    """Returns the tiles, with held next to suppressed. `groups` of wordings wait in Review, whatever the range."""
+def _tiles(request: PageRequest, of_range: Sequence[Tile], stock: Stock, alerts: Sequence[Alert]) -> list[Tile]:
+    """Returns the tiles, with those of now among those of the range."""
     bounced, suppressed, not_recognised = of_range
-    more = " or more" if groups >= MOST_TOLD else ""
-    told = f"; {number(groups)}{more} {'wording' if groups == 1 else 'wordings'} to review" if groups else ""
-    not_recognised = replace(not_recognised, text=not_recognised.text + told)
+    many, ledger = request.context.ledger.figures.held(), request.context.ledger
+    incidents = sum(alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD} for alert in alerts)
+    held = Tile("Held", number(many), f"{'address' if many == 1 else 'addresses'}, {counted(incidents, 'incident')}",
+                "/incidents?state=open", "Addresses held now, in an outage or a flood, regardless of the time range.")
+    groups = ledger.lists.to_do().review - bool(stock.opt_outs.number)
+    if groups:
+        more = " or more" if groups >= MOST_TOLD else ""
+        told = f"; {number(groups)}{more} {'wording' if groups == 1 else 'wordings'} to review"
+        not_recognised = replace(not_recognised, text=not_recognised.text + told)
+    due, told = standing.waiting(stock.queues, request.now)
+    waiting = Tile("Deliveries waiting", number(due), told, "/outbox",
+                   "Webhooks and platform calls not accepted yet, regardless of the time range.")
     return [bounced, suppressed, held, not_recognised, waiting]
 
 
-def _bounces(seen: Bounces, figures: Figures) -> Tile:
+def _bounces(seen: Bounces) -> Tile:
     over, total = seen.range, seen.total
     link = links.events(over.span, seen.of)
     what = ("All reports of failed mail and complaints that arrived in this time, one for each message and recipient; "
             "copies are counted once. Delays, automatic replies and receipts are not bounces.")
-    sent = rates.sent(figures, over)
-    in_all = rates.sent_in_all(sent, _streams(figures, over.span, seen.of), seen.of.stream)
+    sent = rates.sent(seen.figures, over)
+    in_all = rates.sent_in_all(sent, _streams(seen, over.span), seen.of.stream)
     if in_all is None:
         why = "No overall rate: sent counts are incomplete." if sent else "No rate: sent counts are not imported."
         if over.unit is Unit.HOUR:
             why = "No rate: sent counts are daily."
         return Tile("Bounces", number(total), f"{_compared(seen)} {why}", link, what)
-    text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen, figures)}"
+    text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen)}"
     share = formatting.share(total, in_all)
     return Tile("Bounce rate", share, text, link, f"{what} Divided by mail sent in this time.")
 
 
-def _rate_before(seen: Bounces, figures: Figures) -> str:
+def _rate_before(seen: Bounces) -> str:
     """Returns the rate of the whole range before in words: whole, because numbers sent are known by day."""
     before = seen.range.whole_before
-    sent = rates.sent_within(figures, before)
-    in_all = rates.sent_in_all(sent, _streams(figures, before, seen.of), seen.of.stream)
+    sent = rates.sent_within(seen.figures, before)
+    in_all = rates.sent_in_all(sent, _streams(seen, before), seen.of.stream)
     if not in_all or not seen.knows(before):
         return ""
-    return f"; {formatting.share(figures.totals(before, seen.of)[()], in_all)} in {seen.range.before_words}"
+    return f"; {formatting.share(seen.figures.totals(before, seen.of)[()], in_all)} in {seen.range.before_words}"
 
 
-def _streams(figures: Figures, span: Span, of: Of) -> frozenset[str]:
-    return frozenset(stream for (stream,) in figures.totals(span, of, GroupBy.STREAM))
+def _streams(seen: Bounces, span: Span) -> frozenset[str]:
+    return frozenset(stream for (stream,) in seen.figures.totals(span, seen.of, GroupBy.STREAM))
 
 
 def _compared(seen: Bounces) -> str:
@@ -171,14 +167,14 @@ def _compared(seen: Bounces) -> str:
     return f"{told} on {words} ({number(before)})."
 
 
-def _suppressed(seen: Bounces, figures: Figures) -> Tile:
+def _suppressed(seen: Bounces) -> Tile:
     over = seen.range
-    found = figures.suppressed(over.span, seen.of.stream)
+    found = seen.figures.suppressed(over.span, seen.of.stream)
     parts = ["address" if found.addresses == 1 else "addresses"]
     if found.complaints:
         parts.append(f", {number(found.complaints)} of them after a complaint")
     if seen.knows(over.before):
-        before = figures.suppressed(over.before, seen.of.stream)
+        before = seen.figures.suppressed(over.before, seen.of.stream)
         parts.append(f"; {number(before.addresses)} in {over.before_words}")
     return Tile("Newly suppressed", number(found.addresses), "".join(parts),
                 suppressed_link(over.span, seen.of.stream),
@@ -191,14 +187,6 @@ def suppressed_link(span: Span, stream: str | None) -> str:
     return links.with_query("/recipients", state="suppressed", since=formatting.iso(span.since), **more)
 
 
-def _held(figures: Figures, alerts: Sequence[Alert]) -> Tile:
-    held = figures.held()
-    incidents = sum(alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD} for alert in alerts)
-    told = f"{'address' if held == 1 else 'addresses'}, {counted(incidents, 'incident')}"
-    return Tile("Held", number(held), told, "/incidents?state=open",
-                "Addresses held now, in an outage or a flood, regardless of the time range.")
-
-
 def _not_recognised(seen: Bounces) -> Tile:
     many = seen.by_type[EventType.UNDETERMINED]
     told = f"{formatting.share(many, seen.total)} of bounces" if many else "every bounce recognised"
@@ -206,21 +194,16 @@ def _not_recognised(seen: Bounces) -> Tile:
                 "Bounces in this time that no rule recognises. They affect no address.")
 
 
-def _waiting(stock: Stock, now: datetime) -> Tile:
-    many, told = standing.waiting(stock.queues, now)
-    return Tile("Deliveries waiting", number(many), told, "/outbox",
-                "Webhooks and platform calls not accepted yet, regardless of the time range.")
-
-
 # ── rates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[dict[str, object]]:
+def rate_rows(seen: Bounces) -> list[dict[str, object]]:
     """Returns the rates of streams whose sent counts cover the range."""
-    sent = {stream: each.number for stream, each in rates.sent(figures, over).items()
+    over = seen.range
+    sent = {stream: each.number for stream, each in rates.sent(seen.figures, over).items()
             if each.covers and each.number and seen.of.stream in {None, stream}}
     if not sent:
         return []
-    counts = figures.totals(over.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
+    counts = seen.figures.totals(over.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
     return [rate_row(stream, whole, counts, over) for stream, whole in sorted(sent.items())]
 
 
@@ -235,8 +218,6 @@ def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], ove
         "complaints_state": rates.judged(complaints, whole, rates.COMPLAINTS),
     }
 
-
-# ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def decisions(changes: Sequence[StateChange], request: PageRequest) -> list[dict[str, object]]:
     names = request.context.ledger.names

@@ -15,10 +15,10 @@ from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
 from bounce_watcher.policy.guards.outages import wording
 from bounce_watcher.policy.guards.trouble import sending_ip
-from bounce_watcher.web.pages.shared.listing import Column, Download, exports, routes
+from bounce_watcher.web.pages.shared.listing import Download, Filters, download, exports, routes, wanted_format
 from bounce_watcher.web.pages.statistics import bounces
-from bounce_watcher.web.pages.statistics.bounces import Bounces, ReasonOfType, SourceLine
-from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept
+from bounce_watcher.web.pages.statistics.bounces import Bounces, Row
+from bounce_watcher.web.pages.statistics.overview import frame, kept
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import links, ranges
 from bounce_watcher.web.view.advice import ADVICE, PAGES
@@ -35,17 +35,13 @@ LOOKED_AT = 300
 _LONGEST_NAME = 255
 
 
-DOWNLOAD: Download[SourceLine] = Download("providers", (
-    Column("Provider", lambda row: row.name),
-    Column("Domain", lambda row: row.key),
-    Column("Bounces", lambda row: row.number),
-    *bounces.type_columns(),
-    Column("Bounces before", lambda row: row.before),
-    Column("State", lambda row: row.state[0]),
-), lambda row: {
-    "type": "provider", "provider": row.key, "name": row.name, "bounces": row.number,
-    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "bounces_before": row.before,
-    "state": row.state[0],
+DOWNLOAD: Download[Row] = Download("providers", {
+    "Provider": lambda row: row["name"], "Domain": lambda row: row["key"], "Bounces": lambda row: row["number"],
+    **bounces.type_columns(), "Bounces before": lambda row: row["before"], "State": lambda row: row["state"][0],
+}, lambda row: {
+    "type": "provider", "provider": row["key"], "name": row["name"], "bounces": row["number"],
+    "by_type": {kind.value: number for kind, number in row["by_type"].items()}, "bounces_before": row["before"],
+    "state": row["state"][0],
 })
 
 
@@ -55,11 +51,11 @@ def providers(request: PageRequest) -> Response:
     by_bounces = request.query.get("sort") == "bounces"
     alerts = list(request.context.ledger.lists.alerts(under_way=True))
     listed = kept(request, over, lambda: _listed(request.context.ledger.figures, over, of, alerts))
-    rows = sorted(listed["all_rows"], key=lambda row: (-row.number, row.key) if by_bounces else (
-        row.state[1] not in {"is-hold", "is-bad"}, -row.excess, -row.number, row.key,
+    rows = sorted(listed["all_rows"], key=lambda row: (-row["number"], row["key"]) if by_bounces else (
+        row["state"][1] not in {"is-hold", "is-bad"}, -row["excess"], -row["number"], row["key"],
     ))
-    if download := download_of(request, DOWNLOAD, rows):
-        return download
+    if wanted_format(request):
+        return download(request, Filters(), DOWNLOAD, rows)
     return request.page(
         "providers.html", "Providers", **frame(request, over, "stream", "sort"), **listed, stream=of.stream,
         sorts=[("Most unusual first", request.link(sort=None), not by_bounces),
@@ -74,7 +70,7 @@ def _listed(figures: Figures, over: Range, of: Of, alerts: Sequence[Alert]) -> d
     rows = bounces.provider_rows(figures, over, of, names, alerts)
     total = figures.totals(over.span, of)[()]
     return {"all_rows": rows, "total": total, "others": how_many - len(rows), "how_many": how_many,
-            "rest": total - sum(row.number for row in rows)}
+            "rest": total - sum(row["number"] for row in rows)}
 
 
 def provider(request: PageRequest) -> Response:
@@ -87,7 +83,7 @@ def provider(request: PageRequest) -> Response:
     alerts = [each for each in islice(request.context.ledger.lists.alerts(), MOST * INCIDENTS)
               if each.subject.provider == name]
     outages = request.context.ledger.browsing.incidents.outages(over.span.since, over.span.until, name)
-    told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
+    told = kept(request, over, lambda: _told(Bounces(figures, over, of), alerts, outages))
     return request.page(
         "provider.html", told["name"], **frame(request, over), **told, last=last, page_of=PAGES.get(name),
         about=formatting.PROVIDERS.get(name, ("", told["name"]))[1],
@@ -95,12 +91,10 @@ def provider(request: PageRequest) -> Response:
     )
 
 
-def _told(
-    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
-) -> dict[str, Any]:
+def _told(seen: Bounces, alerts: Sequence[Alert], outages: Sequence[Alert]) -> dict[str, Any]:
     (name,) = seen.of.providers or ("",)
     title, here = formatting.provider(name), [each for each in alerts if not each.cleared]
-    newest = figures.newest(seen.range.span, seen.of, LOOKED_AT)
+    newest = seen.figures.newest(seen.range.span, seen.of, LOOKED_AT)
     many = seen.by_type[EventType.COMPLAINT]
     complaints = (
         "Google doesn't report individual complaints; see its Postmaster Tools." if name == "google.com"
@@ -109,7 +103,7 @@ def _told(
     return {
         "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": complaints,
         "state": bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
-        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages), "own": own_trouble(seen, newest),
+        "chart": bounces.chart(seen, bounces.summary(seen), outages), "own": own_trouble(seen, newest),
         "address_reasons": [row for row in bounces.reason_rows(seen) if row["colour"] != "sender"],
         "wordings": wordings(newest), "looked_at": len(newest), "domains": domains(newest),
     }
@@ -141,33 +135,29 @@ def _alerted(title: str, alert: Alert, now: datetime) -> str:
 
 # ── our own problems ────────────────────────────────────────────────────────────────────────────────────────────────
 
-def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[dict[str, object]]:
+def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[Row]:
     """Returns the reasons on the sender's side, most frequent first; their IPs and a quote are from the newest ones."""
     by_reason: defaultdict[str, list[BounceEvent]] = defaultdict(list)
     for event in newest:
         if event.type is EventType.BLOCK:
             by_reason[event.reason.value if event.reason else ""].append(event)
-    return [
-        _own(why, many, by_reason[why.reason], seen)
-        for why, many in seen.by_why.most_common() if why.type is EventType.BLOCK
-    ]
-
-
-def _own(why: ReasonOfType, many: int, events: Sequence[BounceEvent], seen: Bounces) -> dict[str, object]:
-    reason, over = reason_named(why.reason), seen.range
-    ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
-    slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
+    rows, over = list[Row](), seen.range
     when = formatting.when if over.unit is Unit.HOUR else formatting.day
-    return {
-        "name": why.name, "means": reason.means if reason else "", "advice": ADVICE.get(reason, "") if reason else "",
-        "number": many, "link": links.events(over.span, why.within(seen.of)),
-        "first": when(slots[0], over.now), "last": when(slots[-1], over.now),
-        "ips": ", ".join(ip for ip, _ in ips.most_common(3)),
-        "quote": next((event.diagnostic for event in events if event.diagnostic), ""),
-    }
+    for why, many in seen.by_why.most_common():
+        if why.type is not EventType.BLOCK:
+            continue
+        reason, events = reason_named(why.reason), by_reason[why.reason]
+        ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
+        slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
+        rows.append({
+            "name": why.name, "means": reason.means if reason else "",
+            "advice": ADVICE.get(reason, "") if reason else "", "number": many,
+            "link": links.events(over.span, why.within(seen.of)), "first": when(slots[0], over.now),
+            "last": when(slots[-1], over.now), "ips": ", ".join(ip for ip, _ in ips.most_common(3)),
+            "quote": next((event.diagnostic for event in events if event.diagnostic), ""),
+        })
+    return rows
 
-
-# ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def wordings(events: Sequence[BounceEvent]) -> list[tuple[str, int, str]]:
     """Returns the wordings of the reports, most frequent first, without what differs by recipient; with their numbers

@@ -1,12 +1,11 @@
 """Bounces by what we send: streams, and their campaigns as far as the return path or the platform names them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -18,10 +17,10 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.settings import PolicySettings, Threshold
-from bounce_watcher.web.pages.shared.listing import Column, Download, exports, routes
+from bounce_watcher.web.pages.shared.listing import Download, Filters, download, exports, routes, wanted_format
 from bounce_watcher.web.pages.statistics import bounces
-from bounce_watcher.web.pages.statistics.bounces import Bounces
-from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept, rate_row, suppressed_link
+from bounce_watcher.web.pages.statistics.bounces import Bounces, Row
+from bounce_watcher.web.pages.statistics.overview import frame, kept, rate_row, suppressed_link
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, links, ranges, rates
 from bounce_watcher.web.view.ranges import WEEK, Range, Unit
@@ -37,39 +36,13 @@ _LONGEST_NAME = 500
 _EVER = datetime(1980, 1, 1, tzinfo=UTC)
 
 
-# ── all streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-@dataclass(frozen=True, slots=True)
-class StreamRow:
-    """A stream as a row of a table. `rate` is in words if the number sent is unknown."""
-
-    name: str
-    link: str
-    mailboxes: str
-    number: int
-    events: str
-    rate: str
-    complaints: int
-    complaints_link: str
-    suppressed: int
-    suppressed_link: str
-    trend: Markup
-    change: str
-    sent: int | None
-    before: int | None
-
-
-DOWNLOAD: Download[StreamRow] = Download("streams", (
-    Column("Stream", lambda row: row.name),
-    Column("Mailboxes", lambda row: row.mailboxes),
-    Column("Bounces", lambda row: row.number),
-    Column("Sent", lambda row: row.sent),
-    Column("Complaints", lambda row: row.complaints),
-    Column("Newly suppressed", lambda row: row.suppressed),
-    Column("Bounces before", lambda row: row.before),
-), lambda row: {
-    "type": "stream", "stream": row.name, "bounces": row.number, "sent": row.sent, "complaints": row.complaints,
-    "suppressed": row.suppressed, "bounces_before": row.before,
+DOWNLOAD: Download[Row] = Download("streams", {
+    "Stream": lambda row: row["name"], "Mailboxes": lambda row: row["mailboxes"], "Bounces": lambda row: row["number"],
+    "Sent": lambda row: row["sent"], "Complaints": lambda row: row["complaints"],
+    "Newly suppressed": lambda row: row["suppressed"], "Bounces before": lambda row: row["before"],
+}, lambda row: {
+    "type": "stream", "stream": row["name"], "bounces": row["number"], "sent": row["sent"],
+    "complaints": row["complaints"], "suppressed": row["suppressed"], "bounces_before": row["before"],
 })
 
 
@@ -78,15 +51,15 @@ def streams(request: PageRequest) -> Response:
     listed = kept(request, over, lambda: {
         "rows": stream_rows(figures, request.context.settings, over), "total": figures.totals(over.span, Of())[()],
     })
-    if download := download_of(request, DOWNLOAD, listed["rows"]):
-        return download
+    if wanted_format(request):
+        return download(request, Filters(), DOWNLOAD, listed["rows"])
     return request.page(
         "streams.html", "Streams", **frame(request, over, "sort"), **listed, all_events=links.events(over.span, Of()),
         hours=over.unit is Unit.HOUR, exports=exports(request),
     )
 
 
-def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[StreamRow]:
+def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[Row]:
     """Returns streams with bounces, with a mailbox or with sent mail; the most bounces first."""
     now = figures.totals(over.span, Of(), GroupBy.STREAM, GroupBy.TYPE)
     before = bounces.before_of(figures, over, Of(), GroupBy.STREAM)
@@ -94,51 +67,34 @@ def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[Strea
     suppressed, sent = figures.suppressed_by_stream(over.span), rates.sent(figures, over)
     names = {name for name, _ in now} | {box.stream for box in settings.mailboxes} | sent.keys()
     no_rate = "daily only" if over.unit is Unit.HOUR else "no sent counts"
-    rows = []
+    rows: list[Row] = []
     for name in names:
         total = sum(now[name, kind.value] for kind in TYPES)
         of = Of(stream=name)
         boxes = [formatting.name(box.name) for box in settings.mailboxes if box.stream == name]
         then, sent_in = None if before is None else before[(name,)], rates.sent_in_all(sent, frozenset(), name)
-        rows.append(StreamRow(
-            name, links.stream(name, over.query), ", ".join(boxes) or "–", total, links.events(over.span, of),
-            formatting.share(total, sent_in) if sent_in else no_rate, now[name, EventType.COMPLAINT.value],
-            links.events(over.span, replace(of, type=EventType.COMPLAINT.value)), suppressed.get(name, 0),
-            suppressed_link(over.span, name), charts.sparkline(trends.get(name, [])),
-            formatting.difference(total, then), sent_in, then,
-        ))
-    return sorted(rows, key=lambda row: (-row.number, row.name))[:MOST_STREAMS]
+        rows.append({
+            "name": name, "link": links.stream(name, over.query), "mailboxes": ", ".join(boxes) or "–",
+            "number": total, "events": links.events(over.span, of), "sent": sent_in, "before": then,
+            "rate": formatting.share(total, sent_in) if sent_in else no_rate,
+            "complaints": now[name, EventType.COMPLAINT.value],
+            "complaints_link": links.events(over.span, replace(of, type=EventType.COMPLAINT.value)),
+            "suppressed": suppressed.get(name, 0), "suppressed_link": suppressed_link(over.span, name),
+            "trend": charts.sparkline(trends.get(name, [])), "change": formatting.difference(total, then),
+        })
+    return sorted(rows, key=lambda row: (-row["number"], row["name"]))[:MOST_STREAMS]
 
 
 # ── one stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class CampaignRow:
-    """All results of a campaign, whatever the range. `first` and `last` are days."""
-
-    name: str
-    link: str
-    sent: str
-    number: int
-    rate: str
-    by_type: Mapping[EventType, int]
-    events: Mapping[EventType | None, str]
-    first: datetime
-    last: datetime
-    sent_count: int | None
-
-
-CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
-    Column("Campaign", lambda row: row.name),
-    Column("Sent", lambda row: row.sent_count),
-    Column("Bounces", lambda row: row.number),
-    *bounces.type_columns(),
-    Column("First bounce", lambda row: row.first.date()),
-    Column("Last bounce", lambda row: row.last.date()),
-), lambda row: {
-    "type": "campaign", "campaign": row.name, "sent": row.sent_count, "bounces": row.number,
-    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "first_on": row.first.date(),
-    "last_on": row.last.date(),
+CAMPAIGNS_DOWNLOAD: Download[Row] = Download("campaigns", {
+    "Campaign": lambda row: row["name"], "Sent": lambda row: row["sent_count"], "Bounces": lambda row: row["number"],
+    **bounces.type_columns(), "First bounce": lambda row: row["first"].date(),
+    "Last bounce": lambda row: row["last"].date(),
+}, lambda row: {
+    "type": "campaign", "campaign": row["name"], "sent": row["sent_count"], "bounces": row["number"],
+    "by_type": {kind.value: number for kind, number in row["by_type"].items()}, "first_on": row["first"].date(),
+    "last_on": row["last"].date(),
 })
 
 
@@ -150,9 +106,9 @@ def stream(request: PageRequest) -> Response:
     if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
         raise HTTPException(404, f"No stream {formatting.name(name)} is known.")
     alerts = list(request.context.ledger.lists.alerts(under_way=True))
-    told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
-    if download := download_of(request, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
-        return download
+    told = kept(request, over, lambda: _told(Bounces(figures, over, of), alerts))
+    if wanted_format(request):
+        return download(request, Filters(), CAMPAIGNS_DOWNLOAD, told["campaigns"])
     title = formatting.name(name) or "No name"
     return request.page(
         "stream.html", title, **frame(request, over), **told, name=title, rates_of=rates,
@@ -162,8 +118,8 @@ def stream(request: PageRequest) -> Response:
     )
 
 
-def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
-    over, of = seen.range, seen.of
+def _told(seen: Bounces, alerts: Sequence[Alert]) -> dict[str, Any]:
+    figures, over, of = seen.figures, seen.range, seen.of
     names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     rows, others = campaign_rows(figures, over, of.stream or "")
     sent = rates.sent_in_all(rates.sent(figures, over), frozenset(), of.stream)
@@ -174,7 +130,7 @@ def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str,
         counts = figures.totals(over.span, of, GroupBy.STREAM, GroupBy.TYPE)
         limits = [rate_row(of.stream or "", sent, counts, over)]
     return {
-        "sentence": sentence, "chart": bounces.chart(seen, bounces.summary(seen, figures)),
+        "sentence": sentence, "chart": bounces.chart(seen, bounces.summary(seen)),
         "rates": limits, "reasons": bounces.reason_rows(seen),
         "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
         "campaigns": rows, "other_campaigns": others, "suppressed": figures.suppressed(over.span, of.stream),
@@ -189,7 +145,7 @@ def _is_known(figures: Figures, over: Range, of: Of) -> bool:
     return first is not None and figures.totals(Span(first, first + 1000 * WEEK), of)[()] > 0
 
 
-def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[CampaignRow], int]:
+def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[Row], int]:
     """Returns the campaigns with most bounces in the range, newest first, and how many others there are."""
     names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), GroupBy.SENDING, CAMPAIGNS)
     if not names:
@@ -198,20 +154,22 @@ def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[Camp
     of = Of(stream=stream, sendings=tuple(names))
     counts = figures.totals(Span(_EVER, _days(over.span).until + WEEK), of, GroupBy.SENDING, GroupBy.TYPE)
     rows = [_campaign_row(name, stream, days[name], sent.get(name), counts) for name in names if name in days]
-    return sorted(rows, key=lambda row: (row.first, row.last, row.name), reverse=True), how_many - len(names)
+    return sorted(rows, key=lambda row: (row["first"], row["last"], row["name"]), reverse=True), how_many - len(names)
 
 
 def _campaign_row(
     name: str, stream: str, days: tuple[datetime, datetime], sent: int | None, counts: Mapping[tuple[str, ...], int]
-) -> CampaignRow:
+) -> Row:
+    """Returns all results of a campaign, whatever the range. `days` are its first and its last."""
     first, last = days
     kinds = {kind: counts[name, kind.value] for kind in TYPES}
     total = sum(kinds.values())
-    return CampaignRow(
-        formatting.name(name), links.campaign(stream, name), "–" if sent is None else number(sent), total,
-        "–" if sent is None else formatting.share(total, sent), kinds,
-        bounces.event_links(Span(first, last + DAY), Of(stream=stream, sendings=(name,))), first, last, sent,
-    )
+    return {
+        "name": formatting.name(name), "link": links.campaign(stream, name), "number": total, "by_type": kinds,
+        "sent": "–" if sent is None else number(sent), "sent_count": sent,
+        "rate": "–" if sent is None else formatting.share(total, sent), "first": first, "last": last,
+        "events": bounces.event_links(Span(first, last + DAY), Of(stream=stream, sendings=(name,))),
+    }
 
 
 def _days(span: Span) -> Span:
