@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bounce_watcher.ledger.lists.figures import Span
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.view import charts
-from bounce_watcher.web.view.ranges import Bin
 from bounce_watcher.words.incidents import guard_words
 from tests.facts import an_alert
 from tests.families import for_each
@@ -23,7 +23,7 @@ from tests.web.looking import words as said
 from tests.web.test_incidents import DAY, HOUR, desk, path_of, the_alert, without_svg  # noqa: F401 - a fixture
 
 Make = Callable[..., Web]
-BINS = [Bin(NOON + n * HOUR, NOON + (n + 1) * HOUR) for n in range(4)]
+BINS = [Span(NOON + n * HOUR, NOON + (n + 1) * HOUR) for n in range(4)]
 WORDS = r"Guard on for Google since (\d+ \w+, )?\d\d:\d\d"
 
 

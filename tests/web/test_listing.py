@@ -21,7 +21,7 @@ from bounce_watcher.model.neutral import from_csv, is_unsafe
 from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http.access import Viewer
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.shared.listing import Download, Filter
 from bounce_watcher.web.request import Fields, PageRequest
 from tests.families import for_each
 
@@ -147,7 +147,7 @@ def test_a_damaged_key_is_refused(after: str) -> None:
 
 
 WORDS: Download[str] = Download(
-    "words", (Column("Word", lambda word: word), Column("Length", len), Column("At", lambda _: NOW)),
+    "words", {"Word": lambda word: word, "Length": len, "At": lambda _: NOW},
     lambda word: {"id": word, "at": NOW},
 )
 HOSTILE = (

@@ -17,7 +17,7 @@ import pytest
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState, Trouble
-from bounce_watcher.web.pages.outbox.deliveries import error_of
+from bounce_watcher.web.pages.outbox.delivery import error_of
 from tests.outbox.samples import target
 from tests.web.conftest import NOON, TOKEN, Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless

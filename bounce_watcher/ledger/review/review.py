@@ -47,7 +47,7 @@ from bounce_watcher.ledger.review.optouts import IS_WAITING
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import Actor, BounceEvent, Misread
 from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
-from bounce_watcher.policy.days import utc_day
+from bounce_watcher.model.times import utc_day
 
 SAID_PAGE = 500
 """How many reports are read at a time. A search may stop after each page."""

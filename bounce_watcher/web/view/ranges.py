@@ -41,14 +41,6 @@ class Unit(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """One bar: `since` <= time < `until`."""
-
-    since: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Range:
     """The time range of a page, in whole bins, and the range that it is compared with.
 
@@ -64,11 +56,11 @@ class Range:
     marks: timedelta | None
 
     @property
-    def bins(self) -> list[Bin]:
+    def bins(self) -> list[Span]:
         length: timedelta = self.unit.value
         count = math.ceil((self.span.until - self.span.since) / length)
         starts = [self.span.since + n * length for n in range(count)]
-        return [Bin(start, min(start + length, self.span.until)) for start in starts]
+        return [Span(start, min(start + length, self.span.until)) for start in starts]
 
     @property
     def elapsed(self) -> Span:

@@ -1,16 +1,14 @@
 """Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.db.paging import Page, TookTooLong
-from bounce_watcher.ledger.db.query import FilterField, Query
+from bounce_watcher.ledger.db.query import Choice, FilterField
 from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.incidents import HeldRecipient, is_asked_for
 from bounce_watcher.model.grounds_json import SUBJECT
@@ -20,18 +18,16 @@ from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.shared.listing import Download, Filter, one_of
 from bounce_watcher.web.pages.statistics.bounces import shade
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, links
-from bounce_watcher.web.view.ranges import Bin
 from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import counted, moment, number
 from bounce_watcher.words.incidents import guard_words, sentences, what
 from bounce_watcher.words.rows import explained
 
-_PAGE_KEY, _HELD_KEY = (datetime, str), (str, str)
 _OPEN, _ENDED = "open", "ended"
 STATES = {_OPEN: ("Open", "is-hold"), _ENDED: ("Ended", "")}
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -40,12 +36,15 @@ _BEFORE, _BEHIND = timedelta(hours=24), timedelta(hours=12)
 _MOST_LABELS = 8
 _SLACK = timedelta(seconds=1)
 _BY_HAND = frozenset(each.value for each in Ruling)
+_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown",
+            AlertKind.FLOOD: "unknown"}
+_TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
 
+_STATE_WORDS = {value: word for value, (word, _) in STATES.items()}
+_KINDS = {each.value: formatting.ALERTS[each] for each in AlertKind}
 FILTERS = (
-    Filter(FilterField.STATE, "State", lambda value: STATES[value][0] if value in STATES else value, tuple(STATES)),
-    Filter(FilterField.TYPE, "Kind",
-           lambda value: formatting.ALERTS[AlertKind(value)] if value in {*AlertKind} else value,
-           tuple(each.value for each in AlertKind)),
+    one_of(FilterField.STATE, "State", _STATE_WORDS),
+    one_of(FilterField.TYPE, "Kind", _KINDS),
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
 )
 
@@ -54,19 +53,13 @@ def _state(alert: Alert) -> tuple[str, str]:
     return STATES[_ENDED if alert.cleared else _OPEN]
 
 
-DOWNLOAD: Download[Alert] = Download("incidents", (
-    Column("State", lambda alert: _state(alert)[0]),
-    Column("What", what),
-    Column("Kind", lambda alert: formatting.ALERTS[alert.kind]),
-    Column("Began", lambda alert: alert.since),
-    Column("Noticed", lambda alert: alert.raised_at),
-    Column("Ended", lambda alert: alert.ends_at if alert.cleared else None),
-    Column("Held", lambda alert: alert.held),
-    Column("Released", lambda alert: alert.released),
-    Column("Confirmed", lambda alert: alert.confirmed),
-    Column("Because", lambda alert: words.because(alert.grounds)),
-    Column("Quote", lambda alert: alert.quote),
-), lambda alert: {
+DOWNLOAD: Download[Alert] = Download("incidents", {
+    "State": lambda alert: _state(alert)[0], "What": what, "Kind": lambda alert: formatting.ALERTS[alert.kind],
+    "Began": lambda alert: alert.since, "Noticed": lambda alert: alert.raised_at,
+    "Ended": lambda alert: alert.ends_at if alert.cleared else None, "Held": lambda alert: alert.held,
+    "Released": lambda alert: alert.released, "Confirmed": lambda alert: alert.confirmed,
+    "Because": lambda alert: words.because(alert.grounds), "Quote": lambda alert: alert.quote,
+}, lambda alert: {
     "id": alert.id, "type": "incident", "kind": alert.kind, "subject": words.subject(alert.subject),
     "about": SUBJECT.to_data(alert.subject), "since": alert.since,
     "raised_at": alert.raised_at, "ends_at": alert.ends_at, "cleared": alert.cleared, "count": alert.count,
@@ -77,29 +70,24 @@ DOWNLOAD: Download[Alert] = Download("incidents", (
 
 def incidents(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS)
-    wanted = Query(asked.choices, asked.since, asked.until)
     known = request.context.ledger.browsing.incidents
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, known.all(wanted))
-    page: Page[Alert] = Page(())
+        return listing.download(request, asked, DOWNLOAD, known.all(asked.query))
     under_way: list[Alert] = []
-    is_late = False
-    if not asked.problem:
-        states = asked.choices.get(FilterField.STATE)
-        try:
-            if (states is None or is_asked_for(_OPEN, states)) and not request.query.get("after"):
-                under_way = known.open(wanted)
-            if states is None or is_asked_for(_ENDED, states):
-                page = known.over(wanted, listing.place(request, _PAGE_KEY))
-        except TookTooLong:
-            is_late = True
-    rows = [(alert, what(alert), _state(alert), alert.subject.provider) for alert in (*under_way, *page.rows)]
+    states, is_first = asked.choices.get(FilterField.STATE, Choice()), not request.query.get("after")
+
+    def read() -> Page[Alert]:
+        if is_first and is_asked_for(_OPEN, states):
+            under_way.extend(known.open(asked.query))
+        if is_asked_for(_ENDED, states):
+            return known.over(asked.query, listing.place(request, (datetime, str)))
+        return Page(())
+
+    page, _, values = listing.listed(request, asked, read)
     return request.page(
-        "incidents.html", "Incidents", asked=asked, rows=rows, open=len(under_way), pager=listing.pager(request, page),
-        late=is_late, exports=listing.exports(request), by=FilterField, times=listing.times_of(request, asked),
-        states=[(value, told) for value, (told, _) in STATES.items()],
-        kinds=[(each.value, formatting.ALERTS[each]) for each in AlertKind], range=request.query.get("range", ""),
-        is_first=not request.query.get("after"),
+        "incidents.html", "Incidents", **values, open=len(under_way), states=_STATE_WORDS.items(), kinds=_KINDS.items(),
+        rows=[(alert, what(alert), _state(alert), alert.subject.provider) for alert in (*under_way, *page.rows)],
+        is_first=is_first,
     )
 
 
@@ -113,17 +101,10 @@ def alert_of(request: PageRequest) -> Alert:
     return alert
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    title: str
-    number: str
-    link: str | None = None
-
-
 def incident(request: PageRequest) -> Response:
     alert, ledger = alert_of(request), request.context.ledger
     try:
-        held = ledger.browsing.incidents.held(alert.id, listing.place(request, _HELD_KEY))
+        held = ledger.browsing.incidents.held(alert.id, listing.place(request, (str, str)))
         numbers = ledger.browsing.incidents.held_numbers(alert.id)
     except TookTooLong:
         held, numbers = Page(()), None
@@ -140,24 +121,25 @@ def incident(request: PageRequest) -> Response:
     )
 
 
-def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[Number]:
+def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[tuple[str, str, str | None]]:
+    """Yields what is known of the incident in numbers: title, number, link."""
     if alert.kind is AlertKind.QUIET:
-        yield Number("Longest usual pause", counted(round(alert.usual), "hour", "hours"))
-        yield Number("Noticed after", counted(alert.count, "hour", "hours"))
-        yield Number("Noticed", moment(alert.raised_at))
+        yield "Longest usual pause", counted(round(alert.usual), "hour", "hours"), None
+        yield "Noticed after", counted(alert.count, "hour", "hours"), None
+        yield "Noticed", moment(alert.raised_at), None
         return
     if alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD}:
         by_hand = any(each.action in _BY_HAND for each in done)
         is_decided_at_end = alert.cleared and alert.kind is AlertKind.OUTAGE and not by_hand
         ended = alert.ends_at if is_decided_at_end else None
-        yield Number("Total held", number(alert.held))
-        yield Number("Released", number(alert.released), _decided("-state", ended))
-        yield Number("Confirmed", number(alert.confirmed), _decided("state", ended))
-    yield Number("Reports held" if alert.kind is AlertKind.FLOOD else "Peak in window", number(alert.count))
+        yield "Total held", number(alert.held), None
+        yield "Released", number(alert.released), _decided("-state", ended)
+        yield "Confirmed", number(alert.confirmed), _decided("state", ended)
+    yield "Reports held" if alert.kind is AlertKind.FLOOD else "Peak in window", number(alert.count), None
     if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FLOOD}:
-        yield Number("All reports" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}")
-    yield Number("Limit" if alert.kind is AlertKind.FLOOD else "Threshold", number(alert.alarm_from))
-    yield Number("Noticed", moment(alert.raised_at))
+        yield "All reports" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}", None
+    yield "Limit" if alert.kind is AlertKind.FLOOD else "Threshold", number(alert.alarm_from), None
+    yield "Noticed", moment(alert.raised_at), None
 
 
 def _decided(state: str, ended: datetime | None) -> str | None:
@@ -174,28 +156,11 @@ def _decided(state: str, ended: datetime | None) -> str | None:
 
 # ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class IncidentChart:
-    """`labels` stand below the bars, "" for none, with whether one gives way on a phone.
+def _chart(request: PageRequest, alert: Alert) -> dict[str, object] | None:
+    """Returns the reports by hour or day; None if nothing is counted, or what was is no longer stored.
 
-    `lines` are what a table shows: name, link, number.
+    `labels` stand below the bars, "" for none, with whether one gives way on a phone.
     """
-
-    sentence: str
-    svg: Markup
-    ticks: list[int]
-    labels: list[tuple[str, bool]]
-    lines: list[tuple[str, str, int]]
-    word: str
-
-
-_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown",
-            AlertKind.FLOOD: "unknown"}
-_TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
-
-
-def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
-    """None where nothing is counted, or what was is kept no longer."""
     if alert.kind not in _COLOURS:
         return None
     end = request.now if alert.ends_at is None else min(request.now, alert.ends_at + _BEHIND)
@@ -212,30 +177,24 @@ def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
     bars = [charts.Bar((charts.BarSegment(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")
             for told, link, many in lines]
     sentence = f"Reports per {word}, from 24 h before; UTC."
+    shades = []
     if alert.kind is AlertKind.OUTAGE:
         sentence += " Counted as the guard does: each newly invalid address once."
         sentence += f" {guard_words(alert, request.now)}: shaded."
-    shades = [
-        shade(alert, [Bin(at, at + step) for at in places], request.now)
-    ] if alert.kind is AlertKind.OUTAGE else []
-    return IncidentChart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)),
-                         _labels(places, step), lines, word)
+        shades.append(shade(alert, [Span(at, at + step) for at in places], request.now))
+    every = -(-len(places) // _MOST_LABELS)
+    labels = [
+        ("" if n % every else f"{at:%H:%M}" if step is _HOUR and len(places) <= 2 * 24 else f"{at.day} {at:%b}",
+         n // every % 2 == 1)
+        for n, at in enumerate(places)
+    ]
+    return {"sentence": sentence, "svg": charts.stacked_bars(bars, shades), "labels": labels, "lines": lines,
+            "ticks": charts.ticks(charts.top_of(bars)), "word": word}
 
 
 def _name(at: datetime, step: timedelta) -> str:
     return f"{at:%a} {at.day} {at:%b}" + (f", {at:%H:%M}" if step is _HOUR else "")
 
-
-def _labels(places: list[datetime], step: timedelta) -> list[tuple[str, bool]]:
-    every = -(-len(places) // _MOST_LABELS)
-    return [
-        ("" if n % every else f"{at:%H:%M}" if step is _HOUR and len(places) <= 2 * 24 else f"{at.day} {at:%b}",
-         n // every % 2 == 1)
-        for n, at in enumerate(places)
-    ]
-
-
-# ── those whom it holds ─────────────────────────────────────────────────────────────────────────────────────────────
 
 def held(request: PageRequest) -> Response:
     """All of them, as a file."""
@@ -245,19 +204,16 @@ def held(request: PageRequest) -> Response:
     )
 
 
-_HELD: Download[HeldRecipient] = Download("held", (
-    Column("Address", lambda each: each.recipient),
-    Column("Stream", lambda each: each.stream),
-    Column("Reason", lambda each: each.reason),
-    Column("Held since", lambda each: each.since),
-    Column("Suppressed before the alarm", lambda each: each.told_at),
-    Column("Because", lambda each: words.because(each.grounds)),
-), lambda each: {
+_HELD: Download[HeldRecipient] = Download("held", {
+    "Address": lambda each: each.recipient, "Stream": lambda each: each.stream, "Reason": lambda each: each.reason,
+    "Held since": lambda each: each.since, "Suppressed before the alarm": lambda each: each.told_at,
+    "Because": lambda each: words.because(each.grounds),
+}, lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "held", "recipient": each.recipient, "stream": each.stream,
     "reason": each.reason, "since": each.since, "suppressed_before": each.told_at, **explained(each.grounds),
 })
 
 ROUTES = (
-    get("/incidents", incidents), get("/incidents.csv", incidents), get("/incidents.jsonl", incidents),
-    get("/incidents/{id}", incident), get("/incidents/{id}/held.csv", held), get("/incidents/{id}/held.jsonl", held),
+    *listing.routes("/incidents", incidents), get("/incidents/{id}", incident),
+    *listing.routes("/incidents/{id}/held", held, page=False),
 )

@@ -1,20 +1,18 @@
 """Many deliveries retried or dismissed at once, after a preview: those of a target, with one error, or of a filter."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.routing import Route
 
-from bounce_watcher.ledger.db.query import Choice, FilterField, Query
+from bounce_watcher.ledger.db.query import Choice, FilterField
 from bounce_watcher.ledger.lists.incidents import is_asked_for
 from bounce_watcher.ledger.outbox.bodies import NO_BODY
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.service.operations.outbox import Discard, ItemOperation, ItemOutline, Retry
-from bounce_watcher.web.pages.outbox.deliveries import (
+from bounce_watcher.web.pages.outbox.delivery import (
     FOR_GOOD,
     LONGEST_ERROR,
     STAYS,
@@ -24,9 +22,8 @@ from bounce_watcher.web.pages.outbox.deliveries import (
 )
 from bounce_watcher.web.pages.outbox.targets import FILTERS, filter_of
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import because, demand_seen
-from bounce_watcher.web.pages.shared.preview import Preview, show
-from bounce_watcher.web.request import PageRequest, get, post, see
+from bounce_watcher.web.pages.shared.forms import OfferedChange, Preview, changing
+from bounce_watcher.web.request import PageRequest
 from bounce_watcher.words.formatting import counted, harmless, name, number, paused_target
 
 SAMPLE = 10
@@ -57,10 +54,6 @@ class DeliverySelection:
     notes: Sequence[str] = ()
     links: Sequence[tuple[str, str]] = ()
 
-    @property
-    def subject(self) -> str:
-        return self.operation.named or self.operation.target or ""
-
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -84,8 +77,9 @@ Choose = Callable[[PageRequest, Way], DeliverySelection]
 # ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _used_again(found: ItemOutline) -> Iterator[str]:
-    return (f"{name(target)} is enabled again, whatever it answered before." for target in found.targets
-            if target in found.disabled)
+    for target in found.targets:
+        if target in found.disabled:
+            yield f"{name(target)} is enabled again, whatever it answered before."
 
 
 def _to_send(found: ItemOutline) -> Iterator[str]:
@@ -110,39 +104,28 @@ DISMISS = Way(
 )
 
 
-# ── those of a target ───────────────────────────────────────────────────────────────────────────────────────────────
-
 def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
     """Selects all deliveries of a target, or the dead letters with the error in the address.
 
     Raises HTTPException if there are none.
     """
     target, error = request.query.get("target", ""), request.query.get("error") or None
-    _demand_known(request, target)
+    configured, ledger = {each.name for each in request.context.settings.receivers}, request.context.ledger
+    if target not in configured and target not in ledger.figures.queues():
+        raise HTTPException(404, "No target has this name.")
     operation, where = way.operation(*request.context.house, target=target), name(target)
     if error is not None:
-        found = [item for item in request.context.ledger.outbox.deliveries.dead(target)
-                 if error_of(item.last_answer) == error]
+        found = [item for item in ledger.outbox.deliveries.dead(target) if error_of(item.last_answer) == error]
         operation = way.operation(*request.context.house, items=_demand_any(found, way), named=target)
         where += f" that failed with “{harmless(error, LONGEST_ERROR)}”"
     outline = operation.preview(request.actor(None))
     if not outline.count and not outline.replaced and not (error is None and way is RETRY and outline.disabled):
         raise _nothing(way)
+    notes = ["At most: those without content or superseded are skipped."] if outline.at_most and way is RETRY else []
     return DeliverySelection(
-        operation, outline, f"deliveries to {where}", because_required=way.is_danger,
-        notes=[_AT_MOST] if outline.at_most and way is RETRY else [],
+        operation, outline, f"deliveries to {where}", because_required=way.is_danger, notes=notes,
         links=((listing.address("/outbox", [("state", "dead"), ("target", target)]), "View dead letters"),),
     )
-
-
-_AT_MOST = "At most: those without content or superseded are skipped."
-
-
-def _demand_known(request: PageRequest, target: str) -> None:
-    """Raises HTTPException 404 if there is no target of this name."""
-    configured = {each.name for each in request.context.settings.receivers}
-    if target not in configured and target not in request.context.ledger.figures.queues():
-        raise HTTPException(404, "No target has this name.")
 
 
 def _demand_any(found: Sequence[OutboxItem], way: Way) -> Sequence[OutboxItem]:
@@ -156,69 +139,52 @@ def _nothing(way: Way) -> HTTPException:
     return HTTPException(409, f"There is nothing here to {way.verb.lower()}{why}: nothing was changed.")
 
 
-# ── those of a filter ───────────────────────────────────────────────────────────────────────────────────────────────
-
 def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
     """Selects the newest filtered deliveries of each state. Raises HTTPException if there is no filter or no match."""
-    asked = _asked(request)
-    found = _demand_any([
-        item for state in _states(asked, way)
-        for item in islice(_in_state(request, asked, way, state), MOST_AT_ONCE + 1)
-    ], way)
+    asked = listing.filters(request, FILTERS)
+    unknown = f"This link contains an unknown filter: {', '.join(asked.unknown)}." if asked.unknown else ""
+    if asked.problem or unknown or not asked.chips:
+        raise HTTPException(422, asked.problem or unknown or "Nothing selected: set a filter first.")
+    found = _demand_any(list(_matching(request, asked, way)), way)
     words = without_addresses("; ".join(chip.text for chip in asked.chips))[:LONGEST_ERROR]
     operation = way.operation(*request.context.house, items=found[:MOST_AT_ONCE], named=words)
     outline = operation.preview(request.actor(None))
     notes = [f"The filter: {words}."]
     if len(found) > MOST_AT_ONCE:
-        notes.append(f"Only the newest {number(MOST_AT_ONCE)} are included. Repeat for the "
-                     "rest.")
+        notes.append(f"Only the newest {number(MOST_AT_ONCE)} are included. Repeat for the rest.")
     where = counted(outline.count, "delivery", "deliveries") if outline.count else "filtered deliveries"
     return DeliverySelection(operation, outline, where, filter_of(request), notes=notes)
 
 
-def _asked(request: PageRequest) -> listing.Filters:
-    """Reads the filter. Raises HTTPException if the address has none, or an unknown one."""
-    asked = listing.filters(request, FILTERS)
-    unknown = f"This link contains an unknown filter: {', '.join(asked.unknown)}." if asked.unknown else ""
-    if asked.problem or unknown or not asked.chips:
-        raise HTTPException(422, asked.problem or unknown or "Nothing selected: set a filter first.")
-    return asked
+def _matching(request: PageRequest, asked: listing.Filters, way: Way) -> Iterator[OutboxItem]:
+    """Yields the newest deliveries in each state that the filter names, or in each of the usual ones.
 
-
-def _states(asked: listing.Filters, way: Way) -> list[OutboxState]:
-    """Returns the states that a filter names, else the usual ones."""
+    Those without content can only be dismissed, so a retry skips them.
+    """
     choice = asked.choices.get(FilterField.STATE, Choice())
-    named = way.operation.states if choice.any_of else way.operation.usual
-    return [state for state in named if is_asked_for(state, choice)]
+    for state in way.operation.states if choice.any_of else way.operation.usual:
+        if is_asked_for(state, choice):
+            wanted = replace(asked.query, choices={**asked.choices, FilterField.STATE: Choice((state,))})
+            found = request.context.ledger.outbox.deliveries.all(wanted)
+            yield from islice((item for item in found if item.body != NO_BODY or way is DISMISS), MOST_AT_ONCE + 1)
 
 
-def _in_state(request: PageRequest, asked: listing.Filters, way: Way, state: OutboxState) -> Iterator[OutboxItem]:
-    """Yields the deliveries in one state. Those without content can only be dismissed, so a retry skips them."""
-    wanted = Query({**asked.choices, FilterField.STATE: Choice((state,))}, asked.since, asked.until)
-    found = request.context.ledger.outbox.deliveries.all(wanted)
-    return (item for item in found if item.body != NO_BODY or way is DISMISS)
+# ── the preview ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-
-# ── the preview, and what follows ───────────────────────────────────────────────────────────────────────────────────
-
-def _look(way: Way, choose: Choose, request: PageRequest) -> Response:
+def _change(way: Way, choose: Choose, request: PageRequest) -> OfferedChange:
     chosen = choose(request, way)
-    title, button = _called(way, chosen)
-    return show(request, Preview(
-        title, button, listing.address("/outbox", chosen.query), tuple(_changes(way, chosen)), chosen.outline.seen,
-        tuple(way.sent(chosen.outline)) or ("Nothing.",), way.stays, way.undo,
-        because_required=chosen.because_required, count=chosen.outline.count, is_danger=way.is_danger,
-    ), chosen.links, action=listing.here(request))
-
-
-def _called(way: Way, chosen: DeliverySelection) -> tuple[str, str]:
-    """Returns title and button, by what would be done."""
-    title, count = f"{way.verb} {chosen.where}", chosen.outline.count
-    if count:
-        return title, f"{way.verb} {counted(count, 'delivery', 'deliveries')}"
-    if chosen.operation.is_whole_target and chosen.outline.disabled:
-        return (f"Enable {name(chosen.subject)} again",) * 2
-    return title, f"{way.verb}: sends nothing"
+    operation, outline, title = chosen.operation, chosen.outline, f"{way.verb} {chosen.where}"
+    subject = operation.named or operation.target or ""
+    button = f"{way.verb}: sends nothing"
+    if outline.count:
+        button = f"{way.verb} {counted(outline.count, 'delivery', 'deliveries')}"
+    elif operation.is_whole_target and outline.disabled:
+        title = button = f"Enable {name(subject)} again"
+    return OfferedChange(operation, Preview(
+        title, button, listing.address("/outbox", chosen.query), tuple(_changes(way, chosen)), outline.seen,
+        tuple(way.sent(outline)) or ("Nothing.",), way.stays, way.undo,
+        because_required=chosen.because_required, count=outline.count, is_danger=way.is_danger,
+    ), listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", subject)]), chosen.links)
 
 
 def _changes(way: Way, chosen: DeliverySelection) -> Iterator[str]:
@@ -235,19 +201,11 @@ def _changes(way: Way, chosen: DeliverySelection) -> Iterator[str]:
         yield f"and {number(found.count - len(sample))} more"
 
 
-def _run(way: Way, choose: Choose, request: PageRequest) -> Response:
-    chosen = choose(request, way)
-    why = because(request, required=chosen.because_required)
-    demand_seen(request, chosen.outline.seen, chosen.outline.count)
-    chosen.operation.carry_out(request.actor(why))
-    return see(listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", chosen.subject)]))
-
-
-def _both(path: str, way: Way, choose: Choose) -> tuple[Route, Route]:
-    return get(path, partial(_look, way, choose)), post(path, partial(_run, way, choose))
-
-
-ROUTES = (
-    *_both("/outbox/retry", RETRY, _of_target), *_both("/outbox/dismiss", DISMISS, _of_target),
-    *_both("/outbox/shown/retry", RETRY, _of_filter), *_both("/outbox/shown/dismiss", DISMISS, _of_filter),
+ROUTES = tuple(
+    route
+    for path, way, choose in (
+        ("/outbox/retry", RETRY, _of_target), ("/outbox/dismiss", DISMISS, _of_target),
+        ("/outbox/shown/retry", RETRY, _of_filter), ("/outbox/shown/dismiss", DISMISS, _of_filter),
+    )
+    for route in changing(path, partial(_change, way, choose))
 )

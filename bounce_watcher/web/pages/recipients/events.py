@@ -1,8 +1,8 @@
-"""Every report on every recipient: found by any of its fields, shown with how it was read."""
+"""Every report on every recipient: found by any of its fields, shown with how it was read, read again by new rules."""
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from urllib.parse import parse_qsl
@@ -10,25 +10,25 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.db.query import FilterField, Query
 from bounce_watcher.ledger.lists.browse import NO_TYPE
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.address import is_forgotten
-from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.listing import Chip, Column, Download, Filter, Filters
-from bounce_watcher.web.request import Fields, PageRequest, get, see
+from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, RereadMail
+from bounce_watcher.web.pages.shared import listing, many
+from bounce_watcher.web.pages.shared.forms import OfferedChange, Preview, make, show
+from bounce_watcher.web.pages.shared.listing import Chip, Download, Filter, Filters, one_of
+from bounce_watcher.web.request import Fields, PageRequest, get, post, see
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
 from bounce_watcher.words import explanations, formatting
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words.formatting import harmless
+from bounce_watcher.words.formatting import counted, harmless
 from bounce_watcher.words.rows import event_row
 
 MOST_WORDS = 10
-_PAGE_KEY = (datetime, str)
 _TERM = re.compile(r'(-?)(\w+):("[^"]*"|\S+)|"([^"]*)"|(\S+)')
 _TYPES: Mapping[str, str] = {
     **{each.value: told for each, told in formatting.TYPES.items()}, NO_TYPE: "Not a bounce",
@@ -37,10 +37,11 @@ _TYPES: Mapping[str, str] = {
 REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _MATCHES: Mapping[str, str] = {each.value: told for each, told in explanations.MATCHED_BY.items()}
 
+BY_REASON = Filter(FilterField.REASON, "Reason",
+                   lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60))
 FILTERS = (
-    Filter(FilterField.TYPE, "Type", lambda value: _TYPES.get(value, value), tuple(_TYPES)),
-    Filter(FilterField.REASON, "Reason",
-           lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
+    one_of(FilterField.TYPE, "Type", _TYPES),
+    BY_REASON,
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
     Filter(FilterField.STREAM, "Stream"),
     Filter(FilterField.CODE, "Code"),
@@ -48,11 +49,13 @@ FILTERS = (
     Filter(FilterField.CAMPAIGN, "Campaign"),
     Filter(FilterField.RULE, "Rule"),
     Filter(FilterField.MAILBOX, "Mailbox"),
-    Filter(FilterField.MATCH, "Matched by", lambda value: _MATCHES.get(value, value),
-           tuple(each.value for each in Evidence)),
+    one_of(FilterField.MATCH, "Matched by", _MATCHES),
 )
 _NAMES = {each.by.value for each in FILTERS}
-_OTHERS = ("q", "rid")
+_MORE = (FilterField.DOMAIN, FilterField.CODE, FilterField.CAMPAIGN, FilterField.RULE, FilterField.MAILBOX,
+         FilterField.MATCH)
+"""The filters in the form's second row."""
+
 
 def decision(event: BounceEvent) -> str:
     if event.type is None:
@@ -60,40 +63,22 @@ def decision(event: BounceEvent) -> str:
     return "Counts" if event.exclusion is None else "Does not count"
 
 
-DOWNLOAD: Download[BounceEvent] = Download("events", (
-    Column("When", lambda event: event.at),
-    Column("Address", lambda event: event.recipient),
-    Column("Type", lambda event: event.type.value if event.type else NO_TYPE),
-    Column("Reason", explanations.what),
-    Column("Code", lambda event: event.status or event.code),
-    Column("Provider", explanations.provider_of),
-    Column("Stream", lambda event: event.stream),
-    Column("Said", lambda event: event.diagnostic or event.quote),
-    Column("Decision", decision),
-    Column("Id", lambda event: event.id),
-), lambda event: {**event_row(event), "type": event.type.value if event.type else NO_TYPE})
+DOWNLOAD: Download[BounceEvent] = Download("events", {
+    "When": lambda event: event.at, "Address": lambda event: event.recipient,
+    "Type": lambda event: event.type.value if event.type else NO_TYPE, "Reason": explanations.what,
+    "Code": lambda event: event.status or event.code, "Provider": explanations.provider_of,
+    "Stream": lambda event: event.stream, "Said": lambda event: event.diagnostic or event.quote, "Decision": decision,
+    "Id": lambda event: event.id,
+}, lambda event: {**event_row(event), "type": event.type.value if event.type else NO_TYPE})
 
 
-@dataclass(frozen=True, slots=True)
-class EventLine:
-    """An event as a line of a table. `rid` names its recipient in links; None if the recipient was forgotten."""
-
-    event: BounceEvent
-    rid: str | None
-    what: str
-    colour: str
-    provider: str
-    said: str
-    decision: str
-
-
-def row(request: PageRequest, event: BounceEvent) -> EventLine:
-    return EventLine(
-        event, request.rid_of(event.recipient), explanations.what(event),
-        formatting.COLOURS[event.type] if event.type else "",
-        explanations.provider_of(event), harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
-        decision(event),
-    )
+def _row(request: PageRequest, event: BounceEvent) -> dict[str, object]:
+    return {
+        "event": event, "rid": request.rid_of(event.recipient), "what": explanations.what(event),
+        "colour": formatting.COLOURS[event.type] if event.type else "", "decision": decision(event),
+        "provider": explanations.provider_of(event),
+        "said": harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
+    }
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,34 +87,27 @@ def events(request: PageRequest) -> Response:
     if (narrower := _spelled_out(request)) is not None:
         return see(narrower)
     asked, wanted = _wanted(request)
-    ledger = request.context.ledger
+    browsing = request.context.ledger.browsing
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.browsing.all_events(wanted))
-    page: Page[BounceEvent] = Page(())
-    found, is_late = None, False
-    if not asked.problem:
-        try:
-            page = ledger.browsing.event_page(wanted, listing.place(request, _PAGE_KEY))
-            found = None if page.looked_back_to else ledger.browsing.event_facets(wanted)
-        except TookTooLong:
-            is_late = True
+        return listing.download(request, asked, DOWNLOAD, browsing.all_events(wanted))
+    page, found, values = listing.listed(
+        request, asked, lambda: browsing.event_page(wanted, listing.place(request, (datetime, str))),
+        lambda: browsing.event_facets(wanted),
+    )
     return request.page(
-        "events.html", "Events", asked=asked, heading=listing.counted(found, "event", "events"),
-        rows=[row(request, event) for event in page.rows], pager=listing.pager(request, page), late=is_late,
-        facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
-        counted=found.total if found and found.more else None,
-        exports=listing.exports(request), q=request.query.get("q", ""), rid=request.query.get("rid", ""),
-        by=FilterField,
-        types=list(_TYPES.items()), reasons=[(each.value, formatting.reason(each)) for each in Reason],
-        matches=list(_MATCHES.items()), more=_more(asked),
-        times=listing.times_of(request, asked), range=request.query.get("range", ""),
+        "events.html", "Events", **values, **listing.narrowing(request, asked, FILTERS, found, "event", "events"),
+        rows=[_row(request, event) for event in page.rows], q=request.query.get("q", ""),
+        rid=request.query.get("rid", ""), types=_TYPES.items(), matches=_MATCHES.items(),
+        reasons=[(each.value, formatting.reason(each)) for each in Reason],
+        more=any(by in asked.choices for by in _MORE),
         wider=_wider(request, asked) if found and not (found.total or page.rows) else None,
     )
 
 
 def _wanted(request: PageRequest) -> tuple[Filters, Query]:
-    asked = listing.filters(request, FILTERS, _OTHERS)
-    words = _words(request.query.get("q", ""))
+    asked = listing.filters(request, FILTERS, ("q", "rid"))
+    q = request.query.get("q", "")
+    words = tuple(word for found in _TERM.finditer(q) if (word := found[4] or found[5]))
     if len(words) > MOST_WORDS:
         asked = replace(asked, problem=f"Invalid filter: more than {MOST_WORDS} words.")
     recipient, rid = None, request.query.get("rid")
@@ -141,13 +119,8 @@ def _wanted(request: PageRequest) -> tuple[Filters, Query]:
     if recipient is not None and rid:
         chips.append(Chip(f"address: {harmless(recipient, 320)}", listing.without(request, "rid", rid)))
     if words:
-        q = request.query.get("q", "")
         chips.append(Chip(f"words: {harmless(q, 120)}", listing.without(request, "q", q)))
     return replace(asked, chips=tuple(chips)), Query(asked.choices, asked.since, asked.until, recipient, words)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(words for words in ((found[4] or found[5]) for found in _TERM.finditer(text)) if words)
 
 
 def _spelled_out(request: PageRequest) -> str | None:
@@ -163,33 +136,19 @@ def _spelled_out(request: PageRequest) -> str | None:
     return listing.address(request.url_path, [*kept, *spelled, *left])
 
 
-def _more(asked: Filters) -> bool:
-    """Checks whether a filter of the form's second row is in force."""
-    return any(by in asked.choices for by in (FilterField.DOMAIN, FilterField.CODE, FilterField.CAMPAIGN,
-                                              FilterField.RULE, FilterField.MAILBOX, FilterField.MATCH))
+def _wider(request: PageRequest, asked: Filters) -> tuple[Chip, str] | None:
+    """Returns the last filter, and how many events there are without it, in words.
 
-
-@dataclass(frozen=True, slots=True)
-class Wider:
-    """The result without one filter. `number` is the number of events, in words."""
-
-    chip: Chip
-    number: str
-
-
-def _wider(request: PageRequest, asked: Filters) -> Wider | None:
-    """Returns the result without the last filter; None if there is no filter, or that finds nothing either."""
+    None if there is no filter, or that finds nothing either.
+    """
     if not asked.chips:
         return None
     last = asked.chips[-1]
-    found = request.context.ledger.browsing.event_facets(_wanted(replace(request, query=_query_of(last.without)))[1])
+    query = Fields(parse_qsl(last.without.partition("?")[2], keep_blank_values=True))
+    found = request.context.ledger.browsing.event_facets(_wanted(replace(request, query=query))[1])
     if found is None:
-        return Wider(last, "others")
-    return Wider(last, listing.counted(found, "event", "events").lower()) if found.total else None
-
-
-def _query_of(link: str) -> Fields:
-    return Fields(parse_qsl(link.partition("?")[2], keep_blank_values=True))
+        return last, "others"
+    return (last, listing.counted(found, "event", "events").lower()) if found.total else None
 
 
 # ── one event ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,14 +157,8 @@ MOST_TOLD = 200
 """The most deliveries of a recipient that are searched."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingStep:
-    """One step in the reading of a mail. `link` leads to more of the same."""
-
-    title: str
-    text: str
-    link: str | None = None
-    link_text: str = ""
+Step = tuple[str, str, str | None, str]
+"""One step in the reading of a mail: title, text, address and text of a link to more of the same."""
 
 
 def event(request: PageRequest) -> Response:
@@ -240,34 +193,35 @@ def event_of(request: PageRequest) -> BounceEvent:
     return found
 
 
-def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[ReadingStep]:
+def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
+    def step(title: str, text: str, link: str | None = None, link_text: str = "") -> Step:
+        return title, text, link, link_text
+
     where = harmless(found.source or found.mailbox or "a file", 200)
     link = listing.address("/events", [("mailbox", found.mailbox)]) if found.mailbox else None
-    yield ReadingStep("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
+    yield step("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
     by = f", parsed as {harmless(found.recognizer, 80)}" if found.recognizer else ""
-    yield ReadingStep("Kind", f"{explanations.KINDS[found.kind]}{by}.")
+    yield step("Kind", f"{explanations.KINDS[found.kind]}{by}.")
     if said := _said(found):
-        yield ReadingStep("Said", said)
+        yield step("Said", said)
     if found.rule:
-        yield ReadingStep("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
-                          listing.address("/events", [("rule", found.rule)]), "Same rule")
+        yield step("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
+                   listing.address("/events", [("rule", found.rule)]), "Same rule")
     if found.formerly:
-        yield ReadingStep(
-            "Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}."
-        )
+        yield step("Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}.")
     doubt = f" Doubtful: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
-    yield ReadingStep("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
+    yield step("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
     if found.type is not None:
-        yield ReadingStep("Counted", explanations.not_counted(found) or "It counts against the address.")
+        yield step("Counted", explanations.not_counted(found) or "It counts against the address.")
     for change in followed:
-        yield ReadingStep("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
+        yield step("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
                               f"{harmless(words.text(change.grounds) or 'no stored reason')}")
     for item in told:
         outcome = formatting.DELIVERIES[item.state][0].lower()
-        yield ReadingStep("Notified", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.",
-                          f"/outbox/{item.id}", "View delivery")
+        yield step("Notified", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
+                   "View delivery")
     if found.type is not None and not told:
-        yield ReadingStep("Notified", "No target was notified.")
+        yield step("Notified", "No target was notified.")
 
 
 def _said(found: BounceEvent) -> str:
@@ -281,8 +235,6 @@ def _said(found: BounceEvent) -> str:
     told = ", ".join(filter(None, parts))
     return f"{told[0].upper()}{told[1:]}." if told else ""
 
-
-# ── its mail ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def mail(request: PageRequest) -> Response:
     found, raw = _mail(request)
@@ -305,7 +257,64 @@ def _mail(request: PageRequest) -> tuple[BounceEvent, bytes]:
     return found, raw
 
 
+# ── its mail, read again by the rules of today, as `reclassify` does ────────────────────────────────────────────────
+
+def _read(request: PageRequest, event: BounceEvent) -> OfferedChange | None:
+    """Rehearses reading the mail again. Returns None if its result is the same.
+
+    Raises HTTPException if the mail is not stored or can't be analysed.
+    """
+    operation = RereadMail(*request.context.house, event)
+    try:
+        outline = operation.preview(request.actor(None))
+    except PermanentFailure as error:
+        raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
+    if outline.found is None:
+        raise HTTPException(409, "The message is no longer stored, so it can't be reclassified.")
+    found = outline.found
+    if not found:
+        return None
+    stays = ["Evidence and recipient were determined on arrival and stay."]
+    if any(each.before is None for each in found):
+        stays.append("The effect on new recipients is shown only afterwards.")
+    return OfferedChange(operation, Preview(
+        f"Reclassify: {explanations.what(event)} of {formatting.moment(event.at)}",
+        f"Correct {counted(len(found), 'verdict')}", path_of(event), tuple(map(_change, found)), outline.seen,
+        many.would_hear(outline.notices), tuple(stays),
+        "The old verdict stays with the report as text. Only other rules can reverse this.",
+        because_required=True, count=len(found),
+    ), f"{path_of(event)}?done=reread")
+
+
+def again_preview(request: PageRequest) -> Response:
+    event = event_of(request)
+    if change := _read(request, event):
+        return show(request, change.preview)
+    return request.page("read_again.html", "Reclassify", back=path_of(event), what=explanations.what(event),
+                      rule=event.rule or event.recognizer)
+
+
+def again(request: PageRequest) -> Response:
+    change = _read(request, event_of(request))
+    if change is None:
+        raise HTTPException(409, "Same result under current rules: nothing was changed.")
+    return make(request, change)
+
+
+def _change(found: ReclassifiedEvent) -> str:
+    after = f"now “{explanations.what(found.after)}” by {harmless(found.after.rule or 'no rule', 120)}"
+    whom = f"{harmless(found.after.recipient, 320)}" if found.after.recipient else "an unnamed recipient"
+    if found.before is None:
+        return f"{whom}: not seen before, {after}; handled as a new report"
+    before, moved = f"was “{explanations.what(found.before)}” by {harmless(found.before.rule or 'no rule', 120)}", ""
+    if found.was is not None and found.state is not None:
+        was, now = formatting.STATES[found.was][0], formatting.STATES[found.state][0]
+        moved = f"; {was}, then {now}" if was != now else f"; {was} as before"
+    return f"{whom}: {before}, {after}{moved}"
+
+
 ROUTES = (
-    get("/events", events), get("/events.csv", events), get("/events.jsonl", events),
-    get("/events/{id:path}/mail", mail), get("/events/{id:path}/mail.eml", mail_file), get("/events/{id:path}", event),
+    *listing.routes("/events", events), get("/events/{id:path}/again", again_preview),
+    post("/events/{id:path}/again", again), get("/events/{id:path}/mail", mail),
+    get("/events/{id:path}/mail.eml", mail_file), get("/events/{id:path}", event),
 )

@@ -1,7 +1,6 @@
 """Unrecognised messages, grouped by wording; and a rule for a group: drafted, tried on all stored mail, saved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -10,23 +9,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.config.rules import DRAFTED, may_save
-from bounce_watcher.ledger.db.paging import Page, TookTooLong
-from bounce_watcher.ledger.db.query import FilterField, Query
+from bounce_watcher.ledger.db.query import FilterField
 from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
 from bounce_watcher.ledger.review.review import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.model.errors import ConfigError
-from bounce_watcher.model.ledger import BounceEvent, EventType, Misread
+from bounce_watcher.model.ledger import EventType, Misread
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
-from bounce_watcher.service.operations.drafting import RuleDraft, SaveRule, Trial, holds_no_reply, samples_of, suggested
-from bounce_watcher.service.operations.reviewing import GroupOperation, Reopen, SetAside
+from bounce_watcher.service.operations.drafting import RuleDraft, SaveRule, holds_no_reply, samples_of, suggested
+from bounce_watcher.service.operations.reviewing import Reopen, SetAside
 from bounce_watcher.web.pages.shared import listing
-from bounce_watcher.web.pages.shared.forms import because, demand_seen
-from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
-from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
+from bounce_watcher.web.pages.shared.forms import FormField, OfferedChange, Preview, because, changing, demand_seen
+from bounce_watcher.web.pages.shared.listing import Download, Filter, one_of
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
 from bounce_watcher.web.view import charts
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
@@ -54,13 +51,12 @@ MARKS: Mapping[Mark, str] = {
     Mark.NUMBER: "a number",
 }
 
-_TYPES: Mapping[BounceType, str] = {
-    BounceType.HARD: "About the address: counts against it", BounceType.SOFT: "Temporary: counts, then expires",
-    BounceType.BLOCK: "About the sender: never counts",
-}
 REASONS = tuple(
     (told, tuple((each.value, formatting.reason(each)) for each in Reason if each.bounce_type is kind))
-    for kind, told in _TYPES.items()
+    for kind, told in (
+        (BounceType.HARD, "About the address: counts against it"),
+        (BounceType.SOFT, "Temporary: counts, then expires"), (BounceType.BLOCK, "About the sender: never counts"),
+    )
 )
 
 DONE = {
@@ -80,102 +76,54 @@ KINDS: Mapping[Misread, tuple[str, str]] = {
 }
 """Kinds of unrecognised messages, with a title and an explanation."""
 
+_KIND_WORDS = {kind.value: told for kind, (told, _) in KINDS.items()}
+_STATE_WORDS = {state.value: told for state, (told, _) in STATES.items()}
 FILTERS = (
-    Filter(FilterField.KIND, "Kind", lambda value: KINDS[Misread(value)][0] if value in {*Misread} else value,
-           tuple(each.value for each in Misread)),
-    Filter(FilterField.STATE, "State", lambda value: STATES[GroupState(value)][0] if value in {*GroupState} else value,
-           tuple(each.value for each in GroupState)),
+    one_of(FilterField.KIND, "Kind", _KIND_WORDS),
+    one_of(FilterField.STATE, "State", _STATE_WORDS),
     Filter(FilterField.LANGUAGE, "Language", lambda value: harmless(language.told(value))),
     Filter(FilterField.PROVIDER, "Provider", formatting.provider),
 )
 
-DOWNLOAD: Download[ReviewGroup] = Download("review", (
-    Column("Wording", lambda group: group.wording),
-    Column("Kind", lambda group: KINDS[group.kind][0]),
-    Column("Language", lambda group: group.language),
-    Column("Mails", lambda group: group.mails),
-    Column("Recipients", lambda group: group.recipients),
-    Column("Providers", lambda group: ", ".join(group.providers)),
-    Column("Codes", lambda group: ", ".join(group.codes)),
-    Column("First", lambda group: group.first_at),
-    Column("Last", lambda group: group.last_at),
-    Column("State", lambda group: STATES[group.state][0]),
-    Column("Id", lambda group: group.gid),
-), lambda group: {
+DOWNLOAD: Download[ReviewGroup] = Download("review", {
+    "Wording": lambda group: group.wording, "Kind": lambda group: KINDS[group.kind][0],
+    "Language": lambda group: group.language, "Mails": lambda group: group.mails,
+    "Recipients": lambda group: group.recipients, "Providers": lambda group: ", ".join(group.providers),
+    "Codes": lambda group: ", ".join(group.codes), "First": lambda group: group.first_at,
+    "Last": lambda group: group.last_at, "State": lambda group: STATES[group.state][0], "Id": lambda group: group.gid,
+}, lambda group: {
     "id": group.gid, "type": "review_group", "kind": group.kind, "wording": group.wording, "language": group.language,
     "state": group.state, "mails": group.mails, "recipients": group.recipients, "providers": group.providers,
     "codes": group.codes, "first_at": group.first_at, "last_at": group.last_at, "because": group.because,
 })
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLine:
-    """A group as a line of a table."""
-
-    group: ReviewGroup
-    title: str
-    providers: tuple[tuple[str, str], ...]
-    more_providers: int
-    codes: str
-    state: tuple[str, str]
-    kind: tuple[str, str]
-    trend: Markup | None
-    recent: int
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMessage:
-    """One message of a group without a recipient, cut for a list."""
-
-    mail: UnreadMail
-    subject: str
-    sender: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class GroupReport:
-    """One report of a group. `rid` names its recipient in links."""
-
-    event: BounceEvent
-    rid: str | None
-    has_mail: bool
-
-
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def groups(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS)
-    wanted = Query(asked.choices, asked.since, asked.until)
     ledger = request.context.ledger
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.review.groups(wanted))
-    page: Page[ReviewGroup] = Page(())
-    found, is_late = None, False
-    if not asked.problem:
-        try:
-            page = ledger.review.page(wanted, listing.place(request, KEY_KINDS, PAGE), request.now)
-            found = None if page.looked_back_to else ledger.review.facets(wanted)
-        except TookTooLong:
-            is_late = True
+        return listing.download(request, asked, DOWNLOAD, ledger.review.groups(asked.query))
+    page, found, values = listing.listed(
+        request, asked, lambda: ledger.review.page(asked.query, listing.place(request, KEY_KINDS, PAGE), request.now),
+        lambda: ledger.review.facets(asked.query),
+    )
     week = Span(request.now - timedelta(days=7), request.now + timedelta(hours=1))
     return request.page(
-        "review.html", "Review", asked=asked, heading=listing.counted(found, "wording", "wordings"),
-        rows=list(map(_row, page.rows)), pager=listing.pager(request, page), late=is_late,
-        facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
-        exports=listing.exports(request), by=FilterField, states=[(each.value, STATES[each][0]) for each in GroupState],
-        kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
+        "review.html", "Review", **values, **listing.narrowing(request, asked, FILTERS, found, "wording", "wordings"),
+        rows=list(map(_row, page.rows)), states=_STATE_WORDS.items(), kinds=_KIND_WORDS.items(), days=DAYS,
         week=ledger.figures.totals(week, Of(type=EventType.UNDETERMINED.value)).total(),
-        times=listing.times_of(request, asked),
-        range=request.query.get("range", ""),
     )
 
 
-def _row(group: ReviewGroup) -> GroupLine:
-    providers = tuple((value, formatting.provider(value)) for value in group.providers)
-    return GroupLine(group, title_of(group), providers[:2], max(0, len(providers) - 2),
-                     harmless(", ".join(list(group.codes)[:3]), 60), STATES[group.state], KINDS[group.kind],
-                     None if group.days is None else charts.sparkline(group.days), sum(group.days or ()))
+def _row(group: ReviewGroup) -> dict[str, object]:
+    return {
+        "group": group, "title": title_of(group), "state": STATES[group.state], "kind": KINDS[group.kind],
+        "providers": [(value, formatting.provider(value)) for value in list(group.providers)[:2]],
+        "more_providers": max(0, len(group.providers) - 2), "codes": harmless(", ".join(list(group.codes)[:3]), 60),
+        "trend": None if group.days is None else charts.sparkline(group.days), "recent": sum(group.days or ()),
+    }
 
 
 def title_of(group: ReviewGroup) -> str:
@@ -214,7 +162,8 @@ def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
         "group": found, "heading": title_of(found), "pieces": pieces, "state": STATES[found.state],
         "marks": [(mark.value, told) for mark, told in MARKS.items() if mark in marks], "reasons": REASONS,
         "samples": [
-            GroupReport(each, request.rid_of(each.recipient), ledger.lists.message(each.message_digest) is not None)
+            {"event": each, "rid": request.rid_of(each.recipient),
+             "has_mail": ledger.lists.message(each.message_digest) is not None}
             for each in (*newest, *oldest)
         ],
         "letters": [_letter(request, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
@@ -223,13 +172,12 @@ def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
     }
 
 
-def _letter(request: PageRequest, each: UnreadMail) -> GroupMessage:
-    raw = request.context.ledger.lists.message(each.digest)
-    message = parse(raw or b"")
+def _letter(request: PageRequest, each: UnreadMail) -> dict[str, object]:
+    """Returns one message of a group without a recipient, cut for a list."""
+    message = parse(request.context.ledger.lists.message(each.digest) or b"")
     subject, sender = (harmless(message.headers.get(name) or "", 200) for name in ("subject", "from"))
-    return GroupMessage(
-        each, subject or "(no subject)", sender or "nobody", harmless(" ".join(message.text[:2000].split()))
-    )
+    return {"mail": each, "subject": subject or "(no subject)", "sender": sender or "nobody",
+            "text": harmless(" ".join(message.text[:2000].split()))}
 
 
 def mail(request: PageRequest) -> Response:
@@ -303,7 +251,14 @@ def save(request: PageRequest) -> Response:
     if rules_dir is None or not may_save(rules_dir):
         raise HTTPException(409, "No writable rules_dir: copy the rule instead.")
     operation = SaveRule(*request.context.house, found, draft)
-    _demand_allowed(request, operation.preview(by))
+    outcome = operation.preview(by)
+    if outcome.problems:
+        raise HTTPException(422, f"This rule is not valid: {harmless(outcome.problems[0], 300)}")
+    demand_seen(request, outcome.seen)
+    accepted = request.form.getlist("accept")
+    if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
+        told = f"It would take reports from {harmless(missing[0], 120)}: accept that or narrow the rule."
+        raise HTTPException(422, told)
     try:
         operation.carry_out(by)
     except ConfigError as error:
@@ -313,62 +268,32 @@ def save(request: PageRequest) -> Response:
     return see(f"{_path(found)}?done=rule")
 
 
-def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
-    if outcome.problems:
-        raise HTTPException(422, f"This rule is not valid: {harmless(outcome.problems[0], 300)}")
-    demand_seen(request, outcome.seen)
-    accepted = set(request.form.getlist("accept"))
-    if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
-        told = f"It would take reports from {harmless(missing[0], 120)}: accept that or narrow the rule."
-        raise HTTPException(422, told)
-
-
-# ── setting aside and reopening ─────────────────────────────────────────────────────────────────────────────────────
-
-def aside_preview(request: PageRequest) -> Response:
-    found = _group(request)
-    outline = SetAside(*request.context.house, found).preview(request.actor(None))
-    return show(request, Preview(
-        "Set aside this wording", "Set aside", _path(found),
-        (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and later ones, are ignored.",),
-        outline.seen, stays=("Mail of this group still affects no address.",),
-        undo="To reverse it, reopen it.", because_required=True,
-        inputs=(FormField("a_day", "How long", options=_A_DAY, value="10"),),
-    ))
-
-
-def aside(request: PageRequest) -> Response:
-    told = request.form.get("a_day", "")
+def aside(request: PageRequest) -> OfferedChange:
+    found, told = _group(request), request.form.get("a_day", "")
     if told not in {value for value, _ in _A_DAY}:
         raise HTTPException(422, "Choose a duration: nothing was changed.")
-    operation = SetAside(*request.context.house, _group(request), int(told) if told else None)
-    return _carry_out(request, operation, "aside", because_required=True)
+    operation = SetAside(*request.context.house, found, int(told) if told else None)
+    return OfferedChange(operation, Preview(
+        "Set aside this wording", "Set aside", _path(found),
+        (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and later ones, are ignored.",),
+        operation.preview(request.actor(None)).seen, stays=("Mail of this group still affects no address.",),
+        undo="To reverse it, reopen it.", because_required=True,
+        inputs=(FormField("a_day", "How long", options=_A_DAY, value="10"),),
+    ), f"{_path(found)}?done=aside")
 
 
-def up_preview(request: PageRequest) -> Response:
+def up(request: PageRequest) -> OfferedChange:
     found = _group(request)
-    outline = Reopen(*request.context.house, found).preview(request.actor(None))
-    return show(request, Preview(
+    operation = Reopen(*request.context.house, found)
+    return OfferedChange(operation, Preview(
         "Reopen wording", "Reopen wording", _path(found), (f"{title_of(found)}: it is back in review.",),
-        outline.seen, undo="To reverse it, set it aside.",
-    ))
-
-
-def up(request: PageRequest) -> Response:
-    return _carry_out(request, Reopen(*request.context.house, _group(request)), "up", because_required=False)
-
-
-def _carry_out(request: PageRequest, operation: GroupOperation, done: str, *, because_required: bool) -> Response:
-    by = request.actor(because(request, required=because_required))
-    demand_seen(request, operation.preview(by).seen)
-    operation.carry_out(by)
-    return see(f"{_path(operation.group)}?done={done}")
+        operation.preview(request.actor(None)).seen, undo="To reverse it, set it aside.",
+    ), f"{_path(found)}?done=up")
 
 
 ROUTES = (
-    get("/review", groups), get("/review.csv", groups), get("/review.jsonl", groups), get("/review/{gid}", group),
+    *listing.routes("/review", groups), get("/review/{gid}", group),
     get("/review/{gid}/mail/{digest}.eml", mail_file), get("/review/{gid}/mail/{digest}", mail),
     ask("/review/{gid}/rule", trial), post("/review/{gid}/save", save),
-    get("/review/{gid}/aside", aside_preview), post("/review/{gid}/aside", aside),
-    get("/review/{gid}/up", up_preview), post("/review/{gid}/up", up),
+    *changing("/review/{gid}/aside", aside), *changing("/review/{gid}/up", up),
 )

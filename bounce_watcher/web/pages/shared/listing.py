@@ -17,15 +17,17 @@ from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
-from bounce_watcher.ledger.db.paging import ROWS, Key, Page, PagePosition
-from bounce_watcher.ledger.db.query import Choice, Facets, FilterField
+from bounce_watcher.ledger.db.paging import ROWS, Key, Page, PagePosition, TookTooLong
+from bounce_watcher.ledger.db.query import Choice, Facets, FilterField, Query
 from bounce_watcher.ledger.naming.pseudonym import hidden
 from bounce_watcher.model.neutral import for_csv, for_json
-from bounce_watcher.web.request import PageRequest
+from bounce_watcher.web.request import Handler, PageRequest, get
 from bounce_watcher.words.formatting import harmless, iso, number
 
 T = TypeVar("T")
+Counts = TypeVar("Counts")
 
 LONGEST_VALUE = 500
 MOST_VALUES = 50
@@ -38,7 +40,6 @@ RANGES: Mapping[str, timedelta] = {
 }
 _FROM, _TO = ("from", "since"), ("to", "until")
 _ALWAYS = frozenset({"range", "after", *_FROM, *_TO})
-_DAY = timedelta(days=1)
 _ROWS_AT_ONCE = 25
 """Rows of a download that are converted to text together."""
 
@@ -53,6 +54,11 @@ class Filter:
     title: str
     told: Callable[[str], str] = harmless
     known: tuple[str, ...] | None = None
+
+
+def one_of(by: FilterField, title: str, words: Mapping[str, str]) -> Filter:
+    """Returns the filter for a closed set of values, given with their words."""
+    return Filter(by, title, lambda value: words.get(value, harmless(value, 60)), tuple(words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,10 @@ class Filters:
     unknown: tuple[str, ...] = ()
     problem: str | None = None
     clear: str = ""
+
+    @property
+    def query(self) -> Query:
+        return Query(self.choices, self.since, self.until)
 
     def first(self, by: FilterField) -> str:
         """Returns the value that a form's field shows."""
@@ -99,10 +109,8 @@ def filters(request: PageRequest, offered: Sequence[Filter], others: Sequence[st
     except ValueError as error:
         since = until = None
         problem = f"Invalid filter: {error}."
-    return Filters(
-        _choices(chosen), since, until, (*_chips(request, chosen), *_time_chips(request)), tuple(unknown), problem,
-        request.url_path,
-    )
+    return Filters(_choices(chosen), since, until, tuple(_chips(request, chosen)), tuple(unknown), problem,
+                   request.url_path)
 
 
 def _demand_sense(chosen: Sequence[tuple[Filter, bool, str]]) -> None:
@@ -131,28 +139,20 @@ def _chips(request: PageRequest, chosen: Sequence[tuple[Filter, bool, str]]) -> 
         name = f"-{each.by.value}" if is_out else each.by.value
         told = value if value == NONE else each.told(value)
         yield Chip(f"{'not ' if is_out else ''}{each.title.lower()}: {told}", without(request, name, value))
-
-
-def _time_chips(request: PageRequest) -> Iterator[Chip]:
     for title, names in (("range", ("range",)), ("from", _FROM), ("to", _TO)):
         for name in names:
-            if value := request.query.get(name):
-                yield Chip(f"{title}: {harmless(value, 40)}", without(request, name, value))
+            if at := request.query.get(name):
+                yield Chip(f"{title}: {harmless(at, 40)}", without(request, name, at))
 
 
 def without(request: PageRequest, name: str, value: str) -> str:
     """Returns the address of this page without one value of a parameter, at its beginning."""
-    left = [item for item in kept(request) if item != (name, value)]
-    return address(request.url_path, left)
+    return address(request.url_path, [item for item in kept(request) if item != (name, value)])
 
 
-def with_value(request: PageRequest, name: str, value: str) -> str:
-    return address(request.url_path, [*kept(request), (name, value)])
-
-
-def kept(request: PageRequest) -> list[tuple[str, str]]:
-    """Returns the parameters of a page's address, except its position."""
-    return [(name, value) for name, value in request.query.multi_items() if value and name != "after"]
+def kept(request: PageRequest, *others: str) -> list[tuple[str, str]]:
+    """Returns the parameters of a page's address, except its position and `others`."""
+    return [(name, value) for name, value in request.query.multi_items() if value and name not in {"after", *others}]
 
 
 def address(path: str, parameters: Sequence[tuple[str, str]]) -> str:
@@ -191,7 +191,7 @@ def _time(request: PageRequest, names: Sequence[str], *, is_end: bool = False) -
     try:
         at = datetime.fromisoformat(text.replace(" ", "+"))  # an unquoted + of a zone arrives as a space
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        return at + _DAY if is_end and len(text) <= len("2026-03-17") else at
+        return at + timedelta(days=1) if is_end and len(text) <= len("2026-03-17") else at
     except (ValueError, OverflowError):
         raise ValueError(
             f"{harmless(text, 60)} is not a time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"
@@ -227,16 +227,16 @@ def facets(request: PageRequest, offered: Sequence[Filter], found: Facets | None
 
 def _facet(request: PageRequest, each: Filter, counts: Mapping[str, int]) -> Facet:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    chosen = request.query.getlist(each.by.value)
-    values = tuple(
-        FacetValue(
-            each.told(value) if value else NONE, count,
-            (without if (value or NONE) in chosen else with_value)(request, each.by.value, value or NONE),
-            (value or NONE) in chosen,
+    chosen, name = request.query.getlist(each.by.value), each.by.value
+    values = []
+    for value, count in ordered[:MOST_FACETS]:
+        is_chosen = (value or NONE) in chosen
+        link = (
+            without(request, name, value or NONE) if is_chosen
+            else address(request.url_path, [*kept(request), (name, value or NONE)])
         )
-        for value, count in ordered[:MOST_FACETS]
-    )
-    return Facet(each.title, values, max(0, len(ordered) - MOST_FACETS))
+        values.append(FacetValue(each.told(value) if value else NONE, count, link, is_chosen))
+    return Facet(each.title, tuple(values), max(0, len(ordered) - MOST_FACETS))
 
 
 def counted(found: Facets | None, one: str, many: str) -> str:
@@ -246,6 +246,16 @@ def counted(found: Facets | None, one: str, many: str) -> str:
     if found.more:
         return f"{number(found.total)} {many} or more"
     return f"{number(found.total)} {one if found.total == 1 else many}"
+
+
+def narrowing(
+    request: PageRequest, asked: Filters, offered: Sequence[Filter], found: Facets | None, one: str, many: str
+) -> dict[str, Any]:
+    """Returns the heading of a list and the values that narrow it down, for its template."""
+    return {
+        "heading": counted(found, one, many), "facets": facets(request, offered, found),
+        "uncounted": found is None and not asked.problem, "counted": found.total if found and found.more else None,
+    }
 
 
 # ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -261,6 +271,31 @@ class Pager:
     older: str | None
     is_cut: bool = False
     stopped_at: datetime | None = None
+
+
+def listed(
+    request: PageRequest, asked: Filters, read: Callable[[], Page[T]], count: Callable[[], Counts | None] = lambda: None
+) -> tuple[Page[T], Counts | None, dict[str, Any]]:
+    """Returns a page of a list, what `count` counts beside it, and what templates of all lists show.
+
+    The page is empty if the filter makes no sense. The count is None if the search took too long.
+    """
+    page: Page[T] = Page(())
+    found, is_late = None, False
+    if not asked.problem:
+        try:
+            page = read()
+            found = None if page.looked_back_to else count()
+        except TookTooLong:
+            is_late = True
+    return page, found, shown(request, asked, page, late=is_late)
+
+
+def shown(request: PageRequest, asked: Filters, page: Page[Any], *, late: bool = False) -> dict[str, Any]:
+    return {
+        "asked": asked, "pager": pager(request, page), "late": late, "exports": exports(request), "by": FilterField,
+        "times": times_of(request, asked), "range": request.query.get("range", ""),
+    }
 
 
 def place(request: PageRequest, kinds: Sequence[type], rows: int = ROWS) -> PagePosition:
@@ -292,6 +327,7 @@ def iso_exactly(at: datetime) -> str:
 
 
 def _key(text: str, kinds: Sequence[type]) -> Key:
+    """Reads a key. Raises HTTPException 400."""
     try:
         parts = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if not isinstance(parts, list) or len(parts) != len(kinds):
@@ -315,23 +351,23 @@ def _part(part: object, kind: type) -> object:
 # ── downloads ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
-    """A column with its title on the screen. `for_csv` writes its text in the file."""
-
-    title: str
-    value: Callable[[T], object]
-
-
-@dataclass(frozen=True, slots=True)
 class Download(Generic[T]):
-    """A list as a file: `columns` of CSV, `row` of JSON Lines. `name` is the file's, without its ending."""
+    """A list as a file: `columns` of CSV by title, `row` of JSON Lines. `name` is the file's, without its ending.
+
+    `for_csv` writes the text of a column.
+    """
 
     name: str
-    columns: Sequence[Column[T]]
+    columns: Mapping[str, Callable[[T], object]]
     row: Callable[[T], Mapping[str, object]]
 
 
 _FORMATS = (".csv", ".jsonl")
+
+
+def routes(path: str, handler: Handler, *, page: bool = True) -> tuple[Route, ...]:
+    """Returns the routes of a list: its files, and unless it has none its `page`."""
+    return tuple(get(f"{path}{ending}", handler) for ending in (("", *_FORMATS) if page else _FORMATS))
 
 
 def wanted_format(request: PageRequest) -> str | None:
@@ -343,6 +379,12 @@ def exports(request: PageRequest, path: str | None = None) -> tuple[str, str]:
     """Returns the addresses of this page's list, or of a list at `path`, as CSV and as JSON Lines."""
     parameters, path = kept(request), path or request.url_path
     return address(f"{path}.csv", parameters), address(f"{path}.jsonl", parameters)
+
+
+def file_links(path: str, parameters: Sequence[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+    """Returns the links to a list's files, with their texts."""
+    return [(address(f"{path}{ending}", parameters), f"Download {name}")
+            for ending, name in zip(_FORMATS, ("CSV", "JSON Lines"), strict=True)]
 
 
 def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iterable[T]) -> Response:
@@ -364,12 +406,12 @@ def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iter
     })
 
 
-def _csv(columns: Sequence[Column[T]], rows: Iterable[T]) -> Iterator[str]:
+def _csv(columns: Mapping[str, Callable[[T], object]], rows: Iterable[T]) -> Iterator[str]:
     """Yields CSV by RFC 4180: all texts quoted, lines ended by CRLF."""
-    yield _lines([[each.title for each in columns]])
+    yield _lines([list(columns)])
     source = iter(rows)
     while some := list(islice(source, _ROWS_AT_ONCE)):
-        yield _lines([[_cell(each.value(row)) for each in columns] for row in some])
+        yield _lines([[_cell(value(row)) for value in columns.values()] for row in some])
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> str:
@@ -387,10 +429,9 @@ def _cell(value: object) -> object:
 
 
 def _json_lines(row: Callable[[T], Mapping[str, object]], rows: Iterable[T]) -> Iterator[str]:
+    def told(value: object) -> str:
+        return iso_exactly(value) if isinstance(value, datetime) else str(value)
+
     source = iter(rows)
     while some := list(islice(source, _ROWS_AT_ONCE)):
-        yield "".join(f"{for_json(json.dumps(row(each), default=_json))}\n" for each in some)
-
-
-def _json(value: object) -> object:
-    return iso_exactly(value) if isinstance(value, datetime) else str(value)
+        yield "".join(f"{for_json(json.dumps(row(each), default=told))}\n" for each in some)

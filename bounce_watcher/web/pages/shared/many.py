@@ -1,9 +1,8 @@
-"""A decision on many at once, as pages show it: previewed in sentences, and carried out beside the request."""
+"""A decision on many at once: previewed in sentences, carried out beside the request, with a page of its progress."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -11,14 +10,13 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.db.paging import TookTooLong
 from bounce_watcher.ledger.suppressions.rulings import Ruled
-from bounce_watcher.model.ledger import State
 from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.service.operations.bulk import BulkOperation, BulkOutline
 from bounce_watcher.service.operations.operation import Notices
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.shared.forms import because, demand_seen
-from bounce_watcher.web.pages.shared.listing import Column, Download
-from bounce_watcher.web.request import PageRequest, see
+from bounce_watcher.web.pages.shared.listing import Download
+from bounce_watcher.web.request import PageRequest, get, see
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import counted, harmless, number, paused_target
 
@@ -27,29 +25,27 @@ T = TypeVar("T")
 SAMPLE = 10
 REHEARSAL = "a rehearsal"
 """The reason that stands in for the one that a person will give."""
+LOOKS_AGAIN = 5
+"""Seconds. This needs no script. Readers can switch it off, because a page that reloads moves under them."""
+_STILL = "still"
 
 
 # ── a decision ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
 class BulkAction(Generic[T]):
-    """An operation on many, as a page shows it. `line` describes in words what happens to one recipient in a stream.
+    """An operation on many, as a page shows it.
 
     `doing` begins the title of its progress page. `nothing` is the message if none are left. `shell` is the command to
     use if there are too many. `leads_to` is the page with the outcome, `again` the address of the preview.
     """
 
     operation: BulkOperation[T]
-    line: Callable[[T], str]
     doing: str
     nothing: str
     shell: str
     leads_to: str
     again: str
-
-
-def rehearsed(request: PageRequest, what: BulkAction[T]) -> Iterator[T]:
-    return what.operation.rehearse(request.actor(REHEARSAL))
 
 
 def outline(request: PageRequest, what: BulkAction[T]) -> BulkOutline[T]:
@@ -67,21 +63,33 @@ def carry_out(request: PageRequest, what: BulkAction[T]) -> Response:
         return see(page)
     found = outline(request, what)
     if found.more:
-        raise HTTPException(
-            422, f"More than {number(found.most)} addresses: use the shell: {what.shell}"
-        )
+        raise HTTPException(422, f"More than {number(found.most)} addresses: use the shell: {what.shell}")
     if not found.changed:
         raise HTTPException(409, what.nothing)
     demand_seen(request, found.seen, len(found.changed))
+
+    def run(hand: JobProgress) -> None:
+        for each in what.operation.carry_out(request.actor(why), hand.step):
+            if what.operation.changes(each):
+                hand.advance(1)
+
     title = f"{what.doing} {counted(len(found.changed), 'address', 'addresses')}"
     work = Work(title, lambda done: f"{number(done)} done", what.leads_to, what.again)
-    return see(jobs.start(what.operation.subject, work, partial(_do, request, what.operation, why)))
+    return see(jobs.start(what.operation.subject, work, run))
 
 
-def _do(request: PageRequest, operation: BulkOperation[T], why: str, hand: JobProgress) -> None:
-    for each in operation.carry_out(request.actor(why), hand.step):
-        if operation.changes(each):
-            hand.advance(1)
+def working(request: PageRequest) -> Response:
+    """Shows the progress of a long task. It reloads by itself, and leads to the outcome when the task is over."""
+    work = request.context.jobs.of(request.path["name"])
+    if work is not None and work.is_over and work.trouble is None:
+        return see(work.leads_to)
+    is_moving = work is not None and not work.is_over and not request.query.get(_STILL)
+    title = "No task running" if work is None else "Task interrupted" if work.is_over else "In progress"
+    page = request.page("working.html", title, work=work, heading=title, is_moving=is_moving, seconds=LOOKS_AGAIN,
+                      still=f"{request.url_path}?{_STILL}=1")
+    if is_moving:
+        page.headers["Refresh"] = str(LOOKS_AGAIN)
+    return page
 
 
 # ── the effects, in sentences ───────────────────────────────────────────────────────────────────────────────────────
@@ -119,11 +127,6 @@ LEFT: Mapping[SkipReason, str] = {
 }
 
 
-def held(found: BulkOutline[Ruled]) -> int:
-    """Returns how many of those that change were held: no target was notified of them."""
-    return sum(each.was is State.PENDING for each in found.changed)
-
-
 def left_out(found: BulkOutline[Ruled]) -> Counter[SkipReason]:
     """Returns how many would stay unchanged, by reason."""
     return Counter(each.left for each in found.spared if each.left is not None)
@@ -144,14 +147,13 @@ def ruled(each: Ruled) -> str:
     return f"{named(each.recipient, each.stream)}: {formatting.reason(why) if why else 'no report'}; {was}, then {now}"
 
 
-DOWNLOAD: Download[Ruled] = Download("decided", (
-    Column("Address", lambda each: each.recipient),
-    Column("Stream", lambda each: each.stream),
-    Column("Reason", lambda each: each.reason),
-    Column("State", lambda each: formatting.STATES[each.was][0]),
-    Column("Would be", lambda each: formatting.STATES[each.state][0]),
-    Column("Left out because", lambda each: each.left and LEFT[each.left]),
-), lambda each: {
+DOWNLOAD: Download[Ruled] = Download("decided", {
+    "Address": lambda each: each.recipient, "Stream": lambda each: each.stream, "Reason": lambda each: each.reason,
+    "State": lambda each: formatting.STATES[each.was][0], "Would be": lambda each: formatting.STATES[each.state][0],
+    "Left out because": lambda each: each.left and LEFT[each.left],
+}, lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "decided", "recipient": each.recipient, "stream": each.stream,
     "reason": each.reason, "was": each.was, "state": each.state, "left": each.left,
 })
+
+ROUTES = (get("/working/{name}", working),)

@@ -1,19 +1,18 @@
 """Bounces over a range as pages show them: by bin and type, by reason, by provider, beside what there was before."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-
-from markupsafe import Markup
+from typing import Any
 
 from bounce_watcher.ledger.lists.figures import Figures, Of, Span
 from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording.report_counts import DAY
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
 from bounce_watcher.web.view import charts, links
-from bounce_watcher.web.view.ranges import Bin, Range, Unit
+from bounce_watcher.web.view.ranges import Range, Unit
 from bounce_watcher.words import formatting
 from bounce_watcher.words.formatting import COLOURS, TYPES, counted, is_unusual, number
 from bounce_watcher.words.incidents import guard_words
@@ -25,11 +24,15 @@ _EXPLAINS = 0.6
 _FEWEST_TO_JUDGE = 30
 _SPARK_DAYS = 7
 _LABELLED_DAYS, _LABELLED_WEEKS, _LABELLED_HOURS, _HOURS_OF_A_DAY = 10, 13, 3, 24
+MOST_GUARD = 5
+"""Times in which the guard was on that are named below a chart: the last ones."""
 
 IN_SENTENCES: Mapping[EventType, str] = {
     EventType.HARD: "about the address", EventType.COMPLAINT: "complaints", EventType.SOFT: "temporary",
     EventType.BLOCK: "about the sender", EventType.UNDETERMINED: "not recognised",
 }
+_WITHOUT_REASON = {EventType.COMPLAINT: "Complaint", EventType.HARD: "About the address, reason unknown",
+                   EventType.SOFT: "Temporary, reason unknown", EventType.BLOCK: "About the sender, reason unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +54,26 @@ class ReasonOfType:
         return replace(of, type=self.type.value, reason=None if self.type in _NAMELESS else self.reason)
 
 
-_WITHOUT_REASON = {EventType.COMPLAINT: "Complaint", EventType.HARD: "About the address, reason unknown",
-                   EventType.SOFT: "Temporary, reason unknown", EventType.BLOCK: "About the sender, reason unknown"}
-
-
-def why_of(type_: str, reason: str) -> ReasonOfType:
+def _why(type_: str, reason: str) -> ReasonOfType:
     kind = EventType(type_)
     return ReasonOfType(kind, "" if kind in _NAMELESS else reason)
-
-
-def merged(counts: Mapping[tuple[str, ...], int]) -> Counter[ReasonOfType]:
-    found: Counter[ReasonOfType] = Counter()
-    for (type_, reason), many in counts.items():
-        found[why_of(type_, reason)] += many
-    return found
-
-
-MOST_GUARD = 5
-"""Times in which the guard was on that are named below a chart: the last ones."""
 
 
 class Bounces:
     """Of one range, narrowed by `of`. Asks the ledger for each thing once, when it is asked for it."""
 
     def __init__(self, figures: Figures, over: Range, of: Of, *, compares: bool = True) -> None:
-        self._figures, self.range, self.of, self._compares = figures, over, of, compares
+        self.figures, self.range, self.of, self._compares = figures, over, of, compares
 
     @cached_property
     def by_slot(self) -> Mapping[datetime, Counter[ReasonOfType]]:
-        return _by_slot(self._slots(self.range.span, self.range.unit.slot, GroupBy.TYPE, GroupBy.REASON))
+        return self._reasons(self.range.span, self.range.unit.slot)
+
+    def _reasons(self, span: Span, step: timedelta) -> Mapping[datetime, Counter[ReasonOfType]]:
+        found: dict[datetime, Counter[ReasonOfType]] = {}
+        for (at, parts), many in self.figures.slots(span, step, self.of, GroupBy.TYPE, GroupBy.REASON).items():
+            found.setdefault(at, Counter())[_why(*parts)] += many
+        return found
 
     @cached_property
     def by_why(self) -> Counter[ReasonOfType]:
@@ -95,7 +89,7 @@ class Bounces:
 
     @cached_property
     def first_day(self) -> datetime | None:
-        return self._figures.first_day()
+        return self.figures.first_day()
 
     def knows(self, span: Span) -> bool:
         """Whether there was data by its beginning."""
@@ -106,14 +100,17 @@ class Bounces:
         """Of what the range is compared with; None where nothing is known of it."""
         if not self._compares or not self.knows(self.range.before):
             return None
-        return merged(self._figures.totals(self.range.before, self.of, GroupBy.TYPE, GroupBy.REASON))
+        found: Counter[ReasonOfType] = Counter()
+        for parts, many in self.figures.totals(self.range.before, self.of, GroupBy.TYPE, GroupBy.REASON).items():
+            found[_why(*parts)] += many
+        return found
 
     @property
     def total_before(self) -> int | None:
         return None if self.before is None else self.before.total()
 
     @cached_property
-    def bins(self) -> list[tuple[Bin, Counter[ReasonOfType]]]:
+    def bins(self) -> list[tuple[Span, Counter[ReasonOfType]]]:
         step = self.range.unit.slot
         return [(each, sum((self.by_slot.get(at, Counter()) for at in _starts(each, step)), Counter()))
                 for each in self.range.bins]
@@ -124,34 +121,26 @@ class Bounces:
         back, step = self.range.marks, self.range.unit.slot
         if back is None:
             return [None] * len(self.range.bins)
-        before = self._slots(self.range.span.back(back), step)
-        return [self._mark(each, back, step, before) for each in self.range.bins]
+        before = self.figures.slots(self.range.span.back(back), step, self.of)
 
-    def _mark(
-        self, each: Bin, back: timedelta, step: timedelta, before: Mapping[tuple[datetime, tuple[str, ...]], int]
-    ) -> int | None:
-        if not self.knows(Span(each.since - back, each.until - back)):
-            return None
-        if each.since <= self.range.now < each.until:
-            return self._figures.totals(Span(each.since, self.range.now).back(back), self.of)[()]
-        return sum(before.get((at - back, ()), 0) for at in _starts(each, step))
+        def mark(each: Span) -> int | None:
+            if not self.knows(each.back(back)):
+                return None
+            if each.since <= self.range.now < each.until:
+                return self.figures.totals(Span(each.since, self.range.now).back(back), self.of)[()]
+            return sum(before.get((at - back, ()), 0) for at in _starts(each, step))
+
+        return list(map(mark, self.range.bins))
 
     @cached_property
     def trends(self) -> Mapping[ReasonOfType, list[int]]:
         """Of each reason, for its sparkline."""
         if self.range.unit is Unit.HOUR:
-            days = _by_slot(self._slots(last_days(self.range), DAY, GroupBy.TYPE, GroupBy.REASON))
-            bins = [days.get(at, Counter[ReasonOfType]()) for at in _starts(_bin(last_days(self.range)), DAY)]
+            days = self._reasons(last_days(self.range), DAY)
+            bins = [days.get(at, Counter[ReasonOfType]()) for at in _starts(last_days(self.range), DAY)]
         else:
             bins = [counts for _, counts in self.bins]
         return {why: [counts[why] for counts in bins] for why in self.by_why}
-
-    @property
-    def trend_words(self) -> str:
-        return trend_words(self.range)
-
-    def _slots(self, span: Span, step: timedelta, *parts: GroupBy) -> dict[tuple[datetime, tuple[str, ...]], int]:
-        return self._figures.slots(span, step, self.of, *parts)
 
 
 def by_type(counts: Mapping[ReasonOfType, int]) -> Counter[EventType]:
@@ -174,101 +163,51 @@ def last_days(over: Range) -> Span:
     return Span(behind - _SPARK_DAYS * DAY, behind)
 
 
-def _by_slot(counts: Mapping[tuple[datetime, tuple[str, ...]], int]) -> dict[datetime, Counter[ReasonOfType]]:
-    found: dict[datetime, Counter[ReasonOfType]] = {}
-    for (at, (type_, reason)), many in counts.items():
-        found.setdefault(at, Counter())[why_of(type_, reason)] += many
-    return found
-
-
-def _bin(span: Span) -> Bin:
-    return Bin(span.since, span.until)
-
-
-def _starts(each: Bin, step: timedelta) -> list[datetime]:
+def _starts(each: Span, step: timedelta) -> list[datetime]:
     return [each.since + n * step for n in range((each.until - each.since) // step)]
 
 
 # ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """A line of the legend."""
+def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> dict[str, Any]:
+    """Returns the values of the macro `chart`. `outages` are the times in which the guard was on: shaded, and named.
 
-    colour: str
-    name: str
-    number: int
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class BinLine:
-    """A bin as a row of the table: a number for each type in stacking order; `guard`: the guard was on in it."""
-
-    name: str
-    link: str
-    numbers: tuple[int, ...]
-    total: int
-    mark: int | None
-    guard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class GuardTime:
-    """While the guard was on, in words, and where that is told."""
-
-    words: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class BounceChart:
-    """`labels` stand below the bars, each some lines; "" for none, `sparse` ones give way on a phone."""
-
-    title: str
-    sentence: str
-    svg: Markup
-    ticks: list[int]
-    labels: list[tuple[tuple[str, ...], bool]]
-    legend: list[LegendEntry]
-    lines: list[BinLine]
-    total: int
-    mark_words: str | None
-    caption: str
-    link: str
-    guard: list[GuardTime]
-    more_guard: int
-
-
-def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> BounceChart:
-    """`outages` are the times in which the guard was on: shaded, and named below."""
-    over = bounces.range
-    spans = [_span(each, over.now) for each in outages]
+    `lines` are the bins as rows of the table, with a number for each type in stacking order.
+    """
+    over, now = bounces.range, bounces.range.now
+    spans = [_span(each, now) for each in outages]
     bars, lines = [], []
     for (each, counts), mark in zip(bounces.bins, bounces.marks, strict=True):
-        numbers = tuple(by_type(counts)[kind] for kind in TYPES)
-        link = links.events(Span(each.since, each.until), bounces.of)
+        numbers = {kind: by_type(counts)[kind] for kind in TYPES}
+        link, name, total = links.events(each, bounces.of), _name_of(each, over), sum(numbers.values())
         guarded = any(begin < each.until and end > each.since for begin, end in spans)
-        lines.append(BinLine(_name_of(each, over), link, numbers, sum(numbers), mark, guarded))
-        parts = tuple(charts.BarSegment(COLOURS[kind], many) for kind, many in zip(TYPES, numbers, strict=True))
-        bars.append(charts.Bar(parts, link, _tip(lines[-1]), mark))
-    return BounceChart(
-        title=f"Bounces per {over.unit.word}, by type", sentence=sentence,
-        svg=charts.stacked_bars(bars, [shade(each, over.bins, over.now) for each in outages]),
-        ticks=charts.ticks(charts.top_of(bars)), labels=labels(over),
-        legend=[
-            LegendEntry(COLOURS[kind], name, bounces.by_type[kind],
-                        links.events(over.span, replace(bounces.of, type=kind.value)))
+        lines.append({"name": name, "link": link, "numbers": list(numbers.values()), "total": total, "mark": mark,
+                      "guard": guarded})
+        parts = ", ".join(f"{IN_SENTENCES[kind]} {number(many)}" for kind, many in numbers.items())
+        week_before = "" if mark is None else f". Week before: {number(mark)}"
+        bars.append(charts.Bar(
+            tuple(charts.BarSegment(COLOURS[kind], many) for kind, many in numbers.items()), link,
+            f"{name}: {number(total)} ({parts}){week_before}", mark,
+        ))
+    return {
+        "title": f"Bounces per {over.unit.word}, by type", "sentence": sentence, "total": bounces.total,
+        "svg": charts.stacked_bars(bars, [shade(each, over.bins, now) for each in outages]),
+        "ticks": charts.ticks(charts.top_of(bars)), "labels": labels(over), "lines": lines,
+        "legend": [
+            {"colour": COLOURS[kind], "name": name, "number": bounces.by_type[kind],
+             "link": links.events(over.span, replace(bounces.of, type=kind.value))}
             for kind, name in TYPES.items()
         ],
-        lines=lines, total=bounces.total, mark_words=_mark_words(over, bounces.marks),
-        caption=f"Bounces per {over.unit.word} by type, {over.words}, UTC", link=links.events(over.span, bounces.of),
-        guard=[GuardTime(guard_words(each, over.now), f"/incidents/{each.id}") for each in outages[-MOST_GUARD:]],
-        more_guard=max(0, len(outages) - MOST_GUARD),
-    )
+        "mark_words": None if all(mark is None for mark in bounces.marks)
+        else "same hour, week before" if over.unit is Unit.HOUR else "same weekday, week before",
+        "caption": f"Bounces per {over.unit.word} by type, {over.words}, UTC",
+        "link": links.events(over.span, bounces.of),
+        "guard": [(guard_words(each, now), f"/incidents/{each.id}") for each in outages[-MOST_GUARD:]],
+        "more_guard": max(0, len(outages) - MOST_GUARD),
+    }
 
 
-def shade(outage: Alert, bins: Sequence[Bin], now: datetime) -> charts.Shade:
+def shade(outage: Alert, bins: Sequence[Span], now: datetime) -> charts.Shade:
     """The time of an outage as far as the bars show it."""
     begin, end = _span(outage, now)
     return charts.Shade(_place(begin, bins), _place(end, bins), guard_words(outage, now))
@@ -280,7 +219,7 @@ def _span(outage: Alert, now: datetime) -> tuple[datetime, datetime]:
     return outage.since, max(outage.since, end)
 
 
-def _place(at: datetime, bins: Sequence[Bin]) -> float:
+def _place(at: datetime, bins: Sequence[Span]) -> float:
     """Where a moment lies, in places of bars."""
     for n, each in enumerate(bins):
         if at < each.until:
@@ -288,19 +227,7 @@ def _place(at: datetime, bins: Sequence[Bin]) -> float:
     return float(len(bins))
 
 
-def _tip(line: BinLine) -> str:
-    parts = ", ".join(f"{IN_SENTENCES[kind]} {number(many)}" for kind, many in zip(TYPES, line.numbers, strict=True))
-    before = "" if line.mark is None else f". Week before: {number(line.mark)}"
-    return f"{line.name}: {number(line.total)} ({parts}){before}"
-
-
-def _mark_words(over: Range, marks: Iterable[int | None]) -> str | None:
-    if all(mark is None for mark in marks):
-        return None
-    return "same hour, week before" if over.unit is Unit.HOUR else "same weekday, week before"
-
-
-def _name_of(each: Bin, over: Range) -> str:
+def _name_of(each: Span, over: Range) -> str:
     at = each.since
     told = {Unit.HOUR: f"{at:%a} {at.day} {at:%b}, {at:%H:%M}", Unit.DAY: f"{at:%a} {at.day} {at:%b}",
             Unit.WEEK: f"Week of {at.day} {at:%b %Y}"}[over.unit]
@@ -319,7 +246,7 @@ def labels(over: Range) -> list[tuple[tuple[str, ...], bool]]:
     return [so_far if n == here else ((), False) if abs(n - here) <= near else each for n, each in enumerate(told)]
 
 
-def _label(n: int, each: Bin, over: Range, count: int) -> tuple[tuple[str, ...], bool]:
+def _label(n: int, each: Span, over: Range, count: int) -> tuple[tuple[str, ...], bool]:
     short = _short(each, over.unit)
     if over.unit is Unit.HOUR:
         step = _LABELLED_HOURS if count <= _HOURS_OF_A_DAY else 2 * _LABELLED_HOURS
@@ -333,7 +260,7 @@ def _label(n: int, each: Bin, over: Range, count: int) -> tuple[tuple[str, ...],
     return short, False
 
 
-def _short(each: Bin, unit: Unit) -> tuple[str, ...]:
+def _short(each: Span, unit: Unit) -> tuple[str, ...]:
     at = each.since
     if unit is Unit.HOUR:
         return (f"{at:%H:%M}",)
@@ -342,129 +269,81 @@ def _short(each: Bin, unit: Unit) -> tuple[str, ...]:
 
 # ── in a sentence ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def summary(bounces: Bounces, figures: Figures) -> str:
+def summary(bounces: Bounces) -> str:
     """Total and change; what explains most of a change that is more than chance; and what "so far" is held against."""
     total, before, over = bounces.total, bounces.before, bounces.range
-    parts = [f"{counted(total, 'bounce')}{_on_before(total, bounces.total_before, over)}."]
-    if before is not None and is_unusual(total, before.total()):
-        parts += _cause(bounces, figures, before)
+    parts = [f"{counted(total, 'bounce')}."]
+    if before is not None:
+        change, told = formatting.change(total, before.total()), number(before.total())
+        parts = [f"{counted(total, 'bounce')}, {told} in {over.before_words}." if change in {"–", "new"}
+                 else f"{counted(total, 'bounce')}, {change} on {over.before_words}."]
+        if is_unusual(total, before.total()):
+            parts += _cause(bounces, before)
     first = bounces.first_day
     if first is not None and first > over.span.since:
         parts.append(f"First bounce on {first.day} {first:%B %Y}.")
     if over.runs and over.marks is not None and any(mark is not None for mark in bounces.marks):
-        parts.append(_so_far(over))
+        now = over.now
+        parts.append(
+            f"The last hour, to {now:%H:%M}, is compared with {now:%H}:00 to {now:%H:%M} a week before."
+            if over.unit is Unit.HOUR else f"Today, to {now:%H:%M}, is compared with last {now:%A} to {now:%H:%M}."
+        )
     return " ".join(parts)
 
 
-def _on_before(now: int, before: int | None, over: Range) -> str:
-    if before is None:
-        return ""
-    told = formatting.change(now, before)
-    return f", {number(before)} in {over.before_words}" if told in {"–", "new"} else f", {told} on {over.before_words}"
-
-
-def _cause(bounces: Bounces, figures: Figures, before: Counter[ReasonOfType]) -> list[str]:
+def _cause(bounces: Bounces, before: Counter[ReasonOfType]) -> list[str]:
     rise = bounces.total - before.total()
     then = by_type(before)
     kind = max(TYPES, key=lambda each: (bounces.by_type[each] - then[each]) * (1 if rise > 0 else -1))
     change = bounces.by_type[kind] - then[kind]
     if change * rise <= 0 or abs(change) < _EXPLAINS * abs(rise):
         return []
-    word = "rise" if rise > 0 else "fall"
-    told = (f"Of the {word}, {number(min(abs(change), abs(rise)))} are {IN_SENTENCES[kind]} "
-            f"({number(then[kind])} → {number(bounces.by_type[kind])})")
+    word, both = "rise" if rise > 0 else "fall", f"({number(then[kind])} → {number(bounces.by_type[kind])})"
+    told = f"Of the {word}, {number(min(abs(change), abs(rise)))} are {IN_SENTENCES[kind]} {both}"
     if abs(change) > abs(rise):
-        told = f"Those {IN_SENTENCES[kind]} explain the {word} ({number(then[kind])} → {number(bounces.by_type[kind])})"
-    where = None if bounces.of.providers else _one_place(bounces, figures, kind, change)
-    return [f"{told}{where or ''}."]
+        told = f"Those {IN_SENTENCES[kind]} explain the {word} {both}"
+    where = "" if bounces.of.providers else _one_place(bounces, kind, change)
+    return [f"{told}{where}."]
 
 
-def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str | None:
-    """The provider that has most of it."""
+def _one_place(bounces: Bounces, kind: EventType, change: int) -> str:
+    """Returns the provider that has most of the change, "" if none has."""
     of = replace(bounces.of, type=kind.value)
-    now = figures.totals(bounces.range.elapsed, of, GroupBy.PROVIDER)
-    then = figures.totals(bounces.range.before, of, GroupBy.PROVIDER)
+    now = bounces.figures.totals(bounces.range.elapsed, of, GroupBy.PROVIDER)
+    then = bounces.figures.totals(bounces.range.before, of, GroupBy.PROVIDER)
     sign = 1 if change > 0 else -1
     place, most = max(((each, (now[each] - then[each]) * sign) for each in now | then), key=lambda pair: pair[1])
     if most < _EXPLAINS * abs(change):
-        return None
+        return ""
     many = "all" if most >= abs(change) else number(most)
     return f", {many} of them at {formatting.provider(place[0])}"
 
 
-def _so_far(over: Range) -> str:
-    now = over.now
-    if over.unit is Unit.HOUR:
-        return f"The last hour, to {now:%H:%M}, is compared with {now:%H}:00 to {now:%H:%M} a week before."
-    return f"Today, to {now:%H:%M}, is compared with last {now:%A} to {now:%H:%M}."
-
-
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class ReasonRow:
-    name: str
-    colour: str
-    number: int
-    share: str
-    bar: Markup
-    trend: Markup
-    change: str
-    link: str
-
-
-def reason_rows(bounces: Bounces, limit: int | None = None) -> list[ReasonRow]:
-    """The most frequent first."""
-    before = bounces.before
+def reason_rows(bounces: Bounces, limit: int | None = None) -> list[dict[str, object]]:
+    """Returns the rows of the macro `reasons`, the most frequent first."""
+    before, total = bounces.before, bounces.total
     return [
-        ReasonRow(
-            why.name, why.colour, many, formatting.share(many, bounces.total),
-            charts.share_bar(why.colour, many, bounces.total), charts.sparkline(bounces.trends[why]),
-            formatting.difference(many, None if before is None else before[why]),
-            links.events(bounces.range.span, why.within(bounces.of)),
-        )
+        {"name": why.name, "colour": why.colour, "number": many, "share": formatting.share(many, total),
+         "bar": charts.share_bar(why.colour, many, total), "trend": charts.sparkline(bounces.trends[why]),
+         "change": formatting.difference(many, None if before is None else before[why]),
+         "link": links.events(bounces.range.span, why.within(bounces.of))}
         for why, many in bounces.by_why.most_common(limit)
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceLine:
-    """One of several (providers, streams) with its figures. `state`: badge, word and class. `link`: its own page."""
-
-    key: str
-    name: str
-    about: str
-    number: int
-    by_type: Mapping[EventType, int]
-    events: Mapping[EventType | None, str]
-    before: int | None
-    trend: Markup
-    state: tuple[str, str]
-    link: str
-
-    @property
-    def change(self) -> str:
-        return formatting.difference(self.number, self.before)
-
-    @property
-    def excess(self) -> float:
-        """How unusual it is; 0 while it is usual."""
-        if self.before is None or not is_unusual(self.number, self.before):
-            return 0.0
-        return float(abs(self.number - self.before) / (self.number + self.before) ** 0.5)
+Row = dict[str, Any]
+"""A line of a table: a provider, a stream, a campaign. Downloads use it, too."""
 
 
-def provider_rows(
-    figures: Figures, over: Range, of: Of, names: Sequence[str], alerts: Sequence[Alert]
-) -> list[SourceLine]:
-    """Of the providers named, in their order."""
+def provider_rows(figures: Figures, over: Range, of: Of, names: Sequence[str], alerts: Sequence[Alert]) -> list[Row]:
+    """Of the providers named, in their order. `excess` is how unusual the number is; 0 while it is usual."""
     if not names:
         return []
     of = replace(of, providers=tuple(names))
     now = figures.totals(over.span, of, GroupBy.PROVIDER, GroupBy.TYPE)
-    first = figures.first_day()
-    known = first is not None and first <= over.before.since
-    before = figures.totals(over.before, of, GroupBy.PROVIDER) if known else None
+    before = before_of(figures, over, of, GroupBy.PROVIDER)
     trends = trends_of(figures, over, of, GroupBy.PROVIDER)
     troubled = states(alerts)
     rows = []
@@ -472,13 +351,32 @@ def provider_rows(
         kinds = {kind: now[name, kind.value] for kind in TYPES}
         mine = replace(of, providers=(name,))
         then = None if before is None else before[(name,)]
-        number_ = sum(kinds.values())
-        rows.append(SourceLine(
-            name, formatting.provider(name), formatting.PROVIDERS.get(name, ("", ""))[1], number_, kinds,
-            event_links(over.span, mine), then, charts.sparkline(trends.get(name, [])),
-            troubled.get(name) or usualness(number_, then), links.provider(name, over.query),
-        ))
+        total = sum(kinds.values())
+        excess = 0.0
+        if then is not None and is_unusual(total, then):
+            excess = abs(total - then) / (total + then) ** 0.5
+        rows.append({
+            "key": name, "name": formatting.provider(name), "about": formatting.PROVIDERS.get(name, ("", ""))[1],
+            "number": total, "by_type": kinds, "events": event_links(over.span, mine), "before": then,
+            "change": formatting.difference(total, then), "excess": excess,
+            "trend": charts.sparkline(trends.get(name, [])), "state": troubled.get(name) or usualness(total, then),
+            "link": links.provider(name, over.query),
+        })
     return rows
+
+
+def before_of(figures: Figures, over: Range, of: Of, part: GroupBy) -> Counter[tuple[str, ...]] | None:
+    """Returns how many there were of each value of a part in the compared range; None if that is not known."""
+    first = figures.first_day()
+    return figures.totals(over.before, of, part) if first is not None and first <= over.before.since else None
+
+
+def type_columns() -> dict[str, Callable[[Row], object]]:
+    """Returns the columns of a download that count each type."""
+    def value(kind: EventType) -> Callable[[Row], object]:
+        return lambda row: row["by_type"][kind]
+
+    return {title: value(kind) for kind, title in formatting.CSV_TYPES.items()}
 
 
 def event_links(span: Span, of: Of) -> dict[EventType | None, str]:
@@ -491,7 +389,7 @@ def trends_of(figures: Figures, over: Range, of: Of, part: GroupBy) -> dict[str,
     """Of each value of a part, for its sparkline."""
     hours = over.unit is Unit.HOUR
     span = last_days(over) if hours else over.span
-    bins = [Bin(at, at + DAY) for at in _starts(_bin(span), DAY)] if hours else over.bins
+    bins = [Span(at, at + DAY) for at in _starts(span, DAY)] if hours else over.bins
     place = {at: n for n, each in enumerate(bins) for at in _starts(each, DAY)}
     found: dict[str, list[int]] = {}
     for (at, (name,)), many in figures.slots(span, DAY, of, part).items():

@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any
 
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.figures import Figures, Of, Sent
+from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.filters import GroupBy, OutboxFilter
 from bounce_watcher.ledger.lists.lists import MOST_TOLD
 from bounce_watcher.ledger.lists.stock import Stock
 from bounce_watcher.model.ledger import Alert, AlertKind, ChangedBy, EventType, OutboxState, State, StateChange
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.pages.shared.listing import Download, Filters, download, wanted_format
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
 from bounce_watcher.web.request import PageRequest, get
@@ -24,16 +23,13 @@ from bounce_watcher.words import formatting
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import counted, number
 
-T = TypeVar("T")
-
 REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
 """The most rows of each part."""
 
 _LONGEST_REASON = 120
+_DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
 LONG = timedelta(days=8)
 """A longer range takes so long to add up that its figures are cached."""
-
-PARAMETERS = frozenset({"range", "from", "to"})
 
 
 def overview(request: PageRequest) -> Response:
@@ -46,7 +42,7 @@ def overview(request: PageRequest) -> Response:
     paces = ledger.recording.paces([each.name for each in state.mailboxes], now)
     notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
     common = {
-        **frame(request, over, {"stream"}), "stream": of.stream,
+        **frame(request, over, "stream"), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
         "well": standing.all_is_well(state, stock.queues, last, now),
         "advice": list(standing.advice(
@@ -57,28 +53,24 @@ def overview(request: PageRequest) -> Response:
     if last is None:
         return request.page("first_run.html", "Overview", **common, steps=first_steps(request, state))
     outages = ledger.browsing.incidents.outages(over.span.since, over.span.until)
-    figures = kept(request, over, lambda: _figures(seen, ledger.figures, alerts, outages))
+    figures = kept(request, over, lambda: _figures(seen, alerts, outages))
     return request.page(
         "overview.html", "Overview", **common, **figures,
-        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now),
-                       ledger.lists.to_do().review - bool(stock.opt_outs.number)),
+        tiles=_tiles(request, figures["of_range"], stock, alerts),
         decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), request), last=last,
     )
 
 
-def _figures(
-    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
-) -> dict[str, Any]:
+def _figures(seen: Bounces, alerts: Sequence[Alert], outages: Sequence[Alert]) -> dict[str, Any]:
     """Returns all figures of the range."""
     over, of = seen.range, seen.of
-    names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
+    names, how_many = seen.figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     return {
-        "of_range": tiles_of_range(seen, figures),
-        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages),
+        "of_range": (_bounces(seen), _suppressed(seen), _not_recognised(seen)),
+        "chart": bounces.chart(seen, bounces.summary(seen), outages),
         "reasons": bounces.reason_rows(seen, REASONS), "reason_count": len(seen.by_why),
-        "trend_words": seen.trend_words,
-        "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
-        "rates": rate_rows(seen, figures, over), "rates_of": rates,
+        "providers": bounces.provider_rows(seen.figures, over, of, names, alerts), "provider_count": how_many,
+        "rates": rate_rows(seen), "rates_of": rates,
         "providers_link": links.with_query("/providers", **over.query),
     }
 
@@ -91,21 +83,15 @@ def kept(request: PageRequest, over: Range, make: Callable[[], dict[str, Any]]) 
     return request.context.cache.get(key, request.now, make)
 
 
-def frame(request: PageRequest, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
+def frame(request: PageRequest, over: Range, *others: str) -> dict[str, Any]:
     """Returns what every page with a range shows: the buttons, and unknown parameters of its address."""
+    known = {"range", "from", "to", *others}
     return {
-        "over": over,
+        "over": over, "trend_words": bounces.trend_words(over),
         "buttons": [(text, request.link(**{"range": name, "from": None, "to": None}), name == over.name)
                     for name, text in NAMES.items()],
-        "unknown": sorted({name[:60] for name in request.query if name not in PARAMETERS and name not in others}),
+        "unknown": sorted({name[:60] for name in request.query if name not in known}),
     }
-
-
-def download_of(request: PageRequest, what: Download[T], rows: Sequence[T]) -> Response | None:
-    """Returns the rows as a file if the address asks for one, else None."""
-    if wanted_format(request) is None:
-        return None
-    return download(request, Filters(), what, rows)
 
 
 # ── tiles ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,55 +107,53 @@ class Tile:
     definition: str
 
 
-def tiles_of_range(seen: Bounces, figures: Figures) -> list[Tile]:
-    return [_bounces(seen, figures), _suppressed(seen, figures), _not_recognised(seen)]
-
-
-def tiles_of_now(figures: Figures, stock: Stock, alerts: Sequence[Alert], now: datetime) -> list[Tile]:
-    return [_held(figures, alerts), _waiting(stock, now)]
-
-
-def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile], groups: int) -> list[Tile]:
-    """Returns the tiles, with held next to suppressed. `groups` of wordings wait in Review, whatever the range."""
+def _tiles(request: PageRequest, of_range: Sequence[Tile], stock: Stock, alerts: Sequence[Alert]) -> list[Tile]:
+    """Returns the tiles, with those of now among those of the range."""
     bounced, suppressed, not_recognised = of_range
-    held, waiting = of_now
-    more = " or more" if groups >= MOST_TOLD else ""
-    told = f"; {number(groups)}{more} {'wording' if groups == 1 else 'wordings'} to review" if groups else ""
-    not_recognised = replace(not_recognised, text=not_recognised.text + told)
+    many, ledger = request.context.ledger.figures.held(), request.context.ledger
+    incidents = sum(alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD} for alert in alerts)
+    held = Tile("Held", number(many), f"{'address' if many == 1 else 'addresses'}, {counted(incidents, 'incident')}",
+                "/incidents?state=open", "Addresses held now, in an outage or a flood, regardless of the time range.")
+    groups = ledger.lists.to_do().review - bool(stock.opt_outs.number)
+    if groups:
+        more = " or more" if groups >= MOST_TOLD else ""
+        told = f"; {number(groups)}{more} {'wording' if groups == 1 else 'wordings'} to review"
+        not_recognised = replace(not_recognised, text=not_recognised.text + told)
+    due, told = standing.waiting(stock.queues, request.now)
+    waiting = Tile("Deliveries waiting", number(due), told, "/outbox",
+                   "Webhooks and platform calls not accepted yet, regardless of the time range.")
     return [bounced, suppressed, held, not_recognised, waiting]
 
 
-def _bounces(seen: Bounces, figures: Figures) -> Tile:
+def _bounces(seen: Bounces) -> Tile:
     over, total = seen.range, seen.total
     link = links.events(over.span, seen.of)
     what = ("All reports of failed mail and complaints that arrived in this time, one for each message and recipient; "
             "copies are counted once. Delays, automatic replies and receipts are not bounces.")
-    sent = rates.sent(figures, over)
-    in_all = rates.sent_in_all(sent, streams_of(seen, figures), seen.of.stream)
+    sent = rates.sent(seen.figures, over)
+    in_all = rates.sent_in_all(sent, _streams(seen, over.span), seen.of.stream)
     if in_all is None:
-        return Tile("Bounces", number(total), f"{_compared(seen)} {_no_rate(over, sent)}", link, what)
-    text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen, figures)}"
+        why = "No overall rate: sent counts are incomplete." if sent else "No rate: sent counts are not imported."
+        if over.unit is Unit.HOUR:
+            why = "No rate: sent counts are daily."
+        return Tile("Bounces", number(total), f"{_compared(seen)} {why}", link, what)
+    text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen)}"
     share = formatting.share(total, in_all)
     return Tile("Bounce rate", share, text, link, f"{what} Divided by mail sent in this time.")
 
 
-def _rate_before(seen: Bounces, figures: Figures) -> str:
+def _rate_before(seen: Bounces) -> str:
     """Returns the rate of the whole range before in words: whole, because numbers sent are known by day."""
     before = seen.range.whole_before
-    sent = rates.sent_within(figures, before)
-    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, GroupBy.STREAM))
-    in_all = rates.sent_in_all(sent, streams, seen.of.stream)
+    sent = rates.sent_within(seen.figures, before)
+    in_all = rates.sent_in_all(sent, _streams(seen, before), seen.of.stream)
     if not in_all or not seen.knows(before):
         return ""
-    return f"; {formatting.share(figures.totals(before, seen.of)[()], in_all)} in {seen.range.before_words}"
+    return f"; {formatting.share(seen.figures.totals(before, seen.of)[()], in_all)} in {seen.range.before_words}"
 
 
-def _no_rate(over: Range, sent: Mapping[str, Sent]) -> str:
-    if over.unit is Unit.HOUR:
-        return "No rate: sent counts are daily."
-    if not sent:
-        return "No rate: sent counts are not imported."
-    return "No overall rate: sent counts are incomplete."
+def _streams(seen: Bounces, span: Span) -> frozenset[str]:
+    return frozenset(stream for (stream,) in seen.figures.totals(span, seen.of, GroupBy.STREAM))
 
 
 def _compared(seen: Bounces) -> str:
@@ -183,29 +167,24 @@ def _compared(seen: Bounces) -> str:
     return f"{told} on {words} ({number(before)})."
 
 
-def _suppressed(seen: Bounces, figures: Figures) -> Tile:
+def _suppressed(seen: Bounces) -> Tile:
     over = seen.range
-    found = figures.suppressed(over.span, seen.of.stream)
+    found = seen.figures.suppressed(over.span, seen.of.stream)
     parts = ["address" if found.addresses == 1 else "addresses"]
     if found.complaints:
         parts.append(f", {number(found.complaints)} of them after a complaint")
     if seen.knows(over.before):
-        before = figures.suppressed(over.before, seen.of.stream)
+        before = seen.figures.suppressed(over.before, seen.of.stream)
         parts.append(f"; {number(before.addresses)} in {over.before_words}")
-    link = f"/recipients?state={State.SUPPRESSED}&since={formatting.iso(over.span.since)}"
-    if seen.of.stream is not None:
-        link = links.with_query(link, stream=seen.of.stream)
-    return Tile("Newly suppressed", number(found.addresses), "".join(parts), link,
+    return Tile("Newly suppressed", number(found.addresses), "".join(parts),
+                suppressed_link(over.span, seen.of.stream),
                 "Addresses suppressed in this time, by a report, by hand or by the platform, even if they "
                 "were released since.")
 
 
-def _held(figures: Figures, alerts: Sequence[Alert]) -> Tile:
-    held = figures.held()
-    incidents = sum(alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD} for alert in alerts)
-    told = f"{'address' if held == 1 else 'addresses'}, {counted(incidents, 'incident')}"
-    return Tile("Held", number(held), told, "/incidents?state=open",
-                "Addresses held now, in an outage or a flood, regardless of the time range.")
+def suppressed_link(span: Span, stream: str | None) -> str:
+    more = {} if stream is None else {"stream": stream}
+    return links.with_query("/recipients", state="suppressed", since=formatting.iso(span.since), **more)
 
 
 def _not_recognised(seen: Bounces) -> Tile:
@@ -215,73 +194,37 @@ def _not_recognised(seen: Bounces) -> Tile:
                 "Bounces in this time that no rule recognises. They affect no address.")
 
 
-def _waiting(stock: Stock, now: datetime) -> Tile:
-    many, told = standing.waiting(stock.queues, now)
-    return Tile("Deliveries waiting", number(many), told, "/outbox",
-                "Webhooks and platform calls not accepted yet, regardless of the time range.")
-
-
 # ── rates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class RateRow:
-    """One stream: shares of bounces, hard bounces and complaints, and how the latter two compare with the limits."""
-
-    stream: str
-    link: str
-    sent: str
-    bounces: str
-    hard: str
-    hard_state: rates.RateBadge
-    complaints: str
-    complaints_state: rates.RateBadge
-
-
-def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
+def rate_rows(seen: Bounces) -> list[dict[str, object]]:
     """Returns the rates of streams whose sent counts cover the range."""
-    sent = {stream: each.number for stream, each in rates.sent(figures, over).items()
+    over = seen.range
+    sent = {stream: each.number for stream, each in rates.sent(seen.figures, over).items()
             if each.covers and each.number and seen.of.stream in {None, stream}}
     if not sent:
         return []
-    counts = figures.totals(over.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
+    counts = seen.figures.totals(over.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
     return [rate_row(stream, whole, counts, over) for stream, whole in sorted(sent.items())]
 
 
-def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], over: Range) -> RateRow:
+def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], over: Range) -> dict[str, object]:
+    """Returns the shares of a stream, and how those of hard bounces and complaints compare with the limits."""
     hard, complaints = (counts[stream, kind.value] for kind in (EventType.HARD, EventType.COMPLAINT))
     total = sum(counts[stream, kind.value] for kind in EventType)
-    return RateRow(
-        stream, links.stream(stream, over.query), number(whole), formatting.share(total, whole),
-        formatting.share(hard, whole), rates.judged(hard, whole, rates.BOUNCES),
-        formatting.share(complaints, whole), rates.judged(complaints, whole, rates.COMPLAINTS),
-    )
+    return {
+        "stream": stream, "link": links.stream(stream, over.query), "sent": number(whole),
+        "bounces": formatting.share(total, whole), "hard": formatting.share(hard, whole),
+        "hard_state": rates.judged(hard, whole, rates.BOUNCES), "complaints": formatting.share(complaints, whole),
+        "complaints_state": rates.judged(complaints, whole, rates.COMPLAINTS),
+    }
 
 
-def streams_of(seen: Bounces, figures: Figures) -> frozenset[str]:
-    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, GroupBy.STREAM))
-
-
-# ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    at: datetime
-    when: str
-    address: str
-    link: str
-    state: State
-    because: str
-    stream: str
-
-
-def decisions(changes: Sequence[StateChange], request: PageRequest) -> list[DecisionRow]:
+def decisions(changes: Sequence[StateChange], request: PageRequest) -> list[dict[str, object]]:
     names = request.context.ledger.names
     return [
-        DecisionRow(
-            change.at, formatting.when(change.at, request.now), formatting.harmless(change.recipient),
-            f"/recipients/{names.name(change.recipient)}", change.state, _because(change),
-            formatting.name(change.stream),
-        )
+        {"at": change.at, "when": formatting.when(change.at, request.now), "state": change.state,
+         "address": formatting.harmless(change.recipient), "link": f"/recipients/{names.name(change.recipient)}",
+         "because": _because(change), "stream": formatting.name(change.stream)}
         for change in changes
     ]
 
@@ -291,33 +234,21 @@ def _because(change: StateChange) -> str:
     if change.by not in {ChangedBy.REPORT, ChangedBy.RULES, ChangedBy.GUARD}:
         why = words.text(change.grounds)
         told = f"{formatting.BY[change.by]}: {formatting.harmless(why, _LONGEST_REASON)}" if why else ""
-        return _capital(told or formatting.BY[change.by])
-    parts = [formatting.reason(change.reason)] if change.reason else []
-    if change.grounds:
-        parts.append(formatting.harmless(words.brief(change.grounds), _LONGEST_REASON))
-    if change.state is State.PENDING:
-        parts.append("held back")
-    return _capital("; ".join(parts) or formatting.BY[change.by])
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    else:
+        parts = [formatting.reason(change.reason)] if change.reason else []
+        if change.grounds:
+            parts.append(formatting.harmless(words.brief(change.grounds), _LONGEST_REASON))
+        if change.state is State.PENDING:
+            parts.append("held back")
+        told = "; ".join(parts)
+    told = told or formatting.BY[change.by]
+    return told[:1].upper() + told[1:]
 
 
 # ── first run ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class SetupStep:
-    """One thing that must have worked once. `state`: the badge's word and class."""
-
-    title: str
-    text: str
-    state: tuple[str, str]
-    link: str
-    link_text: str
-
-
-_DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
+SetupStep = tuple[str, str, tuple[str, str], str, str]
+"""One thing that must have worked once: title, text, the badge's word and class, address and text of a link."""
 
 
 def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
@@ -325,41 +256,35 @@ def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
     told = any(ledger.lists.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
     since = request.now.date() - timedelta(days=31)
     sent = bool(ledger.figures.sent(since, request.now.date() + timedelta(days=1)))
+    matched = (
+        "A signed return path names the recipient, whatever the bounce says." if settings.attribution.token_keys else
+        "The bounce names the recipient. With token_key under [attribution], a signed return path does so reliably."
+    )
+    targets = (
+        f"{counted(len(settings.targets), 'target is', 'targets are')} configured." if settings.targets else
+        "No [[webhook]] or [[platform]] is configured: nothing is sent."
+    )
     return [
         _mailboxes_step(settings, state),
-        SetupStep("A test bounce arrives",
-                  "Send a mail to an address that does not exist, with the return path that your "
-                  "mail uses. Its bounce arrives within a minute or two.", _OPEN, "/events", "Events"),
-        SetupStep("It names a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
-        SetupStep("A target accepts a delivery", _how_told(settings), _DONE if told else _OPEN,
-                  "/outbox", "Outbox"),
-        SetupStep("Sent counts are imported (optional)", "POST /api/v1/sent adds rates to the numbers.",
-                  _DONE if sent else _OPEN, "/settings", "Settings"),
+        ("A test bounce arrives", "Send a mail to an address that does not exist, with the return path that your "
+         "mail uses. Its bounce arrives within a minute or two.", _OPEN, "/events", "Events"),
+        ("It names a recipient", matched, _OPEN, "/settings", "Settings"),
+        ("A target accepts a delivery", targets, _DONE if told else _OPEN, "/outbox", "Outbox"),
+        ("Sent counts are imported (optional)", "POST /api/v1/sent adds rates to the numbers.",
+         _DONE if sent else _OPEN, "/settings", "Settings"),
     ]
 
 
 def _mailboxes_step(settings: Settings, state: ServiceState) -> SetupStep:
     title = "A mailbox can be read"
     if not settings.mailboxes:
-        return SetupStep(title, "No [[mailbox]] is configured.", _OPEN, "/settings", "Settings")
+        return (title, "No [[mailbox]] is configured.", _OPEN, "/settings", "Settings")
     trouble = next((each.trouble for each in state.mailboxes if each.trouble), None)
     if trouble is not None:
-        return SetupStep(title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
+        return (title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
     read = any(each.last_read_at for each in state.mailboxes)
     text = "The service signs in and reads the folder." if read else "The first read is in progress."
-    return SetupStep(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
-
-
-def _how_matched(settings: Settings) -> str:
-    if settings.attribution.token_keys:
-        return "A signed return path names the recipient, whatever the bounce says."
-    return "The bounce names the recipient. With token_key under [attribution], a signed return path does so reliably."
-
-
-def _how_told(settings: Settings) -> str:
-    if not settings.targets:
-        return "No [[webhook]] or [[platform]] is configured: nothing is sent."
-    return f"{counted(len(settings.targets), 'target is', 'targets are')} configured."
+    return (title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
 
 
 ROUTES = (get("/", overview),)

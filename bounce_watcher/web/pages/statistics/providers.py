@@ -1,8 +1,7 @@
 """The providers of our recipients, and how much bounces at each; one provider, with our own problems there."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -16,10 +15,10 @@ from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
 from bounce_watcher.policy.guards.outages import wording
 from bounce_watcher.policy.guards.trouble import sending_ip
-from bounce_watcher.web.pages.shared.listing import Column, Download, exports
+from bounce_watcher.web.pages.shared.listing import Download, Filters, download, exports, routes, wanted_format
 from bounce_watcher.web.pages.statistics import bounces
-from bounce_watcher.web.pages.statistics.bounces import Bounces, ReasonOfType, SourceLine
-from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept
+from bounce_watcher.web.pages.statistics.bounces import Bounces, Row
+from bounce_watcher.web.pages.statistics.overview import frame, kept
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import links, ranges
 from bounce_watcher.web.view.advice import ADVICE, PAGES
@@ -36,21 +35,13 @@ LOOKED_AT = 300
 _LONGEST_NAME = 255
 
 
-def _of_type(kind: EventType) -> Callable[[SourceLine], int]:
-    return lambda row: row.by_type[kind]
-
-
-DOWNLOAD: Download[SourceLine] = Download("providers", (
-    Column("Provider", lambda row: row.name),
-    Column("Domain", lambda row: row.key),
-    Column("Bounces", lambda row: row.number),
-    *(Column(title, _of_type(kind)) for kind, title in formatting.CSV_TYPES.items()),
-    Column("Bounces before", lambda row: row.before),
-    Column("State", lambda row: row.state[0]),
-), lambda row: {
-    "type": "provider", "provider": row.key, "name": row.name, "bounces": row.number,
-    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "bounces_before": row.before,
-    "state": row.state[0],
+DOWNLOAD: Download[Row] = Download("providers", {
+    "Provider": lambda row: row["name"], "Domain": lambda row: row["key"], "Bounces": lambda row: row["number"],
+    **bounces.type_columns(), "Bounces before": lambda row: row["before"], "State": lambda row: row["state"][0],
+}, lambda row: {
+    "type": "provider", "provider": row["key"], "name": row["name"], "bounces": row["number"],
+    "by_type": {kind.value: number for kind, number in row["by_type"].items()}, "bounces_before": row["before"],
+    "state": row["state"][0],
 })
 
 
@@ -60,15 +51,16 @@ def providers(request: PageRequest) -> Response:
     by_bounces = request.query.get("sort") == "bounces"
     alerts = list(request.context.ledger.lists.alerts(under_way=True))
     listed = kept(request, over, lambda: _listed(request.context.ledger.figures, over, of, alerts))
-    rows = sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess)
-    if download := download_of(request, DOWNLOAD, rows):
-        return download
+    rows = sorted(listed["all_rows"], key=lambda row: (-row["number"], row["key"]) if by_bounces else (
+        row["state"][1] not in {"is-hold", "is-bad"}, -row["excess"], -row["number"], row["key"],
+    ))
+    if wanted_format(request):
+        return download(request, Filters(), DOWNLOAD, rows)
     return request.page(
-        "providers.html", "Providers", **frame(request, over, {"stream", "sort"}), stream=of.stream,
+        "providers.html", "Providers", **frame(request, over, "stream", "sort"), **listed, stream=of.stream,
         sorts=[("Most unusual first", request.link(sort=None), not by_bounces),
                ("Most bounces first", request.link(sort="bounces"), by_bounces)],
-        rows=rows, **listed, exports=exports(request),
-        all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
+        rows=rows, exports=exports(request), all_events=links.events(over.span, of),
         last=request.context.ledger.figures.last_at(),
     )
 
@@ -78,15 +70,7 @@ def _listed(figures: Figures, over: Range, of: Of, alerts: Sequence[Alert]) -> d
     rows = bounces.provider_rows(figures, over, of, names, alerts)
     total = figures.totals(over.span, of)[()]
     return {"all_rows": rows, "total": total, "others": how_many - len(rows), "how_many": how_many,
-            "rest": total - sum(row.number for row in rows)}
-
-
-def _by_excess(row: SourceLine) -> tuple[bool, float, int, str]:
-    return (row.state[1] not in {"is-hold", "is-bad"}, -row.excess, -row.number, row.key)
-
-
-def _by_bounces(row: SourceLine) -> tuple[int, str]:
-    return (-row.number, row.key)
+            "rest": total - sum(row["number"] for row in rows)}
 
 
 def provider(request: PageRequest) -> Response:
@@ -99,32 +83,30 @@ def provider(request: PageRequest) -> Response:
     alerts = [each for each in islice(request.context.ledger.lists.alerts(), MOST * INCIDENTS)
               if each.subject.provider == name]
     outages = request.context.ledger.browsing.incidents.outages(over.span.since, over.span.until, name)
-    told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
+    told = kept(request, over, lambda: _told(Bounces(figures, over, of), alerts, outages))
     return request.page(
         "provider.html", told["name"], **frame(request, over), **told, last=last, page_of=PAGES.get(name),
         about=formatting.PROVIDERS.get(name, ("", told["name"]))[1],
-        incidents=[ProviderIncident.of(each, request.now) for each in alerts[:INCIDENTS]],
+        incidents=[_incident(each, request.now) for each in alerts[:INCIDENTS]],
     )
 
 
-def _told(
-    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
-) -> dict[str, Any]:
+def _told(seen: Bounces, alerts: Sequence[Alert], outages: Sequence[Alert]) -> dict[str, Any]:
     (name,) = seen.of.providers or ("",)
     title, here = formatting.provider(name), [each for each in alerts if not each.cleared]
-    newest = figures.newest(seen.range.span, seen.of, LOOKED_AT)
+    newest = seen.figures.newest(seen.range.span, seen.of, LOOKED_AT)
+    many = seen.by_type[EventType.COMPLAINT]
+    complaints = (
+        "Google doesn't report individual complaints; see its Postmaster Tools." if name == "google.com"
+        else f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
+    )
     return {
-        "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": _complaints(name, seen),
+        "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": complaints,
         "state": bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
-        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages), "own": own_trouble(seen, newest),
-        "address_reasons": _reasons(seen, sender=False), "trend_words": seen.trend_words,
+        "chart": bounces.chart(seen, bounces.summary(seen), outages), "own": own_trouble(seen, newest),
+        "address_reasons": [row for row in bounces.reason_rows(seen) if row["colour"] != "sender"],
         "wordings": wordings(newest), "looked_at": len(newest), "domains": domains(newest),
     }
-
-
-def _reasons(seen: Bounces, *, sender: bool) -> list[bounces.ReasonRow]:
-    rows = bounces.reason_rows(seen)
-    return [row for row in rows if (row.colour == "sender") is sender]
 
 
 def sentence(title: str, seen: Bounces, alerts: Iterable[Alert], now: datetime) -> str:
@@ -151,74 +133,37 @@ def _alerted(title: str, alert: Alert, now: datetime) -> str:
     return f"{title} refuses our mail{of} {since}: {formatting.reason(alert.subject.reason).lower()}."
 
 
-def _complaints(name: str, seen: Bounces) -> str:
-    if name == "google.com":
-        return "Google doesn't report individual complaints; see its Postmaster Tools."
-    many = seen.by_type[EventType.COMPLAINT]
-    return f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
-
-
 # ── our own problems ────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class OwnRow:
-    """A reason on the sender's side, with its first and last day or hour. `ips` and `quote` are from the newest ones.
-    """
-
-    name: str
-    means: str
-    advice: str
-    number: int
-    link: str
-    first: str
-    last: str
-    ips: str
-    quote: str
-
-
-def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
-    """Returns the reasons on the sender's side, most frequent first."""
+def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[Row]:
+    """Returns the reasons on the sender's side, most frequent first; their IPs and a quote are from the newest ones."""
     by_reason: defaultdict[str, list[BounceEvent]] = defaultdict(list)
     for event in newest:
         if event.type is EventType.BLOCK:
             by_reason[event.reason.value if event.reason else ""].append(event)
-    return [
-        _own(why, many, by_reason[why.reason], seen)
-        for why, many in seen.by_why.most_common() if why.type is EventType.BLOCK
-    ]
+    rows, over = list[Row](), seen.range
+    when = formatting.when if over.unit is Unit.HOUR else formatting.day
+    for why, many in seen.by_why.most_common():
+        if why.type is not EventType.BLOCK:
+            continue
+        reason, events = reason_named(why.reason), by_reason[why.reason]
+        ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
+        slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
+        rows.append({
+            "name": why.name, "means": reason.means if reason else "",
+            "advice": ADVICE.get(reason, "") if reason else "", "number": many,
+            "link": links.events(over.span, why.within(seen.of)), "first": when(slots[0], over.now),
+            "last": when(slots[-1], over.now), "ips": ", ".join(ip for ip, _ in ips.most_common(3)),
+            "quote": next((event.diagnostic for event in events if event.diagnostic), ""),
+        })
+    return rows
 
 
-def _own(why: ReasonOfType, many: int, events: Sequence[BounceEvent], seen: Bounces) -> OwnRow:
-    reason = reason_named(why.reason)
-    ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
-    slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
-    told = next((event.diagnostic for event in events if event.diagnostic), "")
-    return OwnRow(
-        why.name, reason.means if reason else "", ADVICE.get(reason, "") if reason else "", many,
-        links.events(seen.range.span, why.within(seen.of)), _slot(slots[0], seen.range), _slot(slots[-1], seen.range),
-        ", ".join(ip for ip, _ in ips.most_common(3)), told or "",
-    )
-
-
-def _slot(at: datetime, over: Range) -> str:
-    return formatting.when(at, over.now) if over.unit is Unit.HOUR else formatting.day(at, over.now)
-
-
-# ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-@dataclass(frozen=True, slots=True)
-class ProviderWording:
-    """A wording of a server, without what differs by recipient, and the rule that reads it."""
-
-    text: str
-    number: int
-    rule: str
-
-
-def wordings(events: Sequence[BounceEvent]) -> list[ProviderWording]:
-    """Returns the wordings of the reports, most frequent first."""
+def wordings(events: Sequence[BounceEvent]) -> list[tuple[str, int, str]]:
+    """Returns the wordings of the reports, most frequent first, without what differs by recipient; with their numbers
+    and the rules that read them."""
     counts = Counter((wording(event), event.rule or "") for event in events if event.diagnostic)
-    return [ProviderWording(text, many, formatting.name(rule) or "not recognised")
+    return [(text, many, formatting.name(rule) or "not recognised")
             for (text, rule), many in counts.most_common(WORDINGS)]
 
 
@@ -228,23 +173,13 @@ def domains(events: Sequence[BounceEvent]) -> list[tuple[str, int]]:
     return [(formatting.name(domain) or "–", many) for domain, many in counts.most_common(DOMAINS)]
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderIncident:
-    what: str
-    link: str
-    state: tuple[str, str]
-    since: datetime
-    when: str
-    because: str
-
-    @classmethod
-    def of(cls, alert: Alert, now: datetime) -> "ProviderIncident":
-        state = ("Ended", "") if alert.cleared else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad")
-        return cls(formatting.ALERTS[alert.kind], f"/incidents/{alert.id}", state, alert.since,
-                   formatting.when(alert.since, now), formatting.harmless(words.because(alert.grounds), 300))
+def _incident(alert: Alert, now: datetime) -> dict[str, object]:
+    return {
+        "what": formatting.ALERTS[alert.kind], "link": f"/incidents/{alert.id}", "since": alert.since,
+        "state": ("Ended", "") if alert.cleared
+        else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad"),
+        "when": formatting.when(alert.since, now), "because": formatting.harmless(words.because(alert.grounds), 300),
+    }
 
 
-ROUTES = (
-    get("/providers", providers), get("/providers.csv", providers), get("/providers.jsonl", providers),
-    get("/providers/{slug}", provider),
-)
+ROUTES = (*routes("/providers", providers), get("/providers/{slug}", provider))

@@ -1,11 +1,11 @@
 """Bounces by what we send: streams, and their campaigns as far as the return path or the platform names them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -16,10 +16,10 @@ from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.settings import Ladder, PolicySettings, Threshold
-from bounce_watcher.web.pages.shared.listing import Column, Download, exports
+from bounce_watcher.web.pages.shared.listing import Download, Filters, download, exports, routes, wanted_format
 from bounce_watcher.web.pages.statistics import bounces
-from bounce_watcher.web.pages.statistics.bounces import Bounces
-from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept, rate_row
+from bounce_watcher.web.pages.statistics.bounces import Bounces, Row
+from bounce_watcher.web.pages.statistics.overview import frame, kept, rate_row, suppressed_link
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, links, ranges, rates
 from bounce_watcher.web.view.ranges import WEEK, Range, Unit
@@ -34,39 +34,13 @@ _LONGEST_NAME = 500
 _EVER = datetime(1980, 1, 1, tzinfo=UTC)
 
 
-# ── all streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-@dataclass(frozen=True, slots=True)
-class StreamRow:
-    """A stream as a row of a table. `rate` is in words if the number sent is unknown."""
-
-    name: str
-    link: str
-    mailboxes: str
-    number: int
-    events: str
-    rate: str
-    complaints: int
-    complaints_link: str
-    suppressed: int
-    suppressed_link: str
-    trend: Markup
-    change: str
-    sent: int | None
-    before: int | None
-
-
-DOWNLOAD: Download[StreamRow] = Download("streams", (
-    Column("Stream", lambda row: row.name),
-    Column("Mailboxes", lambda row: row.mailboxes),
-    Column("Bounces", lambda row: row.number),
-    Column("Sent", lambda row: row.sent),
-    Column("Complaints", lambda row: row.complaints),
-    Column("Newly suppressed", lambda row: row.suppressed),
-    Column("Bounces before", lambda row: row.before),
-), lambda row: {
-    "type": "stream", "stream": row.name, "bounces": row.number, "sent": row.sent, "complaints": row.complaints,
-    "suppressed": row.suppressed, "bounces_before": row.before,
+DOWNLOAD: Download[Row] = Download("streams", {
+    "Stream": lambda row: row["name"], "Mailboxes": lambda row: row["mailboxes"], "Bounces": lambda row: row["number"],
+    "Sent": lambda row: row["sent"], "Complaints": lambda row: row["complaints"],
+    "Newly suppressed": lambda row: row["suppressed"], "Bounces before": lambda row: row["before"],
+}, lambda row: {
+    "type": "stream", "stream": row["name"], "bounces": row["number"], "sent": row["sent"],
+    "complaints": row["complaints"], "suppressed": row["suppressed"], "bounces_before": row["before"],
 })
 
 
@@ -75,83 +49,50 @@ def streams(request: PageRequest) -> Response:
     listed = kept(request, over, lambda: {
         "rows": stream_rows(figures, request.context.settings, over), "total": figures.totals(over.span, Of())[()],
     })
-    if download := download_of(request, DOWNLOAD, listed["rows"]):
-        return download
+    if wanted_format(request):
+        return download(request, Filters(), DOWNLOAD, listed["rows"])
     return request.page(
-        "streams.html", "Streams", **frame(request, over, {"sort"}), **listed, trend_words=bounces.trend_words(over),
-        all_events=links.events(over.span, Of()), hours=over.unit is Unit.HOUR,
-        exports=exports(request),
+        "streams.html", "Streams", **frame(request, over, "sort"), **listed, all_events=links.events(over.span, Of()),
+        hours=over.unit is Unit.HOUR, exports=exports(request),
     )
 
 
-def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[StreamRow]:
+def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[Row]:
     """Returns streams with bounces, with a mailbox or with sent mail; the most bounces first."""
     now = figures.totals(over.span, Of(), GroupBy.STREAM, GroupBy.TYPE)
-    first = figures.first_day()
-    known = first is not None and first <= over.before.since
-    before = figures.totals(over.before, Of(), GroupBy.STREAM) if known else None
+    before = bounces.before_of(figures, over, Of(), GroupBy.STREAM)
     trends = bounces.trends_of(figures, over, Of(), GroupBy.STREAM)
     suppressed, sent = figures.suppressed_by_stream(over.span), rates.sent(figures, over)
     names = {name for name, _ in now} | {box.stream for box in settings.mailboxes} | sent.keys()
-    rows = []
+    no_rate = "daily only" if over.unit is Unit.HOUR else "no sent counts"
+    rows: list[Row] = []
     for name in names:
         total = sum(now[name, kind.value] for kind in TYPES)
         of = Of(stream=name)
         boxes = [formatting.name(box.name) for box in settings.mailboxes if box.stream == name]
         then, sent_in = None if before is None else before[(name,)], rates.sent_in_all(sent, frozenset(), name)
-        rows.append(StreamRow(
-            name, links.stream(name, over.query), ", ".join(boxes) or "–", total, links.events(over.span, of),
-            _rate(total, sent_in, over), now[name, EventType.COMPLAINT.value],
-            links.events(over.span, replace(of, type=EventType.COMPLAINT.value)), suppressed.get(name, 0),
-            _suppressed_link(over.span, name), charts.sparkline(trends.get(name, [])),
-            formatting.difference(total, then), sent_in, then,
-        ))
-    return sorted(rows, key=lambda row: (-row.number, row.name))[:MOST_STREAMS]
-
-
-def _rate(total: int, sent: int | None, over: Range) -> str:
-    if sent:
-        return formatting.share(total, sent)
-    return "daily only" if over.unit is Unit.HOUR else "no sent counts"
-
-
-def _suppressed_link(span: Span, stream: str) -> str:
-    return links.with_query("/recipients", state="suppressed", since=formatting.iso(span.since), stream=stream)
+        rows.append({
+            "name": name, "link": links.stream(name, over.query), "mailboxes": ", ".join(boxes) or "–",
+            "number": total, "events": links.events(over.span, of), "sent": sent_in, "before": then,
+            "rate": formatting.share(total, sent_in) if sent_in else no_rate,
+            "complaints": now[name, EventType.COMPLAINT.value],
+            "complaints_link": links.events(over.span, replace(of, type=EventType.COMPLAINT.value)),
+            "suppressed": suppressed.get(name, 0), "suppressed_link": suppressed_link(over.span, name),
+            "trend": charts.sparkline(trends.get(name, [])), "change": formatting.difference(total, then),
+        })
+    return sorted(rows, key=lambda row: (-row["number"], row["name"]))[:MOST_STREAMS]
 
 
 # ── one stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class CampaignRow:
-    """All results of a campaign, whatever the range. `first` and `last` are days."""
-
-    name: str
-    link: str
-    sent: str
-    number: int
-    rate: str
-    by_type: Mapping[EventType, int]
-    events: Mapping[EventType | None, str]
-    first: datetime
-    last: datetime
-    sent_count: int | None
-
-
-def _of_type(kind: EventType) -> Callable[[CampaignRow], int]:
-    return lambda row: row.by_type[kind]
-
-
-CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
-    Column("Campaign", lambda row: row.name),
-    Column("Sent", lambda row: row.sent_count),
-    Column("Bounces", lambda row: row.number),
-    *(Column(title, _of_type(kind)) for kind, title in formatting.CSV_TYPES.items()),
-    Column("First bounce", lambda row: row.first.date()),
-    Column("Last bounce", lambda row: row.last.date()),
-), lambda row: {
-    "type": "campaign", "campaign": row.name, "sent": row.sent_count, "bounces": row.number,
-    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "first_on": row.first.date(),
-    "last_on": row.last.date(),
+CAMPAIGNS_DOWNLOAD: Download[Row] = Download("campaigns", {
+    "Campaign": lambda row: row["name"], "Sent": lambda row: row["sent_count"], "Bounces": lambda row: row["number"],
+    **bounces.type_columns(), "First bounce": lambda row: row["first"].date(),
+    "Last bounce": lambda row: row["last"].date(),
+}, lambda row: {
+    "type": "campaign", "campaign": row["name"], "sent": row["sent_count"], "bounces": row["number"],
+    "by_type": {kind.value: number for kind, number in row["by_type"].items()}, "first_on": row["first"].date(),
+    "last_on": row["last"].date(),
 })
 
 
@@ -163,55 +104,46 @@ def stream(request: PageRequest) -> Response:
     if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
         raise HTTPException(404, f"No stream {formatting.name(name)} is known.")
     alerts = list(request.context.ledger.lists.alerts(under_way=True))
-    told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
-    if download := download_of(request, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
-        return download
+    told = kept(request, over, lambda: _told(Bounces(figures, over, of), alerts))
+    if wanted_format(request):
+        return download(request, Filters(), CAMPAIGNS_DOWNLOAD, told["campaigns"])
     title = formatting.name(name) or "No name"
     return request.page(
         "stream.html", title, **frame(request, over), **told, name=title, rates_of=rates,
         policy=policy_words(request.context.settings.policy), mailboxes=[formatting.name(box.name) for box in boxes],
         providers_link=links.with_query("/providers", **over.query, stream=name),
-        suppressed_link=_suppressed_link(over.span, name), exports=exports(request, f"{links.stream(name)}/campaigns"),
+        suppressed_link=suppressed_link(over.span, name), exports=exports(request, f"{links.stream(name)}/campaigns"),
     )
 
 
-def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
-    over, of = seen.range, seen.of
+def _told(seen: Bounces, alerts: Sequence[Alert]) -> dict[str, Any]:
+    figures, over, of = seen.figures, seen.range, seen.of
     names, how_many = figures.top(over.span, over.unit.slot, of, GroupBy.PROVIDER, PROVIDERS)
     rows, others = campaign_rows(figures, over, of.stream or "")
+    sent = rates.sent_in_all(rates.sent(figures, over), frozenset(), of.stream)
+    sentence, limits = "No rate: sent counts are incomplete for this time.", []
+    if sent is not None:
+        complaints = seen.by_type[EventType.COMPLAINT]
+        sentence = f"Bounces {rates.rate(seen.total, sent)}. Complaints {rates.rate(complaints, sent)}."
+        counts = figures.totals(over.span, of, GroupBy.STREAM, GroupBy.TYPE)
+        limits = [rate_row(of.stream or "", sent, counts, over)]
     return {
-        "sentence": _sentence(seen, figures), "chart": bounces.chart(seen, bounces.summary(seen, figures)),
-        "rates": _rates(seen, figures), "reasons": bounces.reason_rows(seen), "trend_words": seen.trend_words,
+        "sentence": sentence, "chart": bounces.chart(seen, bounces.summary(seen)),
+        "rates": limits, "reasons": bounces.reason_rows(seen),
         "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
         "campaigns": rows, "other_campaigns": others, "suppressed": figures.suppressed(over.span, of.stream),
     }
 
 
 def _is_known(figures: Figures, over: Range, of: Of) -> bool:
-    return figures.totals(over.span, of)[()] > 0 or of.stream in rates.sent(figures, over) or _was_ever(figures, of)
-
-
-def _was_ever(figures: Figures, of: Of) -> bool:
+    """Checks whether the stream has bounces or sent mail in the range, or ever had bounces."""
+    if figures.totals(over.span, of)[()] > 0 or of.stream in rates.sent(figures, over):
+        return True
     first = figures.first_day()
     return first is not None and figures.totals(Span(first, first + 1000 * WEEK), of)[()] > 0
 
 
-def _sentence(seen: Bounces, figures: Figures) -> str:
-    sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), seen.of.stream)
-    if sent is None:
-        return "No rate: sent counts are incomplete for this time."
-    complaints = seen.by_type[EventType.COMPLAINT]
-    return f"Bounces {rates.rate(seen.total, sent)}. Complaints {rates.rate(complaints, sent)}."
-
-
-def _rates(seen: Bounces, figures: Figures) -> list[object]:
-    name = seen.of.stream or ""
-    sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), name)
-    counts = figures.totals(seen.range.span, seen.of, GroupBy.STREAM, GroupBy.TYPE)
-    return [rate_row(name, sent, counts, seen.range)] if sent else []
-
-
-def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[CampaignRow], int]:
+def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[Row], int]:
     """Returns the campaigns with most bounces in the range, newest first, and how many others there are."""
     names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), GroupBy.SENDING, CAMPAIGNS)
     if not names:
@@ -220,26 +152,27 @@ def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[Camp
     of = Of(stream=stream, sendings=tuple(names))
     counts = figures.totals(Span(_EVER, _days(over.span).until + WEEK), of, GroupBy.SENDING, GroupBy.TYPE)
     rows = [_campaign_row(name, stream, days[name], sent.get(name), counts) for name in names if name in days]
-    return sorted(rows, key=lambda row: (row.first, row.last, row.name), reverse=True), how_many - len(names)
+    return sorted(rows, key=lambda row: (row["first"], row["last"], row["name"]), reverse=True), how_many - len(names)
 
 
 def _campaign_row(
     name: str, stream: str, days: tuple[datetime, datetime], sent: int | None, counts: Mapping[tuple[str, ...], int]
-) -> CampaignRow:
+) -> Row:
+    """Returns all results of a campaign, whatever the range. `days` are its first and its last."""
     first, last = days
     kinds = {kind: counts[name, kind.value] for kind in TYPES}
     total = sum(kinds.values())
-    return CampaignRow(
-        formatting.name(name), links.campaign(stream, name), "–" if sent is None else number(sent), total,
-        "–" if sent is None else formatting.share(total, sent), kinds,
-        bounces.event_links(Span(first, last + DAY), Of(stream=stream, sendings=(name,))), first, last, sent,
-    )
+    return {
+        "name": formatting.name(name), "link": links.campaign(stream, name), "number": total, "by_type": kinds,
+        "sent": "–" if sent is None else number(sent), "sent_count": sent,
+        "rate": "–" if sent is None else formatting.share(total, sent), "first": first, "last": last,
+        "events": bounces.event_links(Span(first, last + DAY), Of(stream=stream, sendings=(name,))),
+    }
 
 
 def _days(span: Span) -> Span:
-    first = span.since.replace(hour=0)
     last = span.until.replace(hour=0)
-    return Span(first, last if last == span.until else last + DAY)
+    return Span(span.since.replace(hour=0), last if last == span.until else last + DAY)
 
 
 # ── the policy in words ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -295,23 +228,29 @@ def _campaign(
     whole = Range("", Span(first, last + DAY), Unit.DAY, now, WEEK, None)
     ever = Bounces(figures, whole, of, compares=False)
     is_read = ever.total <= MOST_READ
-    begun = _begun(figures, name, first)
+    first_at, sent = figures.first_at(name), figures.sent_of([name], of_stream).get(name)
+    begun = first if first_at is None else max(first_at, first).replace(minute=0, second=0, microsecond=0)
     early = Bounces(figures, _first_hours(begun, now), of, compares=False) if is_read else ever
+    told, rate = counted(ever.total, "bounce"), "No rate: the sent count is unknown"
+    if sent is not None:
+        rate = f"Bounce rate: {rates.rate(ever.total, sent)}"
+    by_hour = f"{told}, by day."
+    if is_read:
+        later = f"; {number(ever.total - early.total)} came later" if ever.total > early.total else ""
+        by_hour = f"{counted(early.total, 'bounce')} in the 48 hours since {formatting.moment(begun)}{later}."
     return {
-        "name": formatting.name(name), "over": early.range, "ever": whole,
-        "sentence": _campaign_sentence(ever, figures.sent_of([name], of_stream).get(name)),
-        "chart": bounces.chart(early, _early_sentence(early, ever, begun)), "line": _line(early),
-        "reasons": bounces.reason_rows(ever), "trend_words": ever.trend_words,
-        "providers": _campaign_providers(figures, of, whole) if is_read else None,
+        "name": formatting.name(name), "over": early.range, "ever": whole, "sentence": f"{told} so far. {rate}.",
+        "chart": bounces.chart(early, by_hour), "line": _line(early),
+        "reasons": bounces.reason_rows(ever), "trend_words": bounces.trend_words(whole),
+        "providers": [
+            (formatting.provider(place), links.provider(place), many,
+             links.events(whole.span, replace(of, providers=(place,))))
+            for (place,), many in figures.totals(whole.span, of, GroupBy.PROVIDER).most_common(PROVIDERS * 2)
+        ] if is_read else None,
         "suppressed": figures.suppressed_of(name, of_stream) if is_read else None,
         "by_type": [(TYPES[kind], formatting.COLOURS[kind], ever.by_type[kind],
                      links.events(whole.span, replace(of, type=kind.value))) for kind in TYPES],
     }
-
-
-def _begun(figures: Figures, name: str, day: datetime) -> datetime:
-    first = figures.first_at(name)
-    return max(first, day).replace(minute=0, second=0, microsecond=0) if first is not None else day
 
 
 def _first_hours(begun: datetime, now: datetime) -> Range:
@@ -321,48 +260,14 @@ def _first_hours(begun: datetime, now: datetime) -> Range:
     return Range("", Span(begun, until), Unit.HOUR, now, WEEK, None)
 
 
-def _campaign_sentence(ever: Bounces, sent: int | None) -> str:
-    if sent is None:
-        return f"{counted(ever.total, 'bounce')} so far. No rate: the sent count is unknown."
-    return f"{counted(ever.total, 'bounce')} so far. Bounce rate: {rates.rate(ever.total, sent)}."
-
-
-def _early_sentence(early: Bounces, ever: Bounces, begun: datetime) -> str:
-    if early is ever:
-        return f"{counted(ever.total, 'bounce')}, by day."
-    later = ever.total - early.total
-    after = f"; {number(later)} came later" if later else ""
-    return f"{counted(early.total, 'bounce')} in the 48 hours since {formatting.moment(begun)}{after}."
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    svg: Markup
-    ticks: list[int]
-
-
-def _line(early: Bounces) -> Growth:
-    """Returns how the bounces add up."""
-    sums, total = [], 0
-    for each, counts in early.bins:
-        if each.since > early.range.now:
-            break
-        total += counts.total()
-        sums.append(total)
-    return Growth(charts.grown(sums, len(early.bins)), charts.ticks(charts.nice_top(max(1, total))))
-
-
-def _campaign_providers(figures: Figures, of: Of, whole: Range) -> Sequence[tuple[str, str, int, str]]:
-    counts = figures.totals(whole.span, of, GroupBy.PROVIDER)
-    return [
-        (formatting.provider(name), links.provider(name), many,
-         links.events(whole.span, replace(of, providers=(name,))))
-        for (name,), many in counts.most_common(PROVIDERS * 2)
-    ]
+def _line(early: Bounces) -> dict[str, object]:
+    """Returns how the bounces add up, as a line."""
+    begun = [counts.total() for each, counts in early.bins if each.since <= early.range.now]
+    return {"svg": charts.grown(list(accumulate(begun)), len(early.bins)),
+            "ticks": charts.ticks(charts.nice_top(max(1, sum(begun))))}
 
 
 ROUTES = (
-    get("/streams", streams), get("/streams.csv", streams), get("/streams.jsonl", streams),
-    get("/streams/{slug}/campaigns.csv", stream), get("/streams/{slug}/campaigns.jsonl", stream),
+    *routes("/streams", streams), *routes("/streams/{slug}/campaigns", stream, page=False),
     get("/streams/{slug}", stream), get("/streams/{slug}/campaigns/{id}", campaign),
 )
