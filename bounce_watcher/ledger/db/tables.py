@@ -558,52 +558,23 @@ def reason_named(value: str | None) -> Reason | None:
 
 def event_from_row(row: EventRow | Fetched[Any]) -> BounceEvent:
     return BounceEvent(
-        id=row.id,
-        message_digest=row.message_digest,
-        at=row.at,
-        kind=Kind(row.kind),
-        recipient=row.recipient,
-        stream=row.stream,
-        action=Action(row.action) if row.action else None,
-        final_recipient=row.final_recipient,
-        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None,
-        reason=reason_named(row.reason),
-        status=row.status,
-        code=row.code,
-        diagnostic=row.diagnostic,
-        remote_mta=row.remote_mta,
-        reporting_mta=row.reporting_mta,
-        rule=row.rule,
-        recognizer=row.recognizer,
-        quote=row.quote,
-        evidence=Evidence(row.evidence),
-        doubt=row.doubt,
-        feedback_type=row.feedback_type,
-        sent_message_id=row.sent_message_id,
-        sending=row.sending,
-        mailbox=row.mailbox,
-        source=row.source,
-        exclusion=row.exclusion,
-        formerly=row.formerly or (),
-        client_ip=row.client_ip,
+        id=row.id, message_digest=row.message_digest, at=row.at, kind=Kind(row.kind), recipient=row.recipient,
+        stream=row.stream, action=Action(row.action) if row.action else None, final_recipient=row.final_recipient,
+        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None, reason=reason_named(row.reason),
+        status=row.status, code=row.code, diagnostic=row.diagnostic, remote_mta=row.remote_mta,
+        reporting_mta=row.reporting_mta, rule=row.rule, recognizer=row.recognizer, quote=row.quote,
+        evidence=Evidence(row.evidence), doubt=row.doubt, feedback_type=row.feedback_type,
+        sent_message_id=row.sent_message_id, sending=row.sending, mailbox=row.mailbox, source=row.source,
+        exclusion=row.exclusion, formerly=row.formerly or (), client_ip=row.client_ip,
     )
 
 
 def suppression_from_row(row: SuppressionRow | Fetched[Any]) -> Suppression:
     return Suppression(
-        recipient=row.recipient,
-        stream=row.stream,
-        state=State(row.state),
-        reason=row.reason,
-        since=row.since,
-        grounds=row.grounds,
-        source=SuppressionSource(row.source),
-        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None,
-        until=row.until,
-        status=row.status,
-        diagnostic=row.diagnostic,
-        events=tuple(row.events),
-        scope=Scope(row.scope),
+        recipient=row.recipient, stream=row.stream, state=State(row.state), reason=row.reason, since=row.since,
+        grounds=row.grounds, source=SuppressionSource(row.source),
+        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None, until=row.until, status=row.status,
+        diagnostic=row.diagnostic, events=tuple(row.events), scope=Scope(row.scope),
     )
 
 
@@ -626,39 +597,20 @@ def record_from_rows(
 
 def item_from_row(row: OutboxRow | Fetched[Any]) -> OutboxItem:
     return OutboxItem(
-        id=row.id,
-        target=row.target,
-        type=NoticeType(row.type),
-        recipient=row.recipient,
-        stream=row.stream,
-        sequence=row.sequence,
-        body=row.body,
-        created_at=row.created_at,
-        next_attempt_at=row.next_attempt_at,
-        state=OutboxState(row.state),
-        attempts=row.attempts,
-        last_answer=row.last_answer,
+        id=row.id, target=row.target, type=NoticeType(row.type), recipient=row.recipient, stream=row.stream,
+        sequence=row.sequence, body=row.body, created_at=row.created_at, next_attempt_at=row.next_attempt_at,
+        state=OutboxState(row.state), attempts=row.attempts, last_answer=row.last_answer,
     )
 
 
 def alert_from_row(row: AlertRow | Fetched[Any]) -> Alert:
     return Alert(
-        id=row.id,
-        kind=AlertKind(row.kind),
+        id=row.id, kind=AlertKind(row.kind),
         subject=Subject(
             SubjectKind(row.subject_kind), row.subject, reason_named(row.subject_reason), row.subject_ip,
             row.subject_rule,
         ),
-        since=row.since,
-        raised_at=row.raised_at,
-        ends_at=row.ends_at,
-        cleared=bool(row.cleared),
-        count=row.most,
-        alarm_from=row.alarm_from,
-        usual=row.usual,
-        grounds=row.grounds,
-        quote=row.quote,
-        held=row.held,
-        released=row.released,
-        confirmed=row.confirmed,
+        since=row.since, raised_at=row.raised_at, ends_at=row.ends_at, cleared=bool(row.cleared), count=row.most,
+        alarm_from=row.alarm_from, usual=row.usual, grounds=row.grounds, quote=row.quote, held=row.held,
+        released=row.released, confirmed=row.confirmed,
     )
