@@ -22,7 +22,7 @@ from bounce_watcher.model.ledger import Disposition, OutboxItem, OutboxState
 from bounce_watcher.service.clock import utcnow
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.outbox.pausing import Pause
+    from bounce_watcher.ledger.outbox.queue import Pause
     from bounce_watcher.outbox.opening import Receiver
 
 from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row

@@ -7,7 +7,7 @@ from bounce_watcher.ledger.actions import Act, Acting, LogEntry
 from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.history import replaying, retention, revise, simulation
 from bounce_watcher.ledger.naming import forget
-from bounce_watcher.ledger.outbox import bodies, tries
+from bounce_watcher.ledger.outbox import settled, tries
 from bounce_watcher.ledger.recording import alerts, quota, report_counts, sent
 from bounce_watcher.ledger.recording.record import Decide
 from bounce_watcher.ledger.review import optouts
@@ -83,7 +83,7 @@ class LedgerHistory(Acting):
 
     def purge_bodies(self, before: datetime) -> int:
         """Removes the bodies of items from before `before` that need no further try. Returns how many."""
-        return bodies.purge_bodies(self._engine, before)
+        return settled.purge_bodies(self._engine, before)
 
     def purge_sent(self, before: datetime) -> int:
         """Deletes records of mail sent before `before`; its counts stay. Returns how many."""

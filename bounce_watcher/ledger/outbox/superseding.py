@@ -3,7 +3,7 @@
 All functions work in the caller's transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true, update
@@ -15,7 +15,6 @@ from bounce_watcher.model.ledger import NoticeType, OutboxState, Scope, State
 
 _newer = OUTBOX.alias("newer")
 _in_force = SUPPRESSION.alias("in_force")
-_SUPERSEDED = {"state": OutboxState.SUPERSEDED, "lease": None, "leased_until": None}
 
 
 def _has_newer(*states: OutboxState) -> ColumnElement[bool]:
@@ -52,7 +51,9 @@ def supersede(connection: Connection, numbers: Sequence[int], keeps: Sequence[st
 
 def _give_up(connection: Connection, numbers: Sequence[int]) -> None:
     for part in chunks(numbers):
-        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(_SUPERSEDED))
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(
+            state=OutboxState.SUPERSEDED, lease=None, leased_until=None,
+        ))
 
 
 def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
@@ -107,13 +108,3 @@ def overtaken(connection: Connection, ids: Iterable[str], keeps: Sequence[str] |
         for part in chunks(sorted(ids))
         for name in connection.scalars(select(OUTBOX.c.id).where(OUTBOX.c.id.in_(part), is_pointless))
     }
-
-
-def give_up(connection: Connection, leases: Mapping[str, str]) -> None:
-    """Supersedes leased items. `leases` maps ids to the tokens of their leases. An item that lost its lease stays."""
-    for part in chunks(sorted(leases)):
-        connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease.in_({leases[each] for each in part}), IS_DUE)
-            .values(_SUPERSEDED)
-        )

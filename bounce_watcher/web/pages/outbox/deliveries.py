@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from bounce_watcher.ledger.actions import LoggedAction
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.queue import Pause
 from bounce_watcher.model.ledger import OutboxItem
 from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
 from bounce_watcher.words.formatting import UNTIL_RESUMED, age, counted, harmless, moment, name, paused_target, when

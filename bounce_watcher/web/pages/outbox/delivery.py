@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.queue import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.outbox.rehearsal import call_among, rehearse_among
 from bounce_watcher.service.operations.outbox import Discard, Retry
