@@ -67,9 +67,10 @@ KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 """The values of an IN list, in a statement that is built once."""
 
 
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
+def chunks(values: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
+    size = size or CHUNK
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def by_stream(keys: Sequence[RecipientKey]) -> Iterator[Values]:
