@@ -18,8 +18,8 @@ from sqlalchemy import Engine, Text, select, text
 from sqlalchemy.exc import DBAPIError
 
 from bounce_watcher.ledger.db.engine import reading, told
-from bounce_watcher.ledger.db.personal import ForgetAction, columns_that
-from bounce_watcher.ledger.db.tables import METADATA
+from bounce_watcher.ledger.db.personal import columns_that
+from bounce_watcher.ledger.db.tables import METADATA, ForgetAction
 
 LARGEST_AT_ONCE = 1 << 30
 """The largest SQLite file, in bytes, that `clean` rewrites: writers wait until that is done."""

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from bounce_watcher.ledger.db.engine import reading, write
-from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, mention_of
+from bounce_watcher.ledger.db.personal import columns_that, mention_of
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
-from bounce_watcher.ledger.db.tables import ERASURE, EVENT, KEYRING
+from bounce_watcher.ledger.db.tables import ERASURE, EVENT, KEYRING, ForgetAction
 from bounce_watcher.ledger.db.types import KEY_CHARACTERS, recipient_key
 from bounce_watcher.model.address import FORGOTTEN, is_forgotten
 from bounce_watcher.model.grounds import retold

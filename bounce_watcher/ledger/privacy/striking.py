@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 
 from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, may_name, mention_of, tables
+from bounce_watcher.ledger.db.personal import columns_that, may_name, mention_of, tables
 from bounce_watcher.ledger.db.statements import chunks, is_sqlite
-from bounce_watcher.ledger.db.tables import OUTBOX
+from bounce_watcher.ledger.db.tables import OUTBOX, ForgetAction
 from bounce_watcher.ledger.db.types import AsJson
 from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import OutboxState
