@@ -86,16 +86,9 @@ def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str
 
     So a release does not wait behind a suppression whose next try is hours away.
     """
-    numbers = connection.scalars(
-        select(OUTBOX.c.number)
-        .where(
-            OUTBOX.c.target == target,
-            IS_DUE,
-            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
-            _is_pointless(keeps),
-        )
-        .with_for_update(of=OUTBOX, skip_locked=True)
-    ).all()
+    is_free = or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
+    pointless = select(OUTBOX.c.number).where(OUTBOX.c.target == target, IS_DUE, is_free, _is_pointless(keeps))
+    numbers = connection.scalars(pointless.with_for_update(of=OUTBOX, skip_locked=True)).all()
     _give_up(connection, numbers)
     return len(numbers)
 
