@@ -6,7 +6,7 @@ that is disabled or that a person paused: its items wait, and nothing counts as 
 All functions work in the caller's transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,7 +50,7 @@ _IS_HEAD_OF_RECIPIENT = ~exists().where(
 
 def lease(
     connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str,
-    keeps: Sequence[str] | None = None,
+    keeps: Sequence[str] | None,
 ) -> list[OutboxItem]:
     """Leases up to `limit` rows that are due for `target`, those that wait longest first.
 
@@ -64,11 +64,7 @@ def lease(
     while rows := connection.execute(
         select(OUTBOX)
         .where(
-            OUTBOX.c.target == target,
-            IS_DUE,
-            OUTBOX.c.next_attempt_at <= now,
-            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
-            head,
+            OUTBOX.c.target == target, IS_DUE, OUTBOX.c.next_attempt_at <= now, superseding.is_free(now), head,
             ~_is_shut(target),
         )
         .order_by(OUTBOX.c.next_attempt_at, OUTBOX.c.number)
@@ -86,15 +82,14 @@ def lease(
 
 
 def conclude(
-    connection: Connection, outcomes: Iterable[tuple[OutboxItem, Attempt]], now: datetime, tokens: Mapping[str, str]
+    connection: Connection, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime, tokens: Mapping[str, str]
 ) -> set[str]:
     """Writes the results of tries. Returns the ids of items whose lease was lost: nothing of those is changed.
 
     `tokens` maps ids to the tokens of their leases.
     """
-    whole = list(outcomes)
     alike: dict[tuple[Attempt, str], list[OutboxItem]] = {}
-    for item, attempt in whole:
+    for item, attempt in outcomes:
         alike.setdefault((attempt, tokens[item.id]), []).append(item)
     held: dict[str, tuple[int, int]] = {}
     for (attempt, token), items in alike.items():
@@ -103,9 +98,9 @@ def conclude(
         if attempt.disposition is Disposition.GONE:
             for target in sorted({item.target for item in items if item.id in written}):
                 _disable(connection, target, storable(attempt.answer), now)
-    made = [tries.Made(*held[item.id], item.target, attempt) for item, attempt in whole if item.id in held]
+    made = [tries.Made(*held[item.id], item.target, attempt) for item, attempt in outcomes if item.id in held]
     tries.keep(connection, made, now)
-    return {item.id for item, _ in whole} - held.keys()
+    return {item.id for item, _ in outcomes} - held.keys()
 
 
 def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, token: str) -> dict[str, tuple[int, int]]:
@@ -185,7 +180,7 @@ def retried(now: datetime) -> tuple[Condition, ...]:
 
 
 def _retriable(now: datetime) -> tuple[Condition, ...]:
-    return HAS_BODY, or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
+    return HAS_BODY, superseding.is_free(now)
 
 
 def discard(connection: Connection, ids: Sequence[str], target: str | None) -> int:

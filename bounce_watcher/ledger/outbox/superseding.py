@@ -23,12 +23,9 @@ def _has_newer(*states: OutboxState) -> ColumnElement[bool]:
     return and_(
         OUTBOX.c.type.in_(STATES_TOLD),
         exists().where(
-            _newer.c.recipient_key == OUTBOX.c.recipient_key,
-            _newer.c.stream == OUTBOX.c.stream,
-            _newer.c.target == OUTBOX.c.target,
-            _newer.c.sequence > OUTBOX.c.sequence,
-            _newer.c.type.in_(STATES_TOLD),
-            _newer.c.state.in_(states),
+            _newer.c.recipient_key == OUTBOX.c.recipient_key, _newer.c.stream == OUTBOX.c.stream,
+            _newer.c.target == OUTBOX.c.target, _newer.c.sequence > OUTBOX.c.sequence,
+            _newer.c.type.in_(STATES_TOLD), _newer.c.state.in_(states),
         ),
     )
 
@@ -80,14 +77,18 @@ def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
     )
 
 
+def is_free(now: datetime) -> ColumnElement[bool]:
+    """Returns the condition for items that nobody holds a lease on."""
+    return or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
+
+
 def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str]) -> int:
     """Supersedes rows that a newer state has made pointless in the queue of a target that keeps a list. Returns how
     many.
 
     So a release does not wait behind a suppression whose next try is hours away.
     """
-    is_free = or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
-    pointless = select(OUTBOX.c.number).where(OUTBOX.c.target == target, IS_DUE, is_free, _is_pointless(keeps))
+    pointless = select(OUTBOX.c.number).where(OUTBOX.c.target == target, IS_DUE, is_free(now), _is_pointless(keeps))
     numbers = connection.scalars(pointless.with_for_update(of=OUTBOX, skip_locked=True)).all()
     _give_up(connection, numbers)
     return len(numbers)
