@@ -46,7 +46,7 @@ WANTED = "lovelace"
 
 @for_each("name", METADATA.tables)
 def test_it_is_said_of_every_column_what_it_may_hold(name: str) -> None:
-    """A new column is declared in `ledger.personal`: what in it is struck out, or that it holds nothing on a person."""
+    """A new column is declared in `db.tables`: what in it is struck out, or that it holds nothing on a person."""
     assert set(COLUMNS[name]) == may_hold(METADATA.tables[name])
 
 

@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
-from bounce_watcher.ledger.db.engine import open_engine, write
-from bounce_watcher.ledger.db.failures import told
+from bounce_watcher.ledger.db.engine import open_engine, told, write
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import BounceEvent, Decision, History

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.outbox.list_comparison import FoundEntry, ListComparison
-from bounce_watcher.ledger.outbox.two_lists import PAGE, ListEntry, TwoLists
+from bounce_watcher.ledger.outbox.list_comparison import PAGE, FoundEntry, ListComparison, ListEntry, TwoLists
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (

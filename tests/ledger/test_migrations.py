@@ -78,7 +78,7 @@ def test_create_all_equals_all_migrations(fresh: Callable[[], Engine]) -> None:
 
 
 def test_the_head_is_the_last_migration() -> None:
-    assert steps.head() == HEAD
+    assert steps.scripts().get_current_head() == HEAD
 
 
 def test_upgrade_twice_is_no_harm_and_keeps_what_is_there(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bounce_watcher.ledger.db import statements
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.outbox.bodies import NO_BODY
+from bounce_watcher.ledger.outbox.settled import NO_BODY
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import (
     Actor,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bounce_watcher.ledger.lists.stock import Queue
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.queue import Pause
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition
 from tests.facts import BY

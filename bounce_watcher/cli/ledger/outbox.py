@@ -18,7 +18,7 @@ from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row,
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.ledger.outbox.pausing import Pause
+    from bounce_watcher.ledger.outbox.queue import Pause
     from bounce_watcher.outbox.opening import Receiver
 
 app = typer.Typer()

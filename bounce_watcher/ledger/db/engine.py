@@ -1,18 +1,19 @@
-"""The connection to the database: how it is opened, and what one transaction is on SQLite and on PostgreSQL."""
+"""The connection to the database: how it is opened, what one transaction is on SQLite and on PostgreSQL, and what a
+caller should do about an error: said in one line, without secrets and without SQL."""
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Row, Select, create_engine, event, tuple_
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bounce_watcher.ledger.db.failures import is_worth_another_try, told
-from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
 T = TypeVar("T")
 
@@ -35,6 +36,41 @@ _SQLITE_PRAGMAS = (
 _POSTGRESQL_SETTINGS = ("timezone = 'UTC'", "lock_timeout = '30s'", "idle_in_transaction_session_timeout = '5min'")
 _POSTGRESQL_CONNECT = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 60_000,
                        "application_name": "bounce-watcher"}
+
+UPGRADE = "run: bounce-watcher db upgrade"
+
+# What the drivers say, what it means, and the fix. The first that occurs in the error's text or SQLSTATE wins.
+# SQLSTATE as in appendix A of PostgreSQL's manual; libpq's errors on connecting come without one.
+_PERMANENT = (
+    ("no such table", "the schema is missing or old", UPGRADE),
+    ("no such column", "the schema is old", UPGRADE),
+    ("has no column named", "the schema is old", UPGRADE),
+    ("42p01", "the schema is missing or old", UPGRADE),
+    ("42703", "the schema is old", UPGRADE),
+    ("42501", "permission denied", "grant this user the rights on the schema"),
+    ("28p01", "the password is wrong", "correct database.url"),
+    ("password authentication failed", "the password is wrong", "correct database.url"),
+    ("no password supplied", "the server asks for a password", "add it to database.url"),
+    ("no pg_hba.conf entry", "the server lets nobody in from here", "add a line to its pg_hba.conf"),
+    ("peer authentication failed", "the server lets only the system user of that name in", "correct database.url"),
+    ('" does not exist', "no such database or role", "create it (createdb, createuser) or correct database.url"),
+    ("name or service not known", "no such host", "correct database.url"),
+    ("unable to open database file", "the file can't be opened", "check that its folder exists and may be written"),
+    ("readonly database", "the file may not be written", "correct its owner or mode"),
+    ("file is not a database", "the file is no SQLite database", "correct database.url"),
+    ("disk image is malformed", "the file is damaged", "restore it from a backup"),
+)
+_TEMPORARY = (
+    ("database is locked", "another process holds the lock for long", "try again"),
+    ("database or disk is full", "the disk is full", "make room"),
+    ("53100", "the server's disk is full", "make room"),
+    ("53300", "the server has no connection free", "raise its max_connections"),
+    ("40p01", "a deadlock with another process", "try again"),
+    ("55p03", "another process holds a lock for long", "try again"),
+)
+
+_RETRY_AT_ONCE = frozenset({"40001", "40P01", "23505"})
+"""serialization_failure, deadlock_detected, and unique_violation: another writer was faster with the same fact."""
 
 
 def open_engine(text: str) -> Engine:
@@ -73,9 +109,35 @@ def write(engine: Engine, work: Callable[[Connection], T]) -> T:
             try:
                 return _transact(engine, work)
             except DBAPIError as error:
-                if not is_worth_another_try(error):
+                if not _is_worth_another_try(error):
                     raise
         return _transact(engine, work)
+
+
+def write_in_batches(engine: Engine, work: Callable[[Connection], int]) -> int:
+    """Runs `work` in one transaction after another, until it changes nothing more. Returns how much it changed in all.
+
+    So nobody waits long for the lock.
+    """
+    count = 0
+    while changed := write(engine, work):
+        count += changed
+    return count
+
+
+def read_in_pages(
+    engine: Engine, chosen: Select[Any], order: Sequence[Column[Any]], size: int
+) -> Iterator[Sequence[Row[Any]]]:
+    """Yields all rows in pages of `size`, each read in a transaction of its own. `order` is unique and is selected."""
+    page = chosen = chosen.order_by(*order).limit(size)
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        page = chosen.where(tuple_(*order) > tuple(getattr(rows[-1], column.name) for column in order))
 
 
 def rehearse(engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -163,3 +225,43 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
         for setting in _POSTGRESQL_SETTINGS:
             cursor.execute(f"SET {setting}")
     connection.commit()
+
+
+# ── failures ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def place(url: URL) -> str:
+    """Returns how a database is shown to a person: its file, or its URL without the password and the options."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+@contextmanager
+def told(url: URL) -> Iterator[None]:
+    """Turns the drivers' errors into TemporaryFailure and PermanentFailure."""
+    try:
+        yield
+    except PoolTimeout:
+        raise TemporaryFailure(f"database {place(url)}: all connections are in use", "try again") from None
+    except DBAPIError as error:
+        raise _failure(error, url) from None
+
+
+def _is_worth_another_try(error: DBAPIError) -> bool:
+    """Checks whether the same transaction may succeed immediately, now that the other one is done."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _RETRY_AT_ONCE or "UNIQUE constraint failed" in str(error.orig)
+
+
+def _failure(error: DBAPIError, url: URL) -> BounceWatcherError:
+    said = next((line.strip() for line in str(error.orig).splitlines() if line.strip()), type(error.orig).__name__)
+    if url.password:
+        said = said.replace(url.password, "***")
+    haystack = f"{getattr(error.orig, 'sqlstate', None)} {error.orig}".casefold()
+    for failure, known in ((PermanentFailure, _PERMANENT), (TemporaryFailure, _TEMPORARY)):
+        for words, means, fix in known:
+            if words in haystack:
+                return failure(f"database {place(url)}: {means} ({said})", fix)
+    if type(error).__name__ in {"OperationalError", "InterfaceError"} or error.connection_invalidated:
+        return TemporaryFailure(f"database {place(url)}: can't be reached or broke off ({said})")
+    return PermanentFailure(f"database {place(url)}: refused what it was given ({said})")

@@ -14,13 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import Engine, Table, Text, select, text
+from sqlalchemy import Engine, Text, select, text
 from sqlalchemy.exc import DBAPIError
 
-from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.failures import told
-from bounce_watcher.ledger.db.personal import ForgetAction, columns_that
-from bounce_watcher.ledger.db.tables import METADATA
+from bounce_watcher.ledger.db.engine import reading, told
+from bounce_watcher.ledger.db.personal import columns_that
+from bounce_watcher.ledger.db.tables import METADATA, ForgetAction
 
 LARGEST_AT_ONCE = 1 << 30
 """The largest SQLite file, in bytes, that `clean` rewrites: writers wait until that is done."""
@@ -68,22 +67,19 @@ def rewrite(engine: Engine) -> Files:
         return Files.CLEAN
 
 
-_NOT_NOTHING = tuple(holds for holds in ForgetAction if holds is not ForgetAction.NOTHING)
-
-
-def _personal() -> list[Table]:
-    return [table for table in METADATA.sorted_tables if columns_that(table, *_NOT_NOTHING)]
-
-
 def _renew_statistics(engine: Engine) -> None:
     """Renews the samples of values in the statistics. ANALYZE keeps those of an empty table, so there they are dropped.
 
     Only the owner of a table may do this; the errors of others are ignored, as is a lock that is held for long.
     """
-    for table in _personal():
+    not_nothing = set(ForgetAction) - {ForgetAction.NOTHING}
+    for table in METADATA.sorted_tables:
+        personal = columns_that(table, *not_nothing)
+        if not personal:
+            continue
         with reading(engine) as connection:
             is_empty = connection.execute(select(*table.primary_key).limit(1)).first() is None
-        texts = [name for name in columns_that(table, *_NOT_NOTHING) if isinstance(table.c[name].type, Text)]
+        texts = [name for name in personal if isinstance(table.c[name].type, Text)]
         dropped = ", ".join(f"ALTER COLUMN {name} TYPE text" for name in texts)
         with contextlib.suppress(DBAPIError):
             _run(engine, f"ALTER TABLE {table.name} {dropped}" if is_empty else f"ANALYZE {table.name}")
@@ -101,12 +97,13 @@ def _clean_file(engine: Engine) -> Files:
     path = Path(engine.url.database or "")
     size = path.stat().st_size
     if size > LARGEST_AT_ONCE:
-        with _alone(engine) as connection:
-            return Files.TOO_LARGE if _cut_wal(connection) else Files.BUSY
-    if shutil.disk_usage(path.parent).free < _ROOM * size:
-        with _alone(engine) as connection:
-            return Files.NO_ROOM if _cut_wal(connection) else Files.BUSY
-    return _rewrite_file(engine)
+        why_not = Files.TOO_LARGE
+    elif shutil.disk_usage(path.parent).free < _ROOM * size:
+        why_not = Files.NO_ROOM
+    else:
+        return _rewrite_file(engine)
+    with _alone(engine) as connection:
+        return why_not if _cut_wal(connection) else Files.BUSY
 
 
 def _rewrite_file(engine: Engine) -> Files:

@@ -6,8 +6,7 @@ tests/ledger/test_migrations.py, which compares the schemas of tables.py and of 
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from bounce_watcher.ledger.db.engine import reading, write
-from bounce_watcher.ledger.db.failures import UPGRADE, place
+from bounce_watcher.ledger.db.engine import UPGRADE, place, reading, write
 from bounce_watcher.model.errors import PermanentFailure
 
 HEAD = "0001"

@@ -96,7 +96,7 @@ def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> I
         try:
             yield connection, limit
         except DBAPIError as error:
-            if _is_cut_off(error):
+            if getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED or str(error.orig) == "interrupted":
                 raise TookTooLong(f"this took longer than {within:g} s and was cut off") from None
             raise
         finally:
@@ -116,10 +116,6 @@ def _interrupt(connection: Connection, within: float) -> Callable[[], None]:
         return interrupt
     connection.execute(_FOR_A_PAGE, {"within": str(int(within * 1000))})
     return lambda: None
-
-
-def _is_cut_off(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED or str(error.orig) == "interrupted"
 
 
 def in_pages(

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
-    Select,
     Table,
     Text,
     bindparam,
@@ -67,9 +66,10 @@ KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 """The values of an IN list, in a statement that is built once."""
 
 
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
+def chunks(values: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
+    size = size or CHUNK
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def by_stream(keys: Sequence[RecipientKey]) -> Iterator[Values]:
@@ -117,27 +117,22 @@ def _spelled(wanted: Insertion, on_sqlite: bool) -> tuple[str, list[Process]]:
 
 
 def _statement(wanted: Insertion, on_sqlite: bool) -> Insert:
-    statement = _insert_into(wanted.table, on_sqlite)
+    statement: Insert = sqlite.insert(wanted.table)
     if not on_sqlite:
-        statement = statement.from_select(wanted.columns, _rows_of_arrays(wanted))
+        arrays = [bindparam(f"{name}_array", type_=ARRAY(wanted.table.c[name].type)) for name in wanted.columns]
+        rows = func.unnest(*arrays).table_valued(*wanted.columns).render_derived()
+        statement = postgresql.insert(wanted.table).from_select(wanted.columns, select(*rows.columns))
     if wanted.conflict is Conflict.REFUSE:
         return statement
     if wanted.conflict is Conflict.IGNORE:
         return statement.on_conflict_do_nothing()
     keys = [column.name for column in wanted.table.primary_key]
-    changed = {name: _next(wanted, statement, name) for name in wanted.columns if name not in keys}
+    changed: dict[str, ColumnElement[Any]] = {
+        name: statement.excluded[name] for name in wanted.columns if name not in keys
+    }
+    if wanted.conflict is Conflict.ADD:
+        changed = {name: wanted.table.c[name] + new for name, new in changed.items()}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
-def _next(wanted: Insertion, statement: Insert, name: str) -> ColumnElement[Any]:
-    new: ColumnElement[Any] = statement.excluded[name]
-    return wanted.table.c[name] + new if wanted.conflict is Conflict.ADD else new
-
-
-def _rows_of_arrays(wanted: Insertion) -> Select[Any]:
-    arrays = [bindparam(f"{name}_array", type_=ARRAY(wanted.table.c[name].type)) for name in wanted.columns]
-    rows = func.unnest(*arrays).table_valued(*wanted.columns).render_derived()
-    return select(*rows.columns)
 
 
 def _process_of(type_: TypeEngine[Any], dialect: Dialect) -> Process:
@@ -157,11 +152,7 @@ def _texts(column: Sequence[str | None]) -> list[str | None]:
 
 
 def insert_into(connection: Connection, table: Table) -> Insert:
-    return _insert_into(table, is_sqlite(connection))
-
-
-def _insert_into(table: Table, on_sqlite: bool) -> Insert:
-    return sqlite.insert(table) if on_sqlite else postgresql.insert(table)
+    return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
 
 
 def is_sqlite(connection: Connection) -> bool:

@@ -17,20 +17,16 @@ def run(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def head() -> str | None:
-    """Returns the revision that the last migration leads to."""
-    return _scripts().get_current_head()
+def scripts() -> ScriptDirectory:
+    """Returns the migrations as Alembic sees them."""
+    return ScriptDirectory.from_config(_config())
 
 
 def knows(revision: str) -> bool:
     try:
-        return _scripts().get_revision(revision) is not None
+        return scripts().get_revision(revision) is not None
     except CommandError:
         return False
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

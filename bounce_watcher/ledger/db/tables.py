@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from enum import Enum, auto
 from typing import Any, cast
 
 from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
@@ -37,6 +38,32 @@ _OLDER_VERDICTS = AsJson(OLDER_VERDICTS)
 _REASONS = {str(reason): reason for reason in Reason}
 
 
+class ForgetAction(Enum):
+    """What happens to a column when an address is forgotten."""
+
+    KEY = auto()       # the address by which rows are found: replaced by the hash
+    NAME = auto()      # the address as it was written: replaced by the hash
+    ADDRESS = auto()   # a second address beside the row's own: dropped if it is the forgotten one
+    WORDS = auto()     # text of mail, servers and people: the address is struck out
+    DOCUMENT = auto()  # JSON: the address is struck out of its texts
+    PART = auto()      # part of a row's key: the row is deleted if it names the address
+    MAIL = auto()      # a raw message, packed: dropped if it names the address anywhere
+    SUBJECT = auto()   # the encrypted name of an address: replaced by the name of the hash
+    NOTHING = auto()   # closed vocabularies, digests, ids of ours, names of the configuration, hosts, domains
+
+
+_KEY, _NAME, _ADDRESS, _WORDS, _DOCUMENT, _PART, _MAIL, _SUBJECT, _NOTHING = ForgetAction
+
+
+def _holding(type_: Any, holds: ForgetAction, **options: Any) -> Any:
+    """Returns a field that is wide enough for an address. `holds` says what it may hold about a person."""
+    return Field(sa_type=type_, sa_column_kwargs={"info": {"holds": holds}}, **options)
+
+
+def _text(holds: ForgetAction, **options: Any) -> Any:
+    return _holding(Text, holds, **options)
+
+
 def _partial_index(where: str, name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
@@ -66,15 +93,15 @@ class MessageRow(Row, table=True):
         _partial_index("review_group IS NOT NULL", "message_by_group", "review_group", "received_at", "digest"),
     )
 
-    digest: str = Field(primary_key=True, sa_type=Text)
-    kind: str = Field(sa_type=Text)
+    digest: str = _text(_NOTHING, primary_key=True)
+    kind: str = _text(_NOTHING)
     received_at: datetime = Field(sa_type=UtcDateTime)
-    source: str = Field(sa_type=Text)
-    mailbox: str | None = Field(sa_type=Text)
+    source: str = _text(_WORDS)
+    mailbox: str | None = _text(_NOTHING)
     size: int = Field(sa_type=BigInteger)
-    packed: bytes | None = Field(sa_type=LargeBinary)
+    packed: bytes | None = _holding(LargeBinary, _MAIL)
     packed_size: int | None = Field(sa_type=Integer)
-    review_group: str | None = Field(sa_type=Text)
+    review_group: str | None = _text(_NOTHING)
 
 
 class EventRow(Row, table=True):
@@ -97,39 +124,39 @@ class EventRow(Row, table=True):
         _partial_index("review_group IS NOT NULL", "event_of_group_by_provider", "review_group", "provider"),
     )
 
-    recipient_key: str = Field(sa_type=Text)
-    excluded_kind: str | None = Field(sa_type=Text)
-    exclusion: Any = Field(sa_type=_EXCLUSION, nullable=True)
-    provider: str = Field(sa_type=Text)
-    type: str | None = Field(sa_type=Text)
-    review_group: str | None = Field(sa_type=Text)
-    id: str = Field(primary_key=True, sa_type=Text)
-    message_digest: str = Field(sa_type=Text)
+    recipient_key: str = _text(_KEY)
+    excluded_kind: str | None = _text(_NOTHING)
+    exclusion: Any = _holding(_EXCLUSION, _DOCUMENT, nullable=True)
+    provider: str = _text(_NOTHING)
+    type: str | None = _text(_NOTHING)
+    review_group: str | None = _text(_NOTHING)
+    id: str = _text(_NOTHING, primary_key=True)
+    message_digest: str = _text(_NOTHING)
     at: datetime = Field(sa_type=UtcDateTime)
-    kind: str = Field(sa_type=Text)
-    recipient: str = Field(sa_type=Text)
-    stream: str = Field(sa_type=Text)
-    action: str | None = Field(sa_type=Text)
-    final_recipient: str | None = Field(sa_type=Text)
-    bounce_type: str | None = Field(sa_type=Text)
-    reason: str | None = Field(sa_type=Text)
-    status: str | None = Field(sa_type=Text)
+    kind: str = _text(_NOTHING)
+    recipient: str = _text(_NAME)
+    stream: str = _text(_NOTHING)
+    action: str | None = _text(_NOTHING)
+    final_recipient: str | None = _text(_ADDRESS)
+    bounce_type: str | None = _text(_NOTHING)
+    reason: str | None = _text(_NOTHING)
+    status: str | None = _text(_NOTHING)
     code: int | None = Field(sa_type=Integer)
-    diagnostic: str | None = Field(sa_type=Text)
-    remote_mta: str | None = Field(sa_type=Text)
-    reporting_mta: str | None = Field(sa_type=Text)
-    rule: str | None = Field(sa_type=Text)
-    recognizer: str | None = Field(sa_type=Text)
-    quote: str | None = Field(sa_type=Text)
-    evidence: str = Field(sa_type=Text)
-    doubt: Any = Field(sa_type=_DOUBT, nullable=True)
-    feedback_type: str | None = Field(sa_type=Text)
-    sent_message_id: str | None = Field(sa_type=Text)
-    sending: str | None = Field(sa_type=Text)
-    mailbox: str | None = Field(sa_type=Text)
-    source: str | None = Field(sa_type=Text)
-    formerly: Any = Field(sa_type=_OLDER_VERDICTS, nullable=True)
-    client_ip: str | None = Field(sa_type=Text)
+    diagnostic: str | None = _text(_WORDS)
+    remote_mta: str | None = _text(_WORDS)
+    reporting_mta: str | None = _text(_WORDS)
+    rule: str | None = _text(_NOTHING)
+    recognizer: str | None = _text(_NOTHING)
+    quote: str | None = _text(_WORDS)
+    evidence: str = _text(_NOTHING)
+    doubt: Any = _holding(_DOUBT, _DOCUMENT, nullable=True)
+    feedback_type: str | None = _text(_WORDS)
+    sent_message_id: str | None = _text(_WORDS)
+    sending: str | None = _text(_WORDS)
+    mailbox: str | None = _text(_NOTHING)
+    source: str | None = _text(_WORDS)
+    formerly: Any = _holding(_OLDER_VERDICTS, _DOCUMENT, nullable=True)
+    client_ip: str | None = _text(_NOTHING)
 
 
 class RecipientRow(Row, table=True):
@@ -137,18 +164,18 @@ class RecipientRow(Row, table=True):
 
     __tablename__ = "recipient"
 
-    recipient_key: str = Field(primary_key=True, sa_type=Text)
-    stream: str = Field(primary_key=True, sa_type=Text)
-    recipient: str = Field(sa_type=Text)
-    state: str = Field(sa_type=Text)
+    recipient_key: str = _text(_KEY, primary_key=True)
+    stream: str = _text(_NOTHING, primary_key=True)
+    recipient: str = _text(_NAME)
+    state: str = _text(_NOTHING)
     sequence: int = Field(sa_type=BigInteger)
-    counts: dict[str, int] = Field(sa_type=JSON)
-    grounds: Any = Field(sa_type=_GROUNDS, nullable=True)
+    counts: dict[str, int] = _holding(JSON, _NOTHING)
+    grounds: Any = _holding(_GROUNDS, _DOCUMENT, nullable=True)
     first_event_at: datetime | None = Field(sa_type=UtcDateTime)
     last_event_at: datetime | None = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(sa_type=UtcDateTime)
     expiry_level: int = Field(sa_type=Integer)
-    expired_reason: str | None = Field(sa_type=Text)
+    expired_reason: str | None = _text(_WORDS)
     delivered_at: datetime | None = Field(sa_type=UtcDateTime)
     delivered_since: datetime | None = Field(sa_type=UtcDateTime)
     answered_until: datetime | None = Field(sa_type=UtcDateTime)
@@ -165,20 +192,20 @@ class SuppressionRow(Row, table=True):
         _partial_index("state = 'pending'", "suppression_pending", "since"),
     )
 
-    recipient_key: str = Field(primary_key=True, sa_type=Text)
-    stream: str = Field(primary_key=True, sa_type=Text)
-    recipient: str = Field(sa_type=Text)
-    state: str = Field(sa_type=Text)
-    reason: str | None = Field(sa_type=Text)
+    recipient_key: str = _text(_KEY, primary_key=True)
+    stream: str = _text(_NOTHING, primary_key=True)
+    recipient: str = _text(_NAME)
+    state: str = _text(_NOTHING)
+    reason: str | None = _text(_NOTHING)
     since: datetime = Field(sa_type=UtcDateTime)
-    grounds: Any = Field(sa_type=_GROUNDS, nullable=False)
-    source: str = Field(sa_type=Text)
-    bounce_type: str | None = Field(sa_type=Text)
+    grounds: Any = _holding(_GROUNDS, _DOCUMENT, nullable=False)
+    source: str = _text(_NOTHING)
+    bounce_type: str | None = _text(_NOTHING)
     until: datetime | None = Field(sa_type=UtcDateTime)
-    status: str | None = Field(sa_type=Text)
-    diagnostic: str | None = Field(sa_type=Text)
-    events: list[str] = Field(sa_type=JSON)
-    scope: str = Field(sa_type=Text)
+    status: str | None = _text(_NOTHING)
+    diagnostic: str | None = _text(_WORDS)
+    events: list[str] = _holding(JSON, _NOTHING)
+    scope: str = _text(_NOTHING)
 
 
 class OutboxRow(Row, table=True):
@@ -199,20 +226,20 @@ class OutboxRow(Row, table=True):
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
-    recipient_key: str | None = Field(sa_type=Text)
-    id: str = Field(unique=True, sa_type=Text)
-    target: str = Field(sa_type=Text)
-    type: str = Field(sa_type=Text)
-    recipient: str | None = Field(sa_type=Text)
-    stream: str | None = Field(sa_type=Text)
+    recipient_key: str | None = _text(_KEY)
+    id: str = _text(_NOTHING, unique=True)
+    target: str = _text(_NOTHING)
+    type: str = _text(_NOTHING)
+    recipient: str | None = _text(_NAME)
+    stream: str | None = _text(_NOTHING)
     sequence: int = Field(sa_type=BigInteger)
-    body: str = Field(sa_type=Text)
+    body: str = _text(_DOCUMENT)
     created_at: datetime = Field(sa_type=UtcDateTime)
     next_attempt_at: datetime = Field(sa_type=UtcDateTime)
-    state: str = Field(sa_type=Text)
+    state: str = _text(_NOTHING)
     attempts: int = Field(sa_type=Integer)
-    last_answer: str | None = Field(sa_type=Text)
-    lease: str | None = Field(default=None, sa_type=Text)
+    last_answer: str | None = _text(_WORDS)
+    lease: str | None = _text(_NOTHING, default=None)
     leased_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     tried: int | None = Field(default=None, sa_type=Integer)
 
@@ -227,8 +254,8 @@ class AttemptRow(Row, table=True):
     number: int = Field(primary_key=True, sa_type=Integer)
     at: datetime = Field(sa_type=UtcDateTime)
     took: int | None = Field(sa_type=BigInteger)
-    disposition: str = Field(sa_type=Text)
-    answer: str = Field(sa_type=Text)
+    disposition: str = _text(_NOTHING)
+    answer: str = _text(_WORDS)
     next_at: datetime | None = Field(sa_type=UtcDateTime)
 
 
@@ -238,8 +265,8 @@ class TryCountRow(Row, table=True):
     __tablename__ = "try_count"
 
     slot: int = Field(primary_key=True, sa_type=BigInteger)
-    target: str = Field(primary_key=True, sa_type=Text)
-    disposition: str = Field(primary_key=True, sa_type=Text)
+    target: str = _text(_NOTHING, primary_key=True)
+    disposition: str = _text(_NOTHING, primary_key=True)
     step: int = Field(primary_key=True, sa_type=Integer)
     number: int = Field(sa_type=BigInteger)
 
@@ -249,13 +276,13 @@ class EndpointRow(Row, table=True):
 
     __tablename__ = "endpoint"
 
-    target: str = Field(primary_key=True, sa_type=Text)
-    fingerprint: str = Field(sa_type=Text)
+    target: str = _text(_NOTHING, primary_key=True)
+    fingerprint: str = _text(_NOTHING)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    disabled_because: str | None = Field(default=None, sa_type=Text)
+    disabled_because: str | None = _text(_WORDS, default=None)
     paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    paused_by: str | None = Field(default=None, sa_type=Text)
-    paused_because: str | None = Field(default=None, sa_type=Text)
+    paused_by: str | None = _text(_WORDS, default=None)
+    paused_because: str | None = _text(_WORDS, default=None)
 
 
 class SentMessageRow(Row, table=True):
@@ -266,11 +293,11 @@ class SentMessageRow(Row, table=True):
         Index("sent_message_by_time", "at"),
     )
 
-    message_id: str = Field(primary_key=True, sa_type=Text)
-    recipient_key: str = Field(primary_key=True, sa_type=Text)
-    recipient: str = Field(sa_type=Text)
-    stream: str = Field(sa_type=Text)
-    sending: str | None = Field(sa_type=Text)
+    message_id: str = _text(_PART, primary_key=True)
+    recipient_key: str = _text(_KEY, primary_key=True)
+    recipient: str = _text(_NAME)
+    stream: str = _text(_NOTHING)
+    sending: str | None = _text(_WORDS)
     at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -283,9 +310,9 @@ class SentCountRow(Row, table=True):
     )
 
     day: date = Field(primary_key=True, sa_type=Date)
-    stream: str = Field(primary_key=True, sa_type=Text)
-    sending: str = Field(primary_key=True, sa_type=Text)
-    domain: str = Field(primary_key=True, sa_type=Text)
+    stream: str = _text(_NOTHING, primary_key=True)
+    sending: str = _text(_PART, primary_key=True)
+    domain: str = _text(_NOTHING, primary_key=True)
     counted: int = Field(sa_type=BigInteger)
     told: int = Field(sa_type=BigInteger)
 
@@ -298,12 +325,12 @@ class ReportCountRow(Row, table=True):
         Index("report_count_of_subject", "scope", "subject", "slot"),
     )
 
-    scope: str = Field(primary_key=True, sa_type=Text)
+    scope: str = _text(_NOTHING, primary_key=True)
     slot: int = Field(primary_key=True, sa_type=BigInteger)
-    stream: str = Field(primary_key=True, sa_type=Text)
-    subject: str = Field(primary_key=True, sa_type=Text)
-    type: str = Field(primary_key=True, sa_type=Text)
-    reason: str = Field(primary_key=True, sa_type=Text)
+    stream: str = _text(_NOTHING, primary_key=True)
+    subject: str = _text(_PART, primary_key=True)
+    type: str = _text(_NOTHING, primary_key=True)
+    reason: str = _text(_NOTHING, primary_key=True)
     number: int = Field(sa_type=BigInteger)
 
 
@@ -318,18 +345,18 @@ class ReviewGroupRow(Row, table=True):
         _partial_index("state IN ('new', 'back')", "review_group_open", "gid"),
     )
 
-    gid: str = Field(primary_key=True, sa_type=Text)
-    kind: str = Field(sa_type=Text)
-    wording: str = Field(sa_type=Text)
-    language: str = Field(sa_type=Text)
-    state: str = Field(sa_type=Text)
+    gid: str = _text(_NOTHING, primary_key=True)
+    kind: str = _text(_NOTHING)
+    wording: str = _text(_WORDS)
+    language: str = _text(_NOTHING)
+    state: str = _text(_NOTHING)
     rank: int = Field(sa_type=Integer)
     mails: int = Field(sa_type=BigInteger)
     recipients: int = Field(sa_type=BigInteger)
     first_at: datetime = Field(sa_type=UtcDateTime)
     last_at: datetime = Field(sa_type=UtcDateTime)
     a_day: int | None = Field(sa_type=Integer)
-    because: str | None = Field(sa_type=Text)
+    because: str | None = _text(_WORDS)
     decided_at: datetime | None = Field(sa_type=UtcDateTime)
 
 
@@ -346,24 +373,24 @@ class OptOutRow(Row, table=True):
         _partial_index("review_group IS NOT NULL", "opt_out_by_group", "review_group", "at", "id"),
     )
 
-    id: str = Field(primary_key=True, sa_type=Text)
-    message_digest: str = Field(sa_type=Text)
+    id: str = _text(_NOTHING, primary_key=True)
+    message_digest: str = _text(_NOTHING)
     at: datetime = Field(sa_type=UtcDateTime)
-    by: str = Field(sa_type=Text)
-    recipient_key: str | None = Field(sa_type=Text)
-    recipient: str | None = Field(sa_type=Text)
-    sender_key: str | None = Field(sa_type=Text)
-    sender: str | None = Field(sa_type=Text)
-    evidence: str | None = Field(sa_type=Text)
-    doubt: Any = Field(sa_type=_DOUBT, nullable=True)
-    stream: str = Field(sa_type=Text)
-    sending: str | None = Field(sa_type=Text)
-    mailbox: str | None = Field(sa_type=Text)
-    source: str | None = Field(sa_type=Text)
-    review_group: str | None = Field(sa_type=Text)
+    by: str = _text(_NOTHING)
+    recipient_key: str | None = _text(_KEY)
+    recipient: str | None = _text(_NAME)
+    sender_key: str | None = _text(_KEY)
+    sender: str | None = _text(_NAME)
+    evidence: str | None = _text(_NOTHING)
+    doubt: Any = _holding(_DOUBT, _DOCUMENT, nullable=True)
+    stream: str = _text(_NOTHING)
+    sending: str | None = _text(_WORDS)
+    mailbox: str | None = _text(_NOTHING)
+    source: str | None = _text(_WORDS)
+    review_group: str | None = _text(_NOTHING)
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    done_by: str | None = Field(default=None, sa_type=Text)
-    because: str | None = Field(default=None, sa_type=Text)
+    done_by: str | None = _text(_WORDS, default=None)
+    because: str | None = _text(_WORDS, default=None)
 
 
 class ActionRow(Row, table=True):
@@ -376,11 +403,11 @@ class ActionRow(Row, table=True):
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
     at: datetime = Field(sa_type=UtcDateTime)
-    actor: str = Field(sa_type=Text)
-    action: str = Field(sa_type=Text)
-    subject: str = Field(sa_type=Text)
+    actor: str = _text(_WORDS)
+    action: str = _text(_NOTHING)
+    subject: str = _text(_SUBJECT)
     count: int = Field(sa_type=BigInteger)
-    because: str | None = Field(sa_type=Text)
+    because: str | None = _text(_WORDS)
 
 
 class ProtectedRow(Row, table=True):
@@ -388,11 +415,11 @@ class ProtectedRow(Row, table=True):
 
     __tablename__ = "protected"
 
-    key: str = Field(primary_key=True, sa_type=Text)
-    name: str = Field(sa_type=Text)
+    key: str = _text(_KEY, primary_key=True)
+    name: str = _text(_NAME)
     at: datetime = Field(sa_type=UtcDateTime)
-    actor: str = Field(sa_type=Text)
-    because: str = Field(sa_type=Text)
+    actor: str = _text(_WORDS)
+    because: str = _text(_WORDS)
 
 
 class StateChangeRow(Row, table=True):
@@ -405,13 +432,13 @@ class StateChangeRow(Row, table=True):
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
-    recipient_key: str = Field(sa_type=Text)
-    stream: str = Field(sa_type=Text)
+    recipient_key: str = _text(_KEY)
+    stream: str = _text(_NOTHING)
     at: datetime = Field(sa_type=UtcDateTime)
-    state: str = Field(sa_type=Text)
-    grounds: Any = Field(sa_type=_GROUNDS, nullable=True)
-    by: str = Field(sa_type=Text)
-    reason: str | None = Field(sa_type=Text)
+    state: str = _text(_NOTHING)
+    grounds: Any = _holding(_GROUNDS, _DOCUMENT, nullable=True)
+    by: str = _text(_NOTHING)
+    reason: str | None = _text(_NOTHING)
     until: datetime | None = Field(sa_type=UtcDateTime)
 
 
@@ -420,8 +447,8 @@ class KeyRow(Row, table=True):
 
     __tablename__ = "keyring"
 
-    name: str = Field(primary_key=True, sa_type=Text)
-    key: bytes = Field(sa_type=LargeBinary)
+    name: str = _text(_NOTHING, primary_key=True)
+    key: bytes = _holding(LargeBinary, _NOTHING)
 
 
 class WebSessionRow(Row, table=True):
@@ -429,15 +456,15 @@ class WebSessionRow(Row, table=True):
 
     __tablename__ = "web_session"
 
-    digest: str = Field(primary_key=True, sa_type=Text)
-    id: str = Field(unique=True, sa_type=Text)
-    role: str = Field(sa_type=Text)
-    opened_by: str = Field(sa_type=Text)
+    digest: str = _text(_NOTHING, primary_key=True)
+    id: str = _text(_NOTHING, unique=True)
+    role: str = _text(_NOTHING)
+    opened_by: str = _text(_WORDS)
     created_at: datetime = Field(sa_type=UtcDateTime)
     seen_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
-    peer: str = Field(sa_type=Text)
-    agent: str = Field(sa_type=Text)
+    peer: str = _text(_NOTHING)
+    agent: str = _text(_WORDS)
 
 
 class UnfiledRow(Row, table=True):
@@ -445,10 +472,10 @@ class UnfiledRow(Row, table=True):
 
     __tablename__ = "unfiled"
 
-    source: str = Field(primary_key=True, sa_type=Text)
+    source: str = _text(_NOTHING, primary_key=True)
     uidvalidity: int = Field(primary_key=True, sa_type=BigInteger)
     uid: int = Field(primary_key=True, sa_type=BigInteger)
-    destination: str = Field(sa_type=Text)
+    destination: str = _text(_NOTHING)
     copied: bool = Field(sa_type=Boolean)
     begun_uidvalidity: int | None = Field(sa_type=BigInteger)
     begun_uidnext: int | None = Field(sa_type=BigInteger)
@@ -463,7 +490,7 @@ class ErasureRow(Row, table=True):
         _partial_index("NOT done", "erasure_under_way", "name"),
     )
 
-    name: str = Field(primary_key=True, sa_type=Text)
+    name: str = _text(_NOTHING, primary_key=True)
     done: bool = Field(sa_type=Boolean)
 
 
@@ -472,7 +499,7 @@ class GuardCountRow(Row, table=True):
 
     __tablename__ = "guard_count"
 
-    series: str = Field(primary_key=True, sa_type=Text)
+    series: str = _text(_PART, primary_key=True)
     slot: int = Field(primary_key=True, sa_type=BigInteger)
     number: int = Field(sa_type=BigInteger)
 
@@ -487,14 +514,14 @@ class AlertRow(Row, table=True):
         _partial_index("NOT cleared", "alert_open", "ends_at"),
     )
 
-    series: str = Field(sa_type=Text)
-    id: str = Field(primary_key=True, sa_type=Text)
-    kind: str = Field(sa_type=Text)
-    subject_kind: str = Field(sa_type=Text)
-    subject: str = Field(sa_type=Text)
-    subject_reason: str | None = Field(sa_type=Text)
-    subject_ip: str | None = Field(sa_type=Text)
-    subject_rule: str | None = Field(sa_type=Text)
+    series: str = _text(_WORDS)
+    id: str = _text(_NOTHING, primary_key=True)
+    kind: str = _text(_NOTHING)
+    subject_kind: str = _text(_NOTHING)
+    subject: str = _text(_WORDS)
+    subject_reason: str | None = _text(_NOTHING)
+    subject_ip: str | None = _text(_NOTHING)
+    subject_rule: str | None = _text(_NOTHING)
     since: datetime = Field(sa_type=UtcDateTime)
     raised_at: datetime = Field(sa_type=UtcDateTime)
     ends_at: datetime | None = Field(sa_type=UtcDateTime)
@@ -502,8 +529,8 @@ class AlertRow(Row, table=True):
     most: int = Field(sa_type=BigInteger)
     alarm_from: int = Field(sa_type=BigInteger)
     usual: float = Field(sa_type=Float)
-    grounds: Any = Field(sa_type=_ALARM, nullable=False)
-    quote: str | None = Field(sa_type=Text)
+    grounds: Any = _holding(_ALARM, _DOCUMENT, nullable=False)
+    quote: str | None = _text(_WORDS)
     held: int = Field(sa_type=BigInteger)
     released: int = Field(sa_type=BigInteger)
     confirmed: int = Field(sa_type=BigInteger)
@@ -517,9 +544,9 @@ class HeldRow(Row, table=True):
         Index("held_by_alert", "alert", "recipient_key", "stream"),
     )
 
-    recipient_key: str = Field(primary_key=True, sa_type=Text)
-    stream: str = Field(primary_key=True, sa_type=Text)
-    alert: str = Field(primary_key=True, sa_type=Text)
+    recipient_key: str = _text(_KEY, primary_key=True)
+    stream: str = _text(_NOTHING, primary_key=True)
+    alert: str = _text(_NOTHING, primary_key=True)
 
 
 METADATA = Row.metadata
@@ -560,52 +587,23 @@ def reason_named(value: str | None) -> Reason | None:
 
 def event_from_row(row: EventRow | Fetched[Any]) -> BounceEvent:
     return BounceEvent(
-        id=row.id,
-        message_digest=row.message_digest,
-        at=row.at,
-        kind=Kind(row.kind),
-        recipient=row.recipient,
-        stream=row.stream,
-        action=Action(row.action) if row.action else None,
-        final_recipient=row.final_recipient,
-        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None,
-        reason=reason_named(row.reason),
-        status=row.status,
-        code=row.code,
-        diagnostic=row.diagnostic,
-        remote_mta=row.remote_mta,
-        reporting_mta=row.reporting_mta,
-        rule=row.rule,
-        recognizer=row.recognizer,
-        quote=row.quote,
-        evidence=Evidence(row.evidence),
-        doubt=row.doubt,
-        feedback_type=row.feedback_type,
-        sent_message_id=row.sent_message_id,
-        sending=row.sending,
-        mailbox=row.mailbox,
-        source=row.source,
-        exclusion=row.exclusion,
-        formerly=row.formerly or (),
-        client_ip=row.client_ip,
+        id=row.id, message_digest=row.message_digest, at=row.at, kind=Kind(row.kind), recipient=row.recipient,
+        stream=row.stream, action=Action(row.action) if row.action else None, final_recipient=row.final_recipient,
+        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None, reason=reason_named(row.reason),
+        status=row.status, code=row.code, diagnostic=row.diagnostic, remote_mta=row.remote_mta,
+        reporting_mta=row.reporting_mta, rule=row.rule, recognizer=row.recognizer, quote=row.quote,
+        evidence=Evidence(row.evidence), doubt=row.doubt, feedback_type=row.feedback_type,
+        sent_message_id=row.sent_message_id, sending=row.sending, mailbox=row.mailbox, source=row.source,
+        exclusion=row.exclusion, formerly=row.formerly or (), client_ip=row.client_ip,
     )
 
 
 def suppression_from_row(row: SuppressionRow | Fetched[Any]) -> Suppression:
     return Suppression(
-        recipient=row.recipient,
-        stream=row.stream,
-        state=State(row.state),
-        reason=row.reason,
-        since=row.since,
-        grounds=row.grounds,
-        source=SuppressionSource(row.source),
-        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None,
-        until=row.until,
-        status=row.status,
-        diagnostic=row.diagnostic,
-        events=tuple(row.events),
-        scope=Scope(row.scope),
+        recipient=row.recipient, stream=row.stream, state=State(row.state), reason=row.reason, since=row.since,
+        grounds=row.grounds, source=SuppressionSource(row.source),
+        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None, until=row.until, status=row.status,
+        diagnostic=row.diagnostic, events=tuple(row.events), scope=Scope(row.scope),
     )
 
 
@@ -628,18 +626,9 @@ def record_from_rows(
 
 def item_from_row(row: OutboxRow | Fetched[Any]) -> OutboxItem:
     return OutboxItem(
-        id=row.id,
-        target=row.target,
-        type=NoticeType(row.type),
-        recipient=row.recipient,
-        stream=row.stream,
-        sequence=row.sequence,
-        body=row.body,
-        created_at=row.created_at,
-        next_attempt_at=row.next_attempt_at,
-        state=OutboxState(row.state),
-        attempts=row.attempts,
-        last_answer=row.last_answer,
+        id=row.id, target=row.target, type=NoticeType(row.type), recipient=row.recipient, stream=row.stream,
+        sequence=row.sequence, body=row.body, created_at=row.created_at, next_attempt_at=row.next_attempt_at,
+        state=OutboxState(row.state), attempts=row.attempts, last_answer=row.last_answer,
     )
 
 
@@ -652,22 +641,12 @@ def state_change_from_row(row: Fetched[Any]) -> StateChange:
 
 def alert_from_row(row: AlertRow | Fetched[Any]) -> Alert:
     return Alert(
-        id=row.id,
-        kind=AlertKind(row.kind),
+        id=row.id, kind=AlertKind(row.kind),
         subject=Subject(
             SubjectKind(row.subject_kind), row.subject, reason_named(row.subject_reason), row.subject_ip,
             row.subject_rule,
         ),
-        since=row.since,
-        raised_at=row.raised_at,
-        ends_at=row.ends_at,
-        cleared=bool(row.cleared),
-        count=row.most,
-        alarm_from=row.alarm_from,
-        usual=row.usual,
-        grounds=row.grounds,
-        quote=row.quote,
-        held=row.held,
-        released=row.released,
-        confirmed=row.confirmed,
+        since=row.since, raised_at=row.raised_at, ends_at=row.ends_at, cleared=bool(row.cleared), count=row.most,
+        alarm_from=row.alarm_from, usual=row.usual, grounds=row.grounds, quote=row.quote, held=row.held,
+        released=row.released, confirmed=row.confirmed,
     )

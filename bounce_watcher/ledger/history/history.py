@@ -24,7 +24,7 @@ from bounce_watcher.ledger.db.types import recipient_key
 from bounce_watcher.ledger.history import replaying
 from bounce_watcher.ledger.history.revise import Revised, Revision, revise
 from bounce_watcher.ledger.naming import forget
-from bounce_watcher.ledger.outbox import bodies, tries
+from bounce_watcher.ledger.outbox import settled, tries
 from bounce_watcher.ledger.recording import alerts, quota, report_counts, sent
 from bounce_watcher.ledger.recording.record import Decide
 from bounce_watcher.ledger.review import groups as review
@@ -170,7 +170,7 @@ class LedgerHistory(Acting):
 
     def purge_bodies(self, before: datetime) -> int:
         """Removes the bodies of items from before `before` that need no further try. Returns how many."""
-        return bodies.purge_bodies(self._engine, before)
+        return settled.purge_bodies(self._engine, before)
 
     def purge_sent(self, before: datetime) -> int:
         """Deletes records of mail sent before `before`; its counts stay. Returns how many."""

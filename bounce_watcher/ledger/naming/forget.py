@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, mention_of
+from bounce_watcher.ledger.db.personal import columns_that, mention_of
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
-from bounce_watcher.ledger.db.tables import ERASURE, EVENT
+from bounce_watcher.ledger.db.tables import ERASURE, EVENT, ForgetAction
 from bounce_watcher.ledger.db.types import KEY_CHARACTERS, recipient_key
 from bounce_watcher.ledger.keyring import created, existing
 from bounce_watcher.model.address import FORGOTTEN, is_forgotten

@@ -13,9 +13,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, tuple_
+from sqlalchemy import Connection, Engine, select
 
-from bounce_watcher.ledger.db.engine import reading, rehearse, write
+from bounce_watcher.ledger.db.engine import read_in_pages, rehearse, write
 from bounce_watcher.ledger.db.statements import RecipientKey, by_stream
 from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT
 from bounce_watcher.ledger.recording.batch import STATES_TOLD, RecipientBatch
@@ -55,22 +55,10 @@ def announce_untold(engine: Engine, announce: Announce, now: datetime, *, dry_ru
     What is announced is known from then on, so a run that broke off is simply started again.
     """
     run = rehearse if dry_run else write
-    for batch in _batches(engine):
-        yield from run(engine, partial(_announce, names=batch, announce=announce, now=now))
-
-
-def _batches(engine: Engine) -> Iterator[dict[RecipientKey, str]]:
     order = (RECIPIENT.c.recipient_key, RECIPIENT.c.stream)
-    chosen = select(*order, RECIPIENT.c.recipient).order_by(*order).limit(_BATCH)
-    page = chosen
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
-        if rows:
-            yield {RecipientKey(row.stream, row.recipient_key): row.recipient for row in rows}
-        if len(rows) < _BATCH:
-            return
-        page = chosen.where(tuple_(*order) > (rows[-1].recipient_key, rows[-1].stream))
+    for rows in read_in_pages(engine, select(*order, RECIPIENT.c.recipient), order, _BATCH):
+        names = {RecipientKey(row.stream, row.recipient_key): row.recipient for row in rows}
+        yield from run(engine, partial(_announce, names=names, announce=announce, now=now))
 
 
 def _announce(
@@ -122,11 +110,11 @@ def _known(connection: Connection, keys: Sequence[RecipientKey]) -> defaultdict[
             .order_by(OUTBOX.c.sequence)
         )
         for address, target, kind, body in rows:
-            found[RecipientKey(part["stream"], address)][target] = _Notice(NoticeType(kind), _data(body))
+            found[RecipientKey(part["stream"], address)][target] = _Notice(NoticeType(kind), said_of_suppression(body))
     return found
 
 
-def _data(body: str) -> Mapping[str, Any]:
+def said_of_suppression(body: str) -> Mapping[str, Any]:
     """Returns what a notice said about the suppression; empty if its body is gone."""
     data = json.loads(body).get("data", {})
     return {name: value for name, value in data.items() if name not in {"recipient", "stream", "sequence"}}

@@ -1,6 +1,6 @@
 """The outbox for people: by many filters, newest first; and what failed, by the answer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,17 +9,17 @@ from sqlalchemy import Engine, Select, func, literal_column, select
 
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, Walk, looking
-from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query, among
+from bounce_watcher.ledger.db.query import MOST_COUNTED, FilterField, Query, among, between, with_rows
 from bounce_watcher.ledger.db.statements import chunks
-from bounce_watcher.ledger.db.tables import ENDPOINT, OUTBOX, item_from_row
+from bounce_watcher.ledger.db.tables import ATTEMPT, ENDPOINT, OUTBOX, item_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.naming.forget import known_as
-from bounce_watcher.ledger.outbox import pausing, tries
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox import tries
+from bounce_watcher.ledger.outbox.queue import Pause, paused
 from bounce_watcher.ledger.outbox.superseding import IS_OUTDATED
 from bounce_watcher.ledger.outbox.tries import Throughput
 from bounce_watcher.ledger.recording.batch import STATES_TOLD
-from bounce_watcher.model.ledger import OutboxItem, OutboxState, Tried
+from bounce_watcher.model.ledger import Disposition, OutboxItem, OutboxState, Tried
 
 _ORDER = (OUTBOX.c.number,)
 _ROWS = select(*_ORDER, *(column for column in OUTBOX.columns if column.name != "number"))
@@ -60,7 +60,7 @@ class Deliveries:
         """Returns a page of items, the last written first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted, self._engine).page(connection, limit, place)
-        return Page(tuple(map(item_from_row, found.rows)), found.older, found.newer, found.looked_back_to)
+        return with_rows(found, map(item_from_row, found.rows))
 
     def all(self, wanted: Query) -> Iterator[OutboxItem]:
         """Yields all matching items, the last written first."""
@@ -97,7 +97,14 @@ class Deliveries:
 
     def tries(self, item_id: str) -> list[Tried]:
         """Returns the stored tries of one item, the last one first."""
-        return tries.of_delivery(self._engine, item_id)
+        number = select(OUTBOX.c.number).where(OUTBOX.c.id == storable(item_id)).scalar_subquery()
+        chosen = select(ATTEMPT).where(ATTEMPT.c.delivery == number).order_by(ATTEMPT.c.number.desc())
+        with reading(self._engine) as connection:
+            return [
+                Tried(row.number, row.at, None if row.took is None else row.took * tries.MS,
+                      Disposition(row.disposition), row.answer, row.next_at)
+                for row in connection.execute(chosen)
+            ]
 
     def throughput(self, now: datetime) -> dict[str, Throughput]:
         """Returns how much each target took, and how quickly, in the last 24 hours, the current one included."""
@@ -119,18 +126,15 @@ class Deliveries:
 
     def paused(self, ids: Sequence[str], target: str | None) -> dict[str, Pause]:
         """Returns the paused targets: of `target` if given, else of the targets of `ids`, else all."""
-        found = pausing.paused(self._engine)
-        if target is None and (not ids or not found):
-            return found
-        asked = {target} if target is not None else self._targets(ids)
-        return {name: pause for name, pause in found.items() if name in asked}
-
-    def _targets(self, ids: Sequence[str]) -> set[str]:
         with reading(self._engine) as connection:
-            return {
+            found = paused(connection)
+            if target is None and (not ids or not found):
+                return found
+            asked = {target} if target is not None else {
                 name for part in chunks(ids)
                 for name in connection.scalars(select(OUTBOX.c.target).where(OUTBOX.c.id.in_(part)).distinct())
             }
+        return {name: pause for name, pause in found.items() if name in asked}
 
     def disabled(self) -> dict[str, tuple[datetime, str]]:
         """Returns the disabled targets: since when, and what they answered."""
@@ -161,13 +165,5 @@ def _walk(wanted: Query, engine: Engine) -> Walk:
     elif (state := wanted.only(FilterField.STATE)) and not choices[FilterField.STATE].none_of:
         through.append(OUTBOX.c.state == state)
         del choices[FilterField.STATE]
-    return Walk(_ROWS, _ORDER, tuple(through), tuple(_conditions(choices, wanted)))
-
-
-def _conditions(choices: "dict[FilterField, Choice]", wanted: Query) -> Iterable[Condition]:
-    for by, choice in choices.items():
-        yield among(_COLUMNS[by], choice)
-    if wanted.since is not None:
-        yield OUTBOX.c.created_at >= wanted.since
-    if wanted.until is not None:
-        yield OUTBOX.c.created_at < wanted.until
+    also = [among(_COLUMNS[by], choice) for by, choice in choices.items()]
+    return Walk(_ROWS, _ORDER, tuple(through), (*also, *between(OUTBOX.c.created_at, wanted)))

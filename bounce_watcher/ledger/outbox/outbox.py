@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from bounce_watcher.ledger.actions import Act, Acting
 from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.naming import forget
-from bounce_watcher.ledger.outbox import backfill, pausing, queue, settled, superseding
+from bounce_watcher.ledger.outbox import backfill, queue, settled, superseding
 from bounce_watcher.ledger.outbox.list_comparison import ListComparison
 from bounce_watcher.ledger.outbox.listing import Deliveries
 from bounce_watcher.logs import log
@@ -57,7 +57,7 @@ class Outbox(Acting):
             overtaken = superseding.overtaken(connection, (item.id for item in items), keeps)
         if overtaken:
             tokens = self._take_tokens([item for item in items if item.id in overtaken])
-            write(self._engine, lambda connection: superseding.give_up(connection, tokens))
+            write(self._engine, lambda connection: queue.end_leases(connection, tokens, OutboxState.SUPERSEDED))
         return [item for item in items if item.id not in overtaken]
 
     def conclude(self, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime) -> None:
@@ -81,7 +81,7 @@ class Outbox(Acting):
     def give_back(self, items: Sequence[OutboxItem]) -> None:
         """Ends the leases of items that were not tried. They are due as before."""
         tokens = self._take_tokens(items)
-        write(self._engine, lambda connection: queue.give_back(connection, tokens))
+        write(self._engine, lambda connection: queue.end_leases(connection, tokens, OutboxState.DUE))
 
     def next_due(self, target: str) -> datetime | None:
         """Returns when `lease` may next have an item for `target`; None while there is none, or the target is disabled
@@ -98,9 +98,7 @@ class Outbox(Acting):
         """Returns a `ListComparison` for a target that keeps a list. Close it after use."""
         return ListComparison(self._engine, target, streams, now)
 
-    def backfill(
-        self, announce: Announce, now: datetime, *, dry_run: bool = False
-    ) -> Iterator[backfill.Announced]:
+    def backfill(self, announce: Announce, now: datetime, *, dry_run: bool = False) -> Iterator[backfill.Announced]:
         """Announces to each target the states that it was never sent; see `backfill.announce_untold`."""
         return backfill.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
@@ -108,17 +106,18 @@ class Outbox(Acting):
         """Pauses a target: nothing is sent to it until `resume`. Returns False if it is already paused."""
         def work(connection: Connection) -> bool:
             name, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
-            return pausing.pause(connection, target, pausing.Pause(by.at, name, note))
+            return queue.pause(connection, target, queue.Pause(by.at, name, note))
 
         return self._act(Act(by, "pause", target), work, _if_any)
 
     def resume(self, target: str, by: Actor) -> bool:
         """Ends a pause. Waiting items are due as before. Returns False if there was no pause."""
-        return self._act(Act(by, "resume", target), lambda connection: pausing.resume(connection, target), _if_any)
+        return self._act(Act(by, "resume", target), lambda connection: queue.resume(connection, target), _if_any)
 
-    def paused(self) -> dict[str, pausing.Pause]:
+    def paused(self) -> dict[str, queue.Pause]:
         """Returns the targets that a person paused."""
-        return pausing.paused(self._engine)
+        with reading(self._engine) as connection:
+            return queue.paused(connection)
 
     def retry(
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,

@@ -1,11 +1,13 @@
 """The outbox as a queue that several senders share: delivery at least once, in order for each recipient, and never the
 same row by two senders at a time.
 
-A lease ends by itself: the row of a sender that died is due again when its lease is over.
+A lease ends by itself: the row of a sender that died is due again when its lease is over. Nothing is sent to a target
+that is disabled or that a person paused: its items wait, and nothing counts as failed.
 All functions work in the caller's transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, update
@@ -14,13 +16,8 @@ from bounce_watcher.ledger.db.statements import DUE, IS_DUE, chunks, insert_into
 from bounce_watcher.ledger.db.tables import ENDPOINT, OUTBOX, item_from_row
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.outbox import superseding, tries
-from bounce_watcher.ledger.outbox.bodies import HAS_BODY
-from bounce_watcher.model.ledger import (
-    Attempt,
-    Disposition,
-    OutboxItem,
-    OutboxState,
-)
+from bounce_watcher.ledger.outbox.settled import HAS_BODY
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
 
 Condition = ColumnElement[bool]
 
@@ -53,7 +50,7 @@ _IS_HEAD_OF_RECIPIENT = ~exists().where(
 
 def lease(
     connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str,
-    keeps: Sequence[str] | None = None,
+    keeps: Sequence[str] | None,
 ) -> list[OutboxItem]:
     """Leases up to `limit` rows that are due for `target`, those that wait longest first.
 
@@ -67,11 +64,7 @@ def lease(
     while rows := connection.execute(
         select(OUTBOX)
         .where(
-            OUTBOX.c.target == target,
-            IS_DUE,
-            OUTBOX.c.next_attempt_at <= now,
-            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
-            head,
+            OUTBOX.c.target == target, IS_DUE, OUTBOX.c.next_attempt_at <= now, superseding.is_free(now), head,
             ~_is_shut(target),
         )
         .order_by(OUTBOX.c.next_attempt_at, OUTBOX.c.number)
@@ -81,26 +74,22 @@ def lease(
         pointless = set() if keeps is None else superseding.supersede(connection, [row.number for row in rows], keeps)
         wanted = [row for row in rows if row.number not in pointless]
         if wanted:
-            _hold(connection, [row.number for row in wanted], token, until)
+            for part in chunks([row.number for row in wanted]):
+                held = update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(lease=token, leased_until=until)
+                connection.execute(held)
             return [item_from_row(row) for row in wanted]
     return []
 
 
-def _hold(connection: Connection, numbers: Sequence[int], token: str, until: datetime) -> None:
-    for part in chunks(numbers):
-        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(lease=token, leased_until=until))
-
-
 def conclude(
-    connection: Connection, outcomes: Iterable[tuple[OutboxItem, Attempt]], now: datetime, tokens: Mapping[str, str]
+    connection: Connection, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime, tokens: Mapping[str, str]
 ) -> set[str]:
     """Writes the results of tries. Returns the ids of items whose lease was lost: nothing of those is changed.
 
     `tokens` maps ids to the tokens of their leases.
     """
-    whole = list(outcomes)
     alike: dict[tuple[Attempt, str], list[OutboxItem]] = {}
-    for item, attempt in whole:
+    for item, attempt in outcomes:
         alike.setdefault((attempt, tokens[item.id]), []).append(item)
     held: dict[str, tuple[int, int]] = {}
     for (attempt, token), items in alike.items():
@@ -109,9 +98,9 @@ def conclude(
         if attempt.disposition is Disposition.GONE:
             for target in sorted({item.target for item in items if item.id in written}):
                 _disable(connection, target, storable(attempt.answer), now)
-    made = [tries.Made(*held[item.id], item.target, attempt) for item, attempt in whole if item.id in held]
+    made = [tries.Made(*held[item.id], item.target, attempt) for item, attempt in outcomes if item.id in held]
     tries.keep(connection, made, now)
-    return {item.id for item, _ in whole} - held.keys()
+    return {item.id for item, _ in outcomes} - held.keys()
 
 
 def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, token: str) -> dict[str, tuple[int, int]]:
@@ -137,43 +126,30 @@ def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, toke
     }
 
 
-def give_back(connection: Connection, leases: Mapping[str, str]) -> None:
-    """Ends leases without a try. `leases` maps ids to the tokens of their leases."""
+def end_leases(connection: Connection, leases: Mapping[str, str], state: OutboxState) -> None:
+    """Ends leases without a try: the items are DUE as before, or SUPERSEDED. An item that lost its lease stays.
+
+    `leases` maps ids to the tokens of their leases.
+    """
     for part in chunks(sorted(leases)):
         connection.execute(
             update(OUTBOX)
             .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease.in_({leases[each] for each in part}), IS_DUE)
-            .values(lease=None, leased_until=None)
+            .values(state=state, lease=None, leased_until=None)
         )
 
 
 def next_due(connection: Connection, target: str) -> datetime | None:
     """Returns when `lease` may next have a row for `target`; None while there is none, or it is disabled or paused."""
     waiting = (OUTBOX.c.target == target, IS_DUE, _IS_HEAD, ~_is_shut(target))
-    free = connection.scalar(
-        select(OUTBOX.c.next_attempt_at)
-        .where(*waiting, OUTBOX.c.leased_until.is_(None))
-        .order_by(OUTBOX.c.next_attempt_at)
-        .limit(1)
-    )
-    leased = connection.scalar(
-        select(OUTBOX.c.leased_until)
-        .where(*waiting, OUTBOX.c.leased_until.is_not(None))
-        .order_by(OUTBOX.c.leased_until)
-        .limit(1)
-    )
-    return min((at for at in (free, leased) if at is not None), default=None)
-
-
-def enroll(connection: Connection, targets: Mapping[str, str]) -> None:
-    """Stores each target's fingerprint. A changed one means another endpoint, so the target is no longer disabled."""
-    for target, fingerprint in sorted(targets.items()):
-        statement = insert_into(connection, ENDPOINT).values(target=target, fingerprint=fingerprint)
-        connection.execute(statement.on_conflict_do_update(
-            index_elements=["target"],
-            set_={"fingerprint": fingerprint, "disabled_at": None, "disabled_because": None},
-            where=ENDPOINT.c.fingerprint != fingerprint,
-        ))
+    found = [
+        connection.scalar(select(at).where(*waiting, is_leased).order_by(at).limit(1))
+        for at, is_leased in (
+            (OUTBOX.c.next_attempt_at, OUTBOX.c.leased_until.is_(None)),
+            (OUTBOX.c.leased_until, OUTBOX.c.leased_until.is_not(None)),
+        )
+    ]
+    return min((at for at in found if at is not None), default=None)
 
 
 def retry(
@@ -204,7 +180,7 @@ def retried(now: datetime) -> tuple[Condition, ...]:
 
 
 def _retriable(now: datetime) -> tuple[Condition, ...]:
-    return HAS_BODY, or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
+    return HAS_BODY, superseding.is_free(now)
 
 
 def discard(connection: Connection, ids: Sequence[str], target: str | None) -> int:
@@ -227,6 +203,57 @@ def _choices(ids: Sequence[str], target: str | None) -> Iterator[list[Condition]
         yield [*of_target, OUTBOX.c.id.in_(part)]
 
 
+# ── targets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause: since when (aware), by whom and why."""
+
+    at: datetime
+    by: str
+    because: str
+
+
+def enroll(connection: Connection, targets: Mapping[str, str]) -> None:
+    """Stores each target's fingerprint. A changed one means another endpoint, so the target is no longer disabled."""
+    for target, fingerprint in sorted(targets.items()):
+        statement = insert_into(connection, ENDPOINT).values(target=target, fingerprint=fingerprint)
+        connection.execute(statement.on_conflict_do_update(
+            index_elements=["target"],
+            set_={"fingerprint": fingerprint, "disabled_at": None, "disabled_because": None},
+            where=ENDPOINT.c.fingerprint != fingerprint,
+        ))
+
+
+def pause(connection: Connection, target: str, wanted: Pause) -> bool:
+    """Pauses a target. Returns False if it is already paused: then that pause stays."""
+    target = storable(target)
+    _add_target(connection, target)
+    running = update(ENDPOINT).where(ENDPOINT.c.target == target, ENDPOINT.c.paused_at.is_(None))
+    values = {"paused_at": wanted.at, "paused_by": storable(wanted.by), "paused_because": storable(wanted.because)}
+    return connection.execute(running.values(values)).rowcount > 0
+
+
+def resume(connection: Connection, target: str) -> bool:
+    """Ends the pause of a target, so that waiting items are sent. Returns False if it was not paused."""
+    paused = update(ENDPOINT).where(ENDPOINT.c.target == storable(target), ENDPOINT.c.paused_at.is_not(None))
+    ended = paused.values(paused_at=None, paused_by=None, paused_because=None)
+    return connection.execute(ended).rowcount > 0
+
+
+def paused(connection: Connection) -> dict[str, Pause]:
+    """Returns the pauses by target."""
+    chosen = select(ENDPOINT).where(ENDPOINT.c.paused_at.is_not(None)).order_by(ENDPOINT.c.target)
+    return {
+        row.target: Pause(row.paused_at, row.paused_by or "", row.paused_because or "")
+        for row in connection.execute(chosen)
+    }
+
+
+def _add_target(connection: Connection, target: str) -> None:
+    connection.execute(insert_into(connection, ENDPOINT).values(target=target, fingerprint="").on_conflict_do_nothing())
+
+
 def _is_shut(target: str) -> Condition:
     """Returns the condition that the target is disabled or that a person paused it."""
     shut = or_(ENDPOINT.c.disabled_at.is_not(None), ENDPOINT.c.paused_at.is_not(None))
@@ -234,8 +261,7 @@ def _is_shut(target: str) -> Condition:
 
 
 def _disable(connection: Connection, target: str, because: str, now: datetime) -> None:
-    insert_new = insert_into(connection, ENDPOINT).values(target=target, fingerprint="").on_conflict_do_nothing()
-    connection.execute(insert_new)
+    _add_target(connection, target)
     connection.execute(
         update(ENDPOINT).where(ENDPOINT.c.target == target).values(disabled_at=now, disabled_because=because)
     )

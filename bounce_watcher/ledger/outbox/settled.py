@@ -1,23 +1,35 @@
-"""Items about forgotten recipients: a due item keeps the address until it is settled, and then loses it.
+"""Removes the content of settled items: of old ones, and of those about forgotten recipients.
 
-A platform that never hears of a suppression goes on mailing. So a due item stays as it is, filed under the hash. Once
-it is delivered, dead, superseded or discarded, its content is removed in the same transaction, or within a minute.
-All functions work in the caller's transaction.
+A platform that never hears of a suppression goes on mailing. So a due item about a forgotten recipient stays as it is,
+filed under the hash. Once it is delivered, dead, superseded or discarded, its content is removed in the same
+transaction, or within a minute.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, literal_column, select, update
 
+from bounce_watcher.ledger.db.engine import write_in_batches
 from bounce_watcher.ledger.db.statements import IS_DUE, chunks
 from bounce_watcher.ledger.db.tables import ERASURE, OF_FORGOTTEN, OUTBOX
 from bounce_watcher.ledger.naming.forget import begin_again
 from bounce_watcher.ledger.outbox import tries
-from bounce_watcher.ledger.outbox.bodies import HAS_BODY, NO_BODY
 from bounce_watcher.model.address import FORGOTTEN
+from bounce_watcher.model.ledger import OutboxState
 
-_OF_FORGOTTEN: ColumnElement[bool] = literal_column(OF_FORGOTTEN)
+NO_BODY = "{}"
+"""Replaces the body of an item that is not to be sent again."""
+HAS_BODY = OUTBOX.c.body != literal_column("'{}'")
+"""A literal, not a parameter: only then do the planners see that the partial index fits."""
+
 _MOST = 500
+"""How many rows one transaction changes, so that nobody waits long for the lock."""
+
+_OLD = select(OUTBOX.c.number).where(
+    HAS_BODY, OUTBOX.c.state.in_((OutboxState.DELIVERED, OutboxState.SUPERSEDED, OutboxState.DISCARDED))
+).order_by(OUTBOX.c.created_at).limit(_MOST)
+_OF_FORGOTTEN: ColumnElement[bool] = literal_column(OF_FORGOTTEN)
 
 _WITH_ADDRESS = select(OUTBOX.c.number, OUTBOX.c.recipient_key).where(
     _OF_FORGOTTEN, HAS_BODY, OUTBOX.c.recipient_key > FORGOTTEN  # the index is searched by this key
@@ -28,6 +40,32 @@ _STILL_DUE = exists(
 )
 
 
+def purge_bodies(engine: Engine, before: datetime) -> int:
+    """Removes the body, the tries and the answer of items from before `before` that need no further try.
+
+    The record that they were sent stays, with when and to whom. Returns how many items.
+    """
+    def strip_page(connection: Connection) -> int:
+        numbers = connection.scalars(_OLD.where(OUTBOX.c.created_at < before)).all()
+        strip(connection, numbers, keeps_address=True)
+        return len(numbers)
+
+    return write_in_batches(engine, strip_page)
+
+
+def strip(connection: Connection, numbers: Sequence[int], *, keeps_address: bool = False) -> None:
+    """Removes the content and the tries of items, and puts the hash that they are filed under in place of the address.
+    """
+    tries.drop(connection, numbers)
+    recipient = OUTBOX.c.recipient if keeps_address else OUTBOX.c.recipient_key
+    for part in chunks(numbers):
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(
+            recipient=recipient, body=NO_BODY, last_answer=None,
+        ))
+
+
+# ── of forgotten recipients: in the caller's transaction ────────────────────────────────────────────────────────────
+
 def erase(connection: Connection) -> int:
     """Removes the address from items of forgotten recipients that need no further try, at most `_MOST`. Returns how
     many."""
@@ -35,15 +73,6 @@ def erase(connection: Connection) -> int:
     strip(connection, [row.number for row in rows])
     begin_again(connection, {row.recipient_key for row in rows})
     return len(rows)
-
-
-def strip(connection: Connection, numbers: Sequence[int]) -> None:
-    """Removes the content, the tries and the address from items that are filed under a hash."""
-    tries.drop(connection, numbers)
-    for part in chunks(numbers):
-        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(
-            recipient=OUTBOX.c.recipient_key, body=NO_BODY, last_answer=None,
-        ))
 
 
 def waiting(connection: Connection, name: str) -> int:

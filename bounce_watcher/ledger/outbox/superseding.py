@@ -3,7 +3,7 @@
 All functions work in the caller's transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true, update
@@ -15,7 +15,6 @@ from bounce_watcher.model.ledger import NoticeType, OutboxState, Scope, State
 
 _newer = OUTBOX.alias("newer")
 _in_force = SUPPRESSION.alias("in_force")
-_SUPERSEDED = {"state": OutboxState.SUPERSEDED, "lease": None, "leased_until": None}
 
 
 def _has_newer(*states: OutboxState) -> ColumnElement[bool]:
@@ -24,12 +23,9 @@ def _has_newer(*states: OutboxState) -> ColumnElement[bool]:
     return and_(
         OUTBOX.c.type.in_(STATES_TOLD),
         exists().where(
-            _newer.c.recipient_key == OUTBOX.c.recipient_key,
-            _newer.c.stream == OUTBOX.c.stream,
-            _newer.c.target == OUTBOX.c.target,
-            _newer.c.sequence > OUTBOX.c.sequence,
-            _newer.c.type.in_(STATES_TOLD),
-            _newer.c.state.in_(states),
+            _newer.c.recipient_key == OUTBOX.c.recipient_key, _newer.c.stream == OUTBOX.c.stream,
+            _newer.c.target == OUTBOX.c.target, _newer.c.sequence > OUTBOX.c.sequence,
+            _newer.c.type.in_(STATES_TOLD), _newer.c.state.in_(states),
         ),
     )
 
@@ -52,7 +48,9 @@ def supersede(connection: Connection, numbers: Sequence[int], keeps: Sequence[st
 
 def _give_up(connection: Connection, numbers: Sequence[int]) -> None:
     for part in chunks(numbers):
-        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(_SUPERSEDED))
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(
+            state=OutboxState.SUPERSEDED, lease=None, leased_until=None,
+        ))
 
 
 def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
@@ -79,22 +77,19 @@ def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
     )
 
 
+def is_free(now: datetime) -> ColumnElement[bool]:
+    """Returns the condition for items that nobody holds a lease on."""
+    return or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
+
+
 def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str]) -> int:
     """Supersedes rows that a newer state has made pointless in the queue of a target that keeps a list. Returns how
     many.
 
     So a release does not wait behind a suppression whose next try is hours away.
     """
-    numbers = connection.scalars(
-        select(OUTBOX.c.number)
-        .where(
-            OUTBOX.c.target == target,
-            IS_DUE,
-            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
-            _is_pointless(keeps),
-        )
-        .with_for_update(of=OUTBOX, skip_locked=True)
-    ).all()
+    pointless = select(OUTBOX.c.number).where(OUTBOX.c.target == target, IS_DUE, is_free(now), _is_pointless(keeps))
+    numbers = connection.scalars(pointless.with_for_update(of=OUTBOX, skip_locked=True)).all()
     _give_up(connection, numbers)
     return len(numbers)
 
@@ -107,13 +102,3 @@ def overtaken(connection: Connection, ids: Iterable[str], keeps: Sequence[str] |
         for part in chunks(sorted(ids))
         for name in connection.scalars(select(OUTBOX.c.id).where(OUTBOX.c.id.in_(part), is_pointless))
     }
-
-
-def give_up(connection: Connection, leases: Mapping[str, str]) -> None:
-    """Supersedes leased items. `leases` maps ids to the tokens of their leases. An item that lost its lease stays."""
-    for part in chunks(sorted(leases)):
-        connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease.in_({leases[each] for each in part}), IS_DUE)
-            .values(_SUPERSEDED)
-        )

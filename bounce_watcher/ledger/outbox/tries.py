@@ -13,10 +13,9 @@ from sqlalchemy import Connection, Engine, delete, func, select
 
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import Conflict, Insertion, chunks, columns_of
-from bounce_watcher.ledger.db.tables import ATTEMPT, OUTBOX, TRY_COUNT
-from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.db.tables import ATTEMPT, TRY_COUNT
 from bounce_watcher.ledger.recording.report_counts import HOUR, slot_of
-from bounce_watcher.model.ledger import Attempt, Disposition, Tried
+from bounce_watcher.model.ledger import Attempt, Disposition
 
 MOST_KEPT = 20
 """How many tries of one item are kept: the last ones."""
@@ -24,7 +23,7 @@ MOST_KEPT = 20
 LONGEST = 300
 """How many characters of an answer are kept."""
 
-_MS = timedelta(milliseconds=1)
+MS = timedelta(milliseconds=1)
 _UNKNOWN = -1
 _ADD = Insertion(ATTEMPT, columns_of(ATTEMPT))
 _COUNT = Insertion(TRY_COUNT, columns_of(TRY_COUNT), Conflict.ADD)
@@ -63,18 +62,6 @@ def drop(connection: Connection, deliveries: Sequence[int]) -> None:
         connection.execute(delete(ATTEMPT).where(ATTEMPT.c.delivery.in_(part)))
 
 
-def of_delivery(engine: Engine, item_id: str) -> list[Tried]:
-    """Returns the stored tries of an item, the last one first."""
-    number = select(OUTBOX.c.number).where(OUTBOX.c.id == storable(item_id)).scalar_subquery()
-    chosen = select(ATTEMPT).where(ATTEMPT.c.delivery == number).order_by(ATTEMPT.c.number.desc())
-    with reading(engine) as connection:
-        return [
-            Tried(row.number, row.at, None if row.took is None else row.took * _MS, Disposition(row.disposition),
-                  row.answer, row.next_at)
-            for row in connection.execute(chosen)
-        ]
-
-
 # ── counted ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +78,10 @@ class Throughput:
     slow: timedelta | None = None
 
 
-def throughput(engine: Engine, now: datetime, hours: int = 24) -> dict[str, Throughput]:
-    """Returns the throughput by target of the last `hours`, the current one included."""
+def throughput(engine: Engine, now: datetime) -> dict[str, Throughput]:
+    """Returns the throughput by target of the last 24 hours, the current one included."""
     columns = TRY_COUNT.c.target, TRY_COUNT.c.disposition, TRY_COUNT.c.step
-    first = slot_of(now, HOUR) - hours + 1
+    first = slot_of(now, HOUR) - 24 + 1
     chosen = select(*columns, func.sum(TRY_COUNT.c.number)).where(TRY_COUNT.c.slot >= first).group_by(*columns)
     taken: dict[str, Counter[int]] = {}
     failed: Counter[str] = Counter()
@@ -105,11 +92,10 @@ def throughput(engine: Engine, now: datetime, hours: int = 24) -> dict[str, Thro
                 steps[step] += int(number)
             elif disposition != Disposition.AGAIN:
                 failed[target] += int(number)
-    return {target: _throughput(steps, failed[target]) for target, steps in taken.items()}
-
-
-def _throughput(steps: Mapping[int, int], failed: int) -> Throughput:
-    return Throughput(sum(steps.values()), failed, _share(steps, 0.5), _share(steps, 0.95))
+    return {
+        target: Throughput(steps.total(), failed[target], _share(steps, 0.5), _share(steps, 0.95))
+        for target, steps in taken.items()
+    }
 
 
 def _share(steps: Mapping[int, int], share: float) -> timedelta | None:
@@ -120,7 +106,7 @@ def _share(steps: Mapping[int, int], share: float) -> timedelta | None:
     for step, number in known:
         so_far += number
         if so_far >= needed:
-            return _time_of(step)
+            return round(2 ** ((step + 0.5) / 2)) * MS  # the middle of the step
     return None
 
 
@@ -131,13 +117,8 @@ def step_of(took: timedelta | None) -> int:
     return _UNKNOWN if ms is None else int(2 * math.log2(max(ms, 1)))
 
 
-def _time_of(step: int) -> timedelta:
-    """Returns the middle of a step."""
-    return round(2 ** ((step + 0.5) / 2)) * _MS
-
-
 def _ms(took: timedelta | None) -> int | None:
-    return None if took is None else max(0, round(took / _MS))
+    return None if took is None else max(0, round(took / MS))
 
 
 def forget(connection: Connection, before: datetime) -> int:

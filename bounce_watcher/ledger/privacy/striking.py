@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, Table, Text, and_, delete, or_, select, type_coerce, update
 
 from bounce_watcher.ledger.db.paging import in_pages
-from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, may_name, mention_of, tables
+from bounce_watcher.ledger.db.personal import columns_that, may_name, mention_of, tables
 from bounce_watcher.ledger.db.statements import chunks, is_sqlite
-from bounce_watcher.ledger.db.tables import OUTBOX
+from bounce_watcher.ledger.db.tables import OUTBOX, ForgetAction
 from bounce_watcher.ledger.db.types import AsJson
 from bounce_watcher.model.address import is_forgotten
 from bounce_watcher.model.ledger import OutboxState

@@ -1,7 +1,7 @@
 """Counts by slots of time, and the alerts that follow from them. All functions work in the caller's transaction.
 
-`policy.guards.outages` and `policy.guards.trouble` say what counts as too many. This module counts, stores and
-announces it.
+`policy.guards.outages` and `policy.guards.trouble` say what counts as too many, `policy.guards.quiet` when a mailbox is
+too quiet. This module counts, stores and announces it.
 """
 
 import hashlib
@@ -10,17 +10,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
 
-from bounce_watcher.ledger.db.statements import Conflict, Insertion, chunks, columns_of, is_sqlite
+from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, chunks, columns_of, is_sqlite
 from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, GUARD_COUNT, alert_from_row
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.recording.batch import queue
 from bounce_watcher.model.grounds import Alarm, EndpointGone, Subject, SubjectKind
-from bounce_watcher.model.ledger import Alert, AlertKind, Announce, NoticeType, Occurrence
+from bounce_watcher.model.ledger import Alert, AlertKind, Announce, MessageRecord, NoticeType, Occurrence
 from bounce_watcher.model.times import timestamp
 from bounce_watcher.policy.guards.limits import SLOT
-from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Spell, SpellThreshold, Window, slot_of, spells, windows
+from bounce_watcher.policy.guards.quiet import SPAN, ArrivalRate, Silence, pace_of
+from bounce_watcher.policy.guards.spells import (
+    SLOTS_A_DAY,
+    Spell,
+    SpellThreshold,
+    Window,
+    slot_of,
+    spells,
+    start_of,
+    windows,
+)
 
 Counts = Mapping[str, Counter[int]]
 """How many reports of each series came in each slot."""
@@ -30,6 +40,15 @@ _DAYS = "days"
 
 _LOCK = 0x626F756E6365  # any number that nobody else on the database uses for a lock
 _ADD_COUNTS = Insertion(GUARD_COUNT, columns_of(GUARD_COUNT), Conflict.ADD)
+_HOURS = (
+    select(GUARD_COUNT.c.series, GUARD_COUNT.c.slot)
+    .where(GUARD_COUNT.c.series.in_(KEYS), GUARD_COUNT.c.slot >= bindparam("since"))
+    .order_by(GUARD_COUNT.c.series, GUARD_COUNT.c.slot)
+)
+_SILENCES = (
+    select(ALERT.c.subject, ALERT.c.since, ALERT.c.usual, ALERT.c.cleared)
+    .where(ALERT.c.series.in_(KEYS), or_(ALERT.c.since >= bindparam("since"), ~ALERT.c.cleared))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +77,8 @@ def add(connection: Connection, counts: Counts) -> None:
 
 
 def add_days(connection: Connection, moments: Iterable[datetime]) -> None:
-    add(connection, {_DAYS: Counter(slot_of(at) // SLOTS_A_DAY for at in moments)})
+    """Counts each day of these moments once: `days_before` only asks on which days there were any."""
+    add(connection, {_DAYS: Counter({slot_of(at) // SLOTS_A_DAY for at in moments})})
 
 
 def days_before(connection: Connection, slot: int, baseline: timedelta) -> int:
@@ -111,10 +131,27 @@ def usual(connection: Connection, series: str, slot: int, window: timedelta, bas
     return int(busiest or 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A spell, its alert, and from when on the spell is longer than was known before (None = it has not grown)."""
+
+    spell: Spell
+    alert: Alert
+    grown_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a subject: the count of each slot around what was added, and its spells."""
+
+    counts: Counter[int]
+    spells: Sequence[Followed]
+
+
 def watch(
     connection: Connection, topic: Topic, fresh: Mapping[Subject, Counter[int]], first: datetime, last: datetime,
     announce: Announce,
-) -> "dict[Subject, Seen]":
+) -> dict[Subject, Seen]:
     """Adds to the counts of a topic's subjects, and raises or extends the alerts that follow. Returns what was seen.
 
     `first` and `last` are the times of the earliest and the latest report. A subject may have nothing to add: then
@@ -126,44 +163,35 @@ def watch(
     add(connection, {series[subject]: added for subject, added in fresh.items()})
     size = topic.window // SLOT
     after = size + 2 * topic.quiet // SLOT  # reports recorded before these late ones may belong to the same spell
-    counts = _load_counts(connection, list(series.values()), slot_of(first) - size, slot_of(last) + after)
-    known = _load_spells(connection, list(series.values()))
-    return {
-        subject: Seen(counts[series[subject]], _follow(
-            connection, topic, subject, _touched(counts[series[subject]], added, topic.window),
-            known[series[subject]], last, announce,
-        ))
-        for subject, added in fresh.items()
-    }
+    slots = GUARD_COUNT.c.slot.between(slot_of(first) - size, slot_of(last) + after)
+    counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    known: defaultdict[str, list[Followed]] = defaultdict(list)
+    for part in chunks(list(series.values())):
+        for name, slot, number in connection.execute(select(GUARD_COUNT).where(GUARD_COUNT.c.series.in_(part), slots)):
+            counts[name][slot] = number
+        for row in connection.execute(select(ALERT).where(ALERT.c.series.in_(part)).order_by(ALERT.c.since)):
+            alert = alert_from_row(row)
+            known[row.series].append(Followed(_spell_of(alert), alert))
+    seen = {}
+    for subject, added in fresh.items():
+        here, earliest = counts[series[subject]], min(added, default=None)
+        grown = [] if earliest is None else [each for each in windows(here, topic.window) if each.last >= earliest]
+        spells_now = _follow(connection, topic, subject, grown, known[series[subject]], last, announce)
+        seen[subject] = Seen(here, spells_now)
+    return seen
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What is known of a subject: the count of each slot around what was added, and its spells."""
-
-    counts: Counter[int]
-    spells: "Sequence[Followed]"
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A spell, its alert, and from when on the spell is longer than was known before (None = it has not grown)."""
-
-    spell: Spell
-    alert: Alert
-    grown_from: datetime | None = None
-
-
-def _touched(counts: Counter[int], added: Counter[int], length: timedelta) -> list[Window]:
-    """Returns the windows that may have a higher count than before."""
-    first = min(added, default=None)
-    return [] if first is None else [window for window in windows(counts, length) if window.last >= first]
+def _spell_of(alert: Alert) -> Spell:
+    assert alert.ends_at is not None, "only an endpoint's alert has no end in sight"
+    limit = SpellThreshold(alert.alarm_from, alert.usual)
+    return Spell(alert.since, alert.raised_at, alert.ends_at, alert.count, limit, alert.id, alert.cleared)
 
 
 def _follow(
-    connection: Connection, topic: Topic, subject: Subject, over: Sequence[Window], known: Sequence["Followed"],
+    connection: Connection, topic: Topic, subject: Subject, over: Sequence[Window], known: Sequence[Followed],
     until: datetime, announce: Announce,
-) -> "list[Followed]":
+) -> list[Followed]:
+    """Raises or extends the alerts that follow from the windows whose count has grown."""
     by_id = {followed.alert.id: followed for followed in known}
     changed = spells(over, [each.spell for each in known], lambda window: topic.limit_of(subject, window), topic.quiet)
     for spell in changed:
@@ -176,7 +204,7 @@ def _follow(
     return list(by_id.values())
 
 
-def _raise(connection: Connection, topic: Topic, subject: Subject, spell: Spell, announce: Announce) -> "Followed":
+def _raise(connection: Connection, topic: Topic, subject: Subject, spell: Spell, announce: Announce) -> Followed:
     name = name_of(topic.kind, subject, spell.since)
     alert = Alert(
         id=name, kind=topic.kind, subject=subject, since=spell.since, raised_at=spell.raised_at, ends_at=spell.ends_at,
@@ -214,7 +242,7 @@ def put_new(connection: Connection, alert: Alert, announce: Announce) -> None:
     queue(connection, announce(occurrence(NoticeType.ALERT_RAISED, alert.raised_at, alert)))
 
 
-def _grow(connection: Connection, topic: Topic, subject: Subject, spell: Spell, before: "Followed") -> "Followed":
+def _grow(connection: Connection, topic: Topic, subject: Subject, spell: Spell, before: Followed) -> Followed:
     alert = replace(
         before.alert, since=spell.since, ends_at=spell.ends_at, count=spell.peak, grounds=topic.grounds(subject, spell)
     )
@@ -264,18 +292,9 @@ def clear(connection: Connection, alert: Alert, at: datetime, announce: Announce
 def occurrence(kind: NoticeType, at: datetime, alert: Alert) -> Occurrence:
     """Returns an alert in the form that targets receive."""
     return Occurrence(kind, at, data={
-        "id": alert.id,
-        "alert": alert.kind.value,
-        "subject": alert.subject,
-        "since": timestamp(alert.since),
-        "count": alert.count,
-        "alarm_from": alert.alarm_from,
-        "usual": alert.usual,
-        "grounds": alert.grounds,
-        "quote": alert.quote,
-        "held": alert.held,
-        "released": alert.released,
-        "confirmed": alert.confirmed,
+        "id": alert.id, "alert": alert.kind.value, "subject": alert.subject, "since": timestamp(alert.since),
+        "count": alert.count, "alarm_from": alert.alarm_from, "usual": alert.usual, "grounds": alert.grounds,
+        "quote": alert.quote, "held": alert.held, "released": alert.released, "confirmed": alert.confirmed,
     })
 
 
@@ -306,29 +325,28 @@ def forget_counts(connection: Connection, before: datetime) -> int:
     return connection.execute(old).rowcount
 
 
-def _load_counts(
-    connection: Connection, series: Sequence[str], first: int, last: int
-) -> defaultdict[str, Counter[int]]:
-    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for part in chunks(series):
-        rows = connection.execute(
-            select(GUARD_COUNT).where(GUARD_COUNT.c.series.in_(part), GUARD_COUNT.c.slot.between(first, last))
-        )
-        for name, slot, number in rows:
-            found[name][slot] = number
-    return found
+# ── the hours in which mail comes to each mailbox ───────────────────────────────────────────────────────────────────
+
+def add_arrivals(connection: Connection, messages: Iterable[MessageRecord]) -> None:
+    """Counts new messages of any kind by mailbox and hour. They are kept as long as the other counts."""
+    counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for message in messages:
+        if message.mailbox:
+            hour = message.received_at.replace(minute=0, second=0, microsecond=0)
+            counts[Subject(SubjectKind.MAILBOX, message.mailbox).key][slot_of(hour)] += 1
+    add(connection, counts)
 
 
-def _load_spells(connection: Connection, series: Sequence[str]) -> defaultdict[str, list["Followed"]]:
-    found: defaultdict[str, list[Followed]] = defaultdict(list)
-    for part in chunks(series):
-        for row in connection.execute(select(ALERT).where(ALERT.c.series.in_(part)).order_by(ALERT.c.since)):
-            alert = alert_from_row(row)
-            found[row.series].append(Followed(spell_of(alert), alert))
-    return found
-
-
-def spell_of(alert: Alert) -> Spell:
-    assert alert.ends_at is not None, "only an endpoint's alert has no end in sight"
-    limit = SpellThreshold(alert.alarm_from, alert.usual)
-    return Spell(alert.since, alert.raised_at, alert.ends_at, alert.count, limit, alert.id, alert.cleared)
+def paces(connection: Connection, mailboxes: Sequence[str], now: datetime) -> Mapping[str, ArrivalRate]:
+    """Returns the rates of the mailboxes that have enough history or a current alert (`policy.guards.quiet`)."""
+    subjects = {name: Subject(SubjectKind.MAILBOX, name) for name in mailboxes}
+    names = {subject.key: name for name, subject in subjects.items()}
+    hours: defaultdict[str, list[datetime]] = defaultdict(list)
+    for series, slot in connection.execute(_HOURS, {"keys": list(names), "since": slot_of(now - SPAN)}):
+        hours[names[series]].append(start_of(slot))
+    told: defaultdict[str, list[Silence]] = defaultdict(list)
+    asked = {"keys": [series_of(AlertKind.QUIET, each) for each in subjects.values()], "since": now - SPAN}
+    for row in connection.execute(_SILENCES, asked):
+        told[row.subject].append(Silence(row.since, row.usual * timedelta(hours=1), row.cleared))
+    found = {name: pace_of(hours.get(name, ()), told.get(name, ())) for name in sorted(hours.keys() | told.keys())}
+    return {name: pace for name, pace in found.items() if pace is not None}

@@ -2,7 +2,7 @@
 statements."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -22,6 +22,8 @@ from bounce_watcher.ledger.db.statements import (
     is_sqlite,
 )
 from bounce_watcher.ledger.db.tables import (
+    ALERT,
+    HELD,
     OUTBOX,
     RECIPIENT,
     RECORD_COLUMNS,
@@ -29,7 +31,6 @@ from bounce_watcher.ledger.db.tables import (
     SUPPRESSION,
     record_from_rows,
 )
-from bounce_watcher.ledger.recording import holds
 from bounce_watcher.model.grounds import Expired
 from bounce_watcher.model.ledger import (
     Announce,
@@ -39,7 +40,6 @@ from bounce_watcher.model.ledger import (
     OutboxState,
     RecipientRecord,
     State,
-    Suppression,
 )
 from bounce_watcher.policy.transitions import Transition
 
@@ -73,6 +73,7 @@ _ADD_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Con
 _PUT_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.OVERWRITE)
 _PUT_SUPPRESSION = Insertion(SUPPRESSION, columns_of(SUPPRESSION), Conflict.OVERWRITE)
 _ADD_STEP = Insertion(STATE_CHANGE, columns_of(STATE_CHANGE, "number"))
+_ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 _ADD_ITEM = Insertion(OUTBOX, columns_of(OUTBOX, "number", "lease", "leased_until", "tried"))
 
 # The first column of each is the key. The others have the names of the fields.
@@ -134,30 +135,25 @@ class RecipientBatch:
         """Writes what changed. Returns how many outbox rows were added."""
         changed = {key: record for key, record in self.records.items() if record is not self._found.get(key)}
         _PUT_RECIPIENT.execute(self._connection, [_recipient_row(key, record) for key, record in changed.items()])
-        self._write_suppressions(changed)
-        holds.end(self._connection, self._let_go)
-        _ADD_STEP.execute(self._connection, self._steps)
-        self._write_items()
-        return len(self._items)
-
-    def _write_suppressions(self, changed: Mapping[RecipientKey, RecipientRecord]) -> None:
         before = {key: found.suppression for key in changed if (found := self._found.get(key))}
         _PUT_SUPPRESSION.execute(self._connection, [
-            _suppression_row(key, now)
+            (key.address, *_of_suppression(now))
             for key, record in changed.items()
             if (now := record.suppression) and now is not before.get(key)
         ])
         ended = [_of(key) for key, record in changed.items() if before.get(key) and not record.suppression]
         if ended:
             self._connection.execute(_END_SUPPRESSION, ended)
-
-    def _write_items(self) -> None:
-        _ADD_ITEM.execute(self._connection, [_item_row(key, item) for key, item in self._items])
+        _end_holds(self._connection, self._let_go)
+        _ADD_STEP.execute(self._connection, self._steps)
+        _ADD_ITEM.execute(self._connection, [
+            (None if item.recipient is None else key.address, *_of_item(item)) for key, item in self._items
+        ])
         if self._newer_states:
             self._connection.execute(_SUPERSEDE, [
-                {**_of(key), "of_target": item.target, "newest": item.sequence}
-                for key, item in self._newer_states
+                {**_of(key), "of_target": item.target, "newest": item.sequence} for key, item in self._newer_states
             ])
+        return len(self._items)
 
 
 def queue(connection: Connection, items: Sequence[OutboxItem]) -> None:
@@ -184,10 +180,6 @@ def _of(key: RecipientKey) -> Values:
 
 def _recipient_row(key: RecipientKey, record: RecipientRecord) -> Row:
     return (key.address, *_of_record(record))
-
-
-def _suppression_row(key: RecipientKey, suppression: Suppression) -> Row:
-    return (key.address, *_of_suppression(suppression))
 
 
 def _is_step(before: RecipientRecord, after: RecipientRecord) -> bool:
@@ -225,5 +217,30 @@ def _moment(before: RecipientRecord, change: Transition) -> datetime | None:
     return after.last_event_at
 
 
-def _item_row(key: RecipientKey, item: OutboxItem) -> Row:
-    return (None if item.recipient is None else key.address, *_of_item(item))
+# ── what alerts hold ────────────────────────────────────────────────────────────────────────────────────────────────
+
+def add_holds(connection: Connection, held: Iterable[tuple[RecipientKey, str]]) -> None:
+    """Enters that alerts, given by their ids, hold the suppressions of recipients."""
+    _ADD_HELD.execute(connection, sorted((key.address, key.stream, alert) for key, alert in held))
+
+
+def _end_holds(connection: Connection, let_go: Mapping[RecipientKey, bool]) -> None:
+    """Ends the holds. `let_go` says whether a recipient is suppressed now (True: the reports were right) or mailable.
+
+    Call it under the lock of the counts (`alerts.lock`), so that no alarm begins to hold somebody in between.
+    """
+    released, confirmed = Counter[str](), Counter[str]()
+    for part in by_stream(sorted(let_go)):
+        here = HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"])
+        for address, alert in connection.execute(select(HELD.c.recipient_key, HELD.c.alert).where(*here)):
+            (confirmed if let_go[RecipientKey(part["stream"], address)] else released)[alert] += 1
+        connection.execute(delete(HELD).where(*here))
+    count_holds(connection, released=released, confirmed=confirmed)
+
+
+def count_holds(connection: Connection, **numbers: Mapping[str, int]) -> None:
+    """Adds to how many recipients were `held`, `released` and `confirmed` by alerts, each given by alert id."""
+    for alert in sorted({name for by_alert in numbers.values() for name in by_alert}):
+        connection.execute(update(ALERT).where(ALERT.c.id == alert).values({
+            name: ALERT.c[name] + by_alert.get(alert, 0) for name, by_alert in numbers.items()
+        }))

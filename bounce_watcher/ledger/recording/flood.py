@@ -6,16 +6,17 @@ guard.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, RecipientKey, by_stream, chunks, columns_of
+from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, by_stream, chunks
 from bounce_watcher.ledger.db.tables import ALERT, EVENT, GUARD_COUNT, HELD, alert_from_row, event_from_row
-from bounce_watcher.ledger.recording import alerts, holds
+from bounce_watcher.ledger.recording import alerts
+from bounce_watcher.ledger.recording.batch import add_holds, count_holds
 from bounce_watcher.model.ledger import Alert, AlertKind, Announce, BounceEvent, Suppression
 from bounce_watcher.policy.guards import flood
 from bounce_watcher.policy.guards.flood import SUBJECT, Budget, Over, Passed, is_unproven, source
@@ -25,7 +26,6 @@ from bounce_watcher.policy.settings import PolicySettings
 _PASSED, _CONFIRMED = "unproven passed", "unproven confirmed"
 """Series of counts for all hosts. With the name of a host appended, the series of what that host reported."""
 
-_ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 _EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
 _HOUR = (GUARD_COUNT.c.slot // flood.SLOTS_AN_HOUR).label("hour")
 _BY_HOUR = (
@@ -73,8 +73,8 @@ class Gate:
 
     def lets_pass(self, suppression: Suppression) -> bool:
         """Checks whether a suppression that something else held may come into force now. If so, counts it."""
-        event = last_event(self._connection, suppression) if self._settings.enabled else None
-        if event is None or not is_unproven(event):
+        event = self._unproven(suppression)
+        if event is None:
             return True
         if self._budget.over(event) is not None:
             return False
@@ -83,8 +83,8 @@ class Gate:
 
     def give_back(self, suppression: Suppression) -> None:
         """Takes back the count of a suppression that passed but is now held by something else: it uses up no cap."""
-        event = last_event(self._connection, suppression) if self._settings.enabled else None
-        if event is not None and is_unproven(event):
+        event = self._unproven(suppression)
+        if event is not None:
             self._count(event, -1)
 
     def close(self) -> None:
@@ -102,10 +102,20 @@ class Gate:
     def _budget(self) -> Budget:
         hosts = sorted({source(event) for event in self._events if is_unproven(event)})
         names = [_PASSED, _CONFIRMED, *(f"{series} {host}" for host in hosts for series in (_PASSED, _CONFIRMED))]
-        found = _by_hour(self._connection, names)
+        found: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        for part in chunks(names):
+            for name, hour, number in self._connection.execute(_BY_HOUR, {"keys": part}):
+                found[name][hour] = int(number)
         return Budget(self._settings, Passed(found[_PASSED], found[_CONFIRMED]), {
             host: Passed(found[f"{_PASSED} {host}"], found[f"{_CONFIRMED} {host}"]) for host in hosts
         })
+
+    def _unproven(self, suppression: Suppression) -> BounceEvent | None:
+        """Returns the event that led to a suppression if it is unproven."""
+        if not (self._settings.enabled and suppression.events):
+            return None
+        event = _events(self._connection, [suppression]).get(suppression.events[-1])
+        return event if event is not None and is_unproven(event) else None
 
     def _count(self, event: BounceEvent, number: int) -> None:
         self._budget.add(event, number)
@@ -129,9 +139,9 @@ class Gate:
         return alert
 
     def _known(self, at: datetime) -> Alert | None:
-        here = next((alert for alert in self._alerts.values() if _covers(alert, at)), None)
-        if here is not None:
-            return here
+        for alert in self._alerts.values():
+            if alert.since - flood.QUIET <= at and (alert.ends_at is None or at <= alert.ends_at):
+                return alert
         row = self._connection.execute(
             select(ALERT).where(
                 ALERT.c.series == SUBJECT.key, ALERT.c.since <= at + flood.QUIET, ALERT.c.ends_at >= at,
@@ -141,31 +151,15 @@ class Gate:
         return None if row is None else alert_from_row(row)
 
 
-def _covers(alert: Alert, at: datetime) -> bool:
-    return alert.since - flood.QUIET <= at and (alert.ends_at is None or at <= alert.ends_at)
-
-
 def _add_to(counts: defaultdict[str, Counter[int]], series: str, event: BounceEvent, number: int) -> None:
     for name in (series, f"{series} {source(event)}"):
         counts[name][slot_of(event.at)] += number
 
 
-def _by_hour(connection: Connection, series: Sequence[str]) -> defaultdict[str, Counter[int]]:
-    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for part in chunks(series):
-        for name, hour, number in connection.execute(_BY_HOUR, {"keys": part}):
-            found[name][hour] = int(number)
-    return found
-
-
 # ── what is held ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def last_event(connection: Connection, suppression: Suppression) -> BounceEvent | None:
-    """Returns the event that led to a suppression; None if it rests on no event."""
-    return _events(connection, [suppression]).get(suppression.events[-1]) if suppression.events else None
-
-
 def _events(connection: Connection, suppressions: Iterable[Suppression]) -> dict[str, BounceEvent]:
+    """Returns the events that led to suppressions, by id. A suppression may rest on none."""
     found: dict[str, BounceEvent] = {}
     for part in chunks(sorted({each.events[-1] for each in suppressions if each.events})):
         for row in connection.execute(_EVENTS, {"keys": part}):
@@ -175,8 +169,8 @@ def _events(connection: Connection, suppressions: Iterable[Suppression]) -> dict
 
 def hold(connection: Connection, held: Collection[tuple[RecipientKey, str]]) -> None:
     """Enters the holds, each with the id of its alert, and counts them on the alert."""
-    _ADD_HELD.execute(connection, sorted((key.address, key.stream, alert) for key, alert in held))
-    holds.count(connection, held=Counter(alert for _, alert in set(held)))
+    add_holds(connection, held)
+    count_holds(connection, held=Counter(alert for _, alert in set(held)))
 
 
 def confirmed(connection: Connection, suppressions: Collection[Suppression]) -> None:

@@ -9,23 +9,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
 
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
 
-from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, RecipientKey, by_stream, chunks, columns_of
-from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, EventRow, event_from_row
-from bounce_watcher.ledger.recording import alerts, holds
+from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, by_stream, chunks
+from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, event_from_row
+from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.recording.alerts import Followed, Topic
-from bounce_watcher.ledger.recording.batch import RecipientBatch
+from bounce_watcher.ledger.recording.batch import RecipientBatch, add_holds, count_holds
 from bounce_watcher.ledger.recording.flood import Gate
 from bounce_watcher.ledger.recording.sent import sent_to
-from bounce_watcher.model.grounds import (
-    Blocks,
-    ExclusionKind,
-    Forgeries,
-    Subject,
-)
+from bounce_watcher.model.grounds import Blocks, ExclusionKind, Subject
 from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
@@ -65,7 +59,6 @@ _COUNTED_IN = update(EVENT).where(
 )
 _IS_HARD, _IS_SOFT = (EVENT.c.bounce_type == each.value for each in (BounceType.HARD, BounceType.SOFT))
 _STRIKE_HARD, _STRIKE = _COUNTED_IN.where(_IS_HARD), _COUNTED_IN.where(or_(_IS_HARD, _IS_SOFT))
-_ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +94,10 @@ def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce
     if not keyed:
         return NOTHING
     alerts.lock(connection)
-    alerts.add_days(connection, _days(event.at for _, event in keyed if speaks_of_recipient(event)))
+    alerts.add_days(connection, (event.at for _, event in keyed if speaks_of_recipient(event)))
     if policy.alerts.enabled:
         _watch_trouble(connection, [event for _, event in keyed], policy, announce)
     return _Outages(connection, policy, announce).watch(keyed) if policy.guard.enabled else NOTHING
-
-
-def _days(moments: Iterable[datetime]) -> Iterable[datetime]:
-    """Returns one moment of each day. The caller only distinguishes days."""
-    return {slot_of(at) // SLOTS_A_DAY: at for at in moments}.values()
 
 
 # ── outages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,7 +109,7 @@ class _Outages:
         self._announce = announce
         self._quotes: dict[Subject, str] = {}
         self._days: dict[int, int] = {}
-        self._limits: dict[tuple[Subject, int], SpellThreshold | None] = {}
+        self._limits: dict[tuple[Subject, int], SpellThreshold] = {}
 
     def watch(self, keyed: Keyed) -> Watched:
         """Counts by provider first. What falls into no provider's outage is counted by its wording."""
@@ -129,7 +117,7 @@ class _Outages:
         hard = [(key, event) for key, event in keyed if outages.is_believed(event, self._policy.evidence_hard)]
         if not hard:
             return Watched(wait=wait)
-        new = set(self._new(hard))
+        new = self._new(hard)
         span = min(event.at for _, event in hard), max(event.at for _, event in hard)
         groups: dict[Subject, SubjectCounts] = {}
         providers = self._round([(outages.provider_subject(event), event) for _, event in hard], new, span, groups)
@@ -145,87 +133,68 @@ class _Outages:
         spells = {**providers, **self._round(words, new, span, groups)}
         return Watched(spells, self._before(spells), WaitingRoom(groups, self._limit_at, self._policy.guard), wait)
 
-    def _new(self, hard: Keyed) -> Iterator[str]:
-        """Yields the ids of the events that count."""
+    def _new(self, hard: Keyed) -> set[str]:
+        """Returns the ids of the events that count."""
+        new: set[str] = set()
         earlier: defaultdict[str, list[datetime]] = defaultdict(list)
         for part in chunks(sorted({key.address for key, _ in hard})):
             for address, at in self._connection.execute(_HARD_TIMES, {"keys": part}):
                 earlier[address].append(at)
         for key, event in hard:
             if outages.is_new(event.at, earlier[key.address], self._policy.guard.quiet):
-                yield event.id
+                new.add(event.id)
             earlier[key.address].append(event.at)
+        return new
 
     def _round(
-        self, events: Iterable[tuple[Subject, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
+        self, events: Sequence[tuple[Subject, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
         groups: dict[Subject, SubjectCounts],
     ) -> dict[Subject, Sequence[Followed]]:
         """Counts subjects of one sort and returns their spells. `groups` gets a group for each subject."""
-        counts: dict[Subject, Counter[int]] = {}
         for subject, event in events:
             if subject not in groups:
                 self._quotes[subject], groups[subject] = outages.wording(event), SubjectCounts()
             groups[subject].add(event, counts=event.id in new)
-            counts[subject] = Counter()
-        fresh = {subject: Counter(groups[subject].new) for subject in counts}
-        seen = alerts.watch(self._connection, self._topic(), fresh, *span, self._announce)
-        for subject in fresh:
-            groups[subject].counts = seen[subject].counts
-        return {subject: each.spells for subject, each in seen.items()}
-
-    def _topic(self) -> Topic:
+        fresh = {subject: Counter(groups[subject].new) for subject in dict.fromkeys(subject for subject, _ in events)}
         settings = self._policy.guard
-        return Topic(
-            AlertKind.OUTAGE, settings.window, settings.quiet, self._limit,
+        topic = Topic(
+            AlertKind.OUTAGE, settings.window, settings.quiet,
+            # Too few do not matter, so there is no need to look up what is usual.
+            lambda subject, window: (
+                None if window.count < settings.min_bounces else self._limit_at(subject, window.last)
+            ),
             grounds=lambda subject, spell: outages.grounds(subject, spell, settings),
             quote=lambda subject: self._quotes.get(subject) or None,
         )
-
-    def _limit(self, subject: Subject, window: Window) -> SpellThreshold | None:
-        settings = self._policy.guard
-        if window.count < settings.min_bounces:
-            return None  # too few to matter: no need to look up what is usual
-        return self._limit_at(subject, window.last)
+        seen = alerts.watch(self._connection, topic, fresh, *span, self._announce)
+        for subject, each in seen.items():
+            groups[subject].counts = each.counts
+        return {subject: each.spells for subject, each in seen.items()}
 
     def _limit_at(self, subject: Subject, slot: int) -> SpellThreshold | None:
         """Returns the limit for a subject, the same all day; None while the ledger is learning."""
-        day = subject, slot // SLOTS_A_DAY
-        if day not in self._limits:
-            self._limits[day] = self._limit_of_day(subject, slot)
-        return self._limits[day]
-
-    def _limit_of_day(self, subject: Subject, slot: int) -> SpellThreshold | None:
         settings, today = self._policy.guard, slot // SLOTS_A_DAY
         if today not in self._days:
             self._days[today] = alerts.days_before(self._connection, slot, settings.baseline)
         if self._days[today] < settings.learning:
             return None
-        usual = alerts.usual(self._connection, subject.key, slot, settings.window, settings.baseline, outages.RANK)
-        return outages.limit(usual, settings)
+        if (subject, today) not in self._limits:
+            usual = alerts.usual(self._connection, subject.key, slot, settings.window, settings.baseline, outages.RANK)
+            self._limits[subject, today] = outages.limit(usual, settings)
+        return self._limits[subject, today]
 
     def _before(self, spells: Mapping[Subject, Sequence[Followed]]) -> dict[RecipientKey, tuple[str, Alert]]:
         """Returns who had a hard bounce of the subject since a spell began or grew, from events already in the ledger.
         """
         found: dict[RecipientKey, tuple[str, Alert]] = {}
-        for subject, followed in spells.items():
-            for each in followed:
-                if each.grown_from is not None:
-                    found.update(
-                        (key, (recipient, each.alert))
-                        for key, recipient in self._recorded(subject, each.grown_from, each.spell.ends_at)
-                    )
+        grown = ((subject, each) for subject, followed in spells.items() for each in followed if each.grown_from)
+        for subject, each in grown:
+            within = EVENT.c.at.between(each.grown_from, each.spell.ends_at)
+            for row in self._connection.execute(select(EVENT).where(within, EVENT.c.bounce_type == BounceType.HARD)):
+                event = event_from_row(row)
+                if subject in outages.subjects(event):
+                    found[RecipientKey(row.stream, row.recipient_key)] = event.recipient, each.alert
         return found
-
-    def _recorded(self, subject: Subject, since: datetime, until: datetime) -> Iterator[tuple[RecipientKey, str]]:
-        rows = self._connection.execute(
-            select(EVENT).where(
-                EVENT.c.at >= since, EVENT.c.at <= until, EVENT.c.bounce_type == BounceType.HARD.value
-            )
-        )
-        for row in rows:
-            event = event_from_row(cast(EventRow, row))
-            if subject in outages.subjects(event):
-                yield RecipientKey(row.stream, row.recipient_key), event.recipient
 
 
 # ── own trouble ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,54 +202,37 @@ class _Outages:
 def _watch_trouble(
     connection: Connection, events: Sequence[BounceEvent], policy: PolicySettings, announce: Announce
 ) -> None:
-    settings, found = policy.alerts, _Trouble()
+    settings = policy.alerts
+    reports, blocked, forged = _Slots(Counter), defaultdict[Subject, Counter[int]](Counter), Counter[int]()
+    quotes: dict[Subject, str] = {}
     for event in events:
-        found.add(event)
-    alerts.add(connection, found.reports)
+        slot = slot_of(event.at)
+        if series := trouble.reports_series(event):
+            reports[series][slot] += 1
+        if subject := trouble.block_subject(event):
+            blocked[subject][slot] += 1
+            if subject not in quotes:
+                quotes[subject] = outages.wording(event)
+        if event.doubt is not None:
+            forged[slot] += 1
+    alerts.add(connection, reports)
     first, last = min(event.at for event in events), max(event.at for event in events)
 
-    def blocks(subject: Subject, window: Window) -> SpellThreshold | None:
+    def limit_of_blocks(subject: Subject, window: Window) -> SpellThreshold | None:
         if window.count < settings.min_blocks:
             return None
         return trouble.limit(window, alerts.counted(connection, trouble.reports_of(subject.name), window), settings)
 
-    def forged(subject: Subject, window: Window) -> SpellThreshold | None:
-        return SpellThreshold(settings.min_blocks, 0)
-
-    def blocks_grounds(subject: Subject, spell: Spell) -> Blocks:
-        return _blocks(connection, subject, spell, last, settings)
-
-    def forged_grounds(subject: Subject, spell: Spell) -> Forgeries:
-        return trouble.forged_grounds(spell, settings)
-
-    for kind, limit_of, grounds in (
-        (AlertKind.BLOCKS, blocks, blocks_grounds), (AlertKind.FORGED, forged, forged_grounds),
-    ):
-        topic = Topic(kind, settings.window, settings.quiet, limit_of, grounds, found.quotes.get)
-        alerts.watch(connection, topic, found.counts[kind], first, last, announce)
-
-
-class _Trouble:
-    """What a page shows of own trouble: counts for each kind of alert, counts of all reports, wordings of the blocks.
-    """
-
-    def __init__(self) -> None:
-        self.counts: dict[AlertKind, defaultdict[Subject, Counter[int]]] = {
-            kind: defaultdict(Counter) for kind in AlertKind
-        }
-        self.reports = _Slots(Counter)
-        self.quotes: dict[Subject, str] = {}
-
-    def add(self, event: BounceEvent) -> None:
-        slot = slot_of(event.at)
-        if series := trouble.reports_series(event):
-            self.reports[series][slot] += 1
-        if subject := trouble.block_subject(event):
-            self.counts[AlertKind.BLOCKS][subject][slot] += 1
-            if subject not in self.quotes:
-                self.quotes[subject] = outages.wording(event)
-        if event.doubt is not None:
-            self.counts[AlertKind.FORGED][trouble.FORGED][slot] += 1
+    blocks = Topic(
+        AlertKind.BLOCKS, settings.window, settings.quiet, limit_of_blocks,
+        lambda subject, spell: _blocks(connection, subject, spell, last, settings), quotes.get,
+    )
+    alerts.watch(connection, blocks, blocked, first, last, announce)
+    forgeries = Topic(
+        AlertKind.FORGED, settings.window, settings.quiet, lambda *_: SpellThreshold(settings.min_blocks, 0),
+        lambda _, spell: trouble.forged_grounds(spell, settings), quotes.get,
+    )
+    alerts.watch(connection, forgeries, {trouble.FORGED: forged} if forged else {}, first, last, announce)
 
 
 def _blocks(
@@ -380,15 +332,12 @@ class Holding:
     def close(self) -> None:
         self._gate.close()
         self._results.close()
-        holds.count(
+        count_holds(
             self._connection, held=Counter(alert for _, alert in self._added), released=self._fresh[False],
             confirmed=self._fresh[True],
         )
-        _ADD_HELD.execute(self._connection, sorted(
-            (key.address, key.stream, each.alert)
-            for key, held_by in self._holders.items()
-            for each in held_by
-            if (key, each.alert) in self._added
+        add_holds(self._connection, self._added.intersection(
+            (key, each.alert) for key, held_by in self._holders.items() for each in held_by
         ))
 
     def _hold_back(self, key: RecipientKey, alert: Alert) -> None:

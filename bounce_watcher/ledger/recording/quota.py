@@ -5,13 +5,12 @@ space is reused: a SQLite file stops growing but does not shrink; PostgreSQL's s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection, Engine, func, select, tuple_, update
 
-from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.engine import reading, write, write_in_batches
 from bounce_watcher.ledger.db.statements import KEYS
 from bounce_watcher.ledger.db.tables import MESSAGE
 from bounce_watcher.ledger.review import groups as review
@@ -42,25 +41,22 @@ def trim(engine: Engine, quota: int) -> int:
         over = raw_bytes(connection) - quota
     dropped = 0
     for waits in (False, True):
-        page: _Page | None = None
-        while over > 0 and (page is None or page.here):
-            page = write(engine, partial(_trim_page, over=over, after=page.here if page else None, waits=waits))
-            dropped, over = dropped + page.dropped, over - page.freed
+        here: _Place | None = None
+        while over > 0:
+            number, freed, here = write(engine, partial(_trim_page, over=over, after=here, waits=waits))
+            dropped, over = dropped + number, over - freed
+            if here is None:
+                break
     return dropped
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """How many messages of a page lost their raw content, how many bytes that freed, and where the page ended (None =
-    it was the last)."""
+def _trim_page(
+    connection: Connection, over: int, after: _Place | None, *, waits: bool
+) -> tuple[int, int, _Place | None]:
+    """Drops raw mail of one page: of messages in review if `waits`, else of all others.
 
-    dropped: int
-    freed: int
-    here: _Place | None
-
-
-def _trim_page(connection: Connection, over: int, after: _Place | None, *, waits: bool) -> _Page:
-    """Drops raw mail of one page: of messages in review if `waits`, else of all others."""
+    Returns of how many messages, how many bytes that freed, and where the page ended (None = it was the last).
+    """
     page = select(MESSAGE.c.digest, MESSAGE.c.packed_size, MESSAGE.c.received_at, MESSAGE.c.review_group)
     page = page.where(_IS_KEPT).order_by(*_ORDER).limit(_PAGE)
     rows = connection.execute(page if after is None else page.where(tuple_(*_ORDER) > after)).all()
@@ -69,30 +65,23 @@ def _trim_page(connection: Connection, over: int, after: _Place | None, *, waits
         if freed < over and (group is not None) == waits:
             chosen.append(digest)
             freed += size
-    drop_raw(connection, chosen)
-    return _Page(len(chosen), freed, (rows[-1].received_at, rows[-1].digest) if len(rows) == _PAGE else None)
+    _drop_raw(connection, chosen)
+    return len(chosen), freed, (rows[-1].received_at, rows[-1].digest) if len(rows) == _PAGE else None
 
 
 def purge(engine: Engine, raw_before: datetime) -> int:
     """Drops raw content received before `raw_before` in batches, each in its own transaction. Returns how many messages
     lost theirs."""
-    count = 0
-    while purged := write(engine, lambda connection: _purge_batch(connection, raw_before)):
-        count += purged
-    return count
+    def purge_batch(connection: Connection) -> int:
+        old = select(MESSAGE.c.digest).where(MESSAGE.c.received_at < raw_before, _IS_KEPT).limit(_PAGE)
+        digests = connection.scalars(old).all()
+        _drop_raw(connection, digests)
+        return len(digests)
+
+    return write_in_batches(engine, purge_batch)
 
 
-def _purge_batch(connection: Connection, raw_before: datetime) -> int:
-    old = connection.scalars(
-        select(MESSAGE.c.digest)
-        .where(MESSAGE.c.received_at < raw_before, MESSAGE.c.packed.is_not(None))
-        .limit(_PAGE)
-    ).all()
-    drop_raw(connection, old)
-    return len(old)
-
-
-def drop_raw(connection: Connection, digests: Sequence[str]) -> None:
+def _drop_raw(connection: Connection, digests: Sequence[str]) -> None:
     """Drops the raw content of these messages, at most a page of them, in the caller's transaction."""
     if digests:
         review.take_out(connection, digests)

@@ -25,7 +25,7 @@ from bounce_watcher.ledger.db.statements import (
 )
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.ledger.naming.forget import without_forgotten
-from bounce_watcher.ledger.recording import quiet, report_counts
+from bounce_watcher.ledger.recording import alerts, report_counts
 from bounce_watcher.ledger.recording.batch import RecipientBatch
 from bounce_watcher.ledger.recording.flood import Gate
 from bounce_watcher.ledger.recording.guard import NOTHING, Holding, Watched, watch
@@ -82,11 +82,8 @@ _START_HISTORY = update(RECIPIENT).where(
 
 
 def record_page(
-    connection: Connection,
-    page: Sequence[MessageRecord],
-    decide: Decide,
-    announce: Announce,
-    policy: PolicySettings | None = None,
+    connection: Connection, page: Sequence[MessageRecord], decide: Decide, announce: Announce,
+    policy: PolicySettings | None,
 ) -> PageOutcome:
     """Writes what is new in `page`, in the caller's transaction. Known messages and events change nothing.
 
@@ -102,7 +99,7 @@ def record_page(
         (*_of_message(messages[digest]), review.group_of_mail(messages[digest])) for digest in sorted(messages)
     ])
     review.add_mail(connection, messages.values())
-    quiet.add(connection, messages.values())
+    alerts.add_arrivals(connection, messages.values())
     opt_outs = optouts.add(connection, page, partial(with_known_messages, connection))
     kinds = Counter(message.kind for message in messages.values())
     fresh = sorted(_new_events(connection, page, messages), key=_at)
@@ -142,8 +139,7 @@ class _PageRecorder:
 
     def __init__(
         self, connection: Connection, events: Iterable[tuple[RecipientKey, BounceEvent]], announce: Announce,
-        watched: Watched,
-        gate: Gate,
+        watched: Watched, gate: Gate,
     ) -> None:
         self._connection = connection
         self._cut: dict[RecipientKey, datetime] = {}
@@ -199,13 +195,12 @@ class _PageRecorder:
 def load_counted(
     connection: Connection, records: Mapping[RecipientKey, RecipientRecord]
 ) -> defaultdict[RecipientKey, list[CountedBounce]]:
+    """Returns what counts against these records, oldest first."""
     counted: defaultdict[RecipientKey, list[CountedBounce]] = defaultdict(list)
-    known = sorted(key for key, record in records.items() if record.first_event_at)
-    for part in by_stream(known):
+    for part in by_stream(sorted(key for key, record in records.items() if record.first_event_at)):
         for address, event_id, at, reason, sent in connection.execute(_COUNTED, part):
-            counted[RecipientKey(part["stream"], address)].append(
-                CountedBounce(event_id, at, reason_named(reason), sent)
-            )
+            bounce = CountedBounce(event_id, at, reason_named(reason), sent)
+            counted[RecipientKey(part["stream"], address)].append(bounce)
     return counted
 
 

@@ -60,19 +60,17 @@ def add(connection: Connection, events: Iterable[BounceEvent]) -> None:
 
 def take_back(connection: Connection, events: Iterable[BounceEvent]) -> None:
     """Removes events from the counts."""
-    counts: Counter[_Place] = Counter()
-    counts.subtract(place for event in events for place in _places(event))
-    _put(connection, counts)
+    _put(connection, Counter(), events)
 
 
 def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceEvent]]) -> None:
     """Moves events in the counts that are now read differently. Each pair is the event before and after."""
-    counts = Counter(place for _, after in changed for place in _places(after))
-    counts.subtract(place for before, _ in changed for place in _places(before))
-    _put(connection, counts)
+    added = Counter(place for _, after in changed for place in _places(after))
+    _put(connection, added, [before for before, _ in changed])
 
 
-def _put(connection: Connection, counts: Counter[_Place]) -> None:
+def _put(connection: Connection, counts: Counter[_Place], removed: Iterable[BounceEvent] = ()) -> None:
+    counts.subtract(place for event in removed for place in _places(event))
     _ADD.execute(connection, sorted((*place, number) for place, number in counts.items() if number))
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, bindparam, case, delete, func, select, tuple_
 
-from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.engine import reading, write_in_batches
 from bounce_watcher.ledger.db.statements import KEYS, Insertion, chunks, columns_of, insert_into
 from bounce_watcher.ledger.db.tables import SENT_COUNT, SENT_MESSAGE
 from bounce_watcher.ledger.db.types import KEY_CHARACTERS, recipient_key, storable
@@ -91,7 +91,10 @@ def add_sent(connection: Connection, mails: Sequence[SentMail]) -> SentOutcome:
         (*key, key.address if is_forgotten(key.address) else mail.recipient, mail.stream, mail.sending, mail.at)
         for key, mail in new.items()
     ])
-    _write_counts(connection, "counted", Counter(map(_day_of_mail, new.values())), add=True)
+    _write_counts(connection, "counted", Counter(
+        _day(in_utc(mail.at).date(), mail.stream, mail.sending or "", mail.recipient.rpartition("@")[2])
+        for mail in new.values()
+    ), add=True)
     return SentOutcome(new=len(new), known=len(mails) - len(new))
 
 
@@ -105,10 +108,7 @@ def put_counts(connection: Connection, counts: Iterable[SentCount]) -> SentOutco
 
 def purge_sent(engine: Engine, before: datetime) -> int:
     """Deletes mails sent before `before`, in batches, each in its own transaction. Counts stay. Returns how many."""
-    count = 0
-    while purged := write(engine, lambda connection: connection.execute(_PURGE, {"before": before}).rowcount):
-        count += purged
-    return count
+    return write_in_batches(engine, lambda connection: connection.execute(_PURGE, {"before": before}).rowcount)
 
 
 def sent_by_day(engine: Engine, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
@@ -128,8 +128,7 @@ def sent_to(connection: Connection, since: date, until: date, is_meant: Callable
 
 def _known(connection: Connection, wanted: Iterable[_Sent]) -> dict[_Sent, Row[Any]]:
     found: dict[_Sent, Row[Any]] = {}
-    pairs = sorted(wanted)
-    for part in (pairs[start : start + _PAIRS] for start in range(0, len(pairs), _PAIRS)):
+    for part in chunks(sorted(wanted), _PAIRS):
         ids, addresses = ({getattr(each, name) for each in part} for name in _Sent._fields)
         rows = connection.execute(_OF_RECIPIENTS, {"keys": sorted(ids), "addresses": sorted(addresses)})
         found.update((_Sent(row.message_id, row.recipient_key), row) for row in rows)
@@ -147,10 +146,6 @@ def _write_counts(connection: Connection, column: str, numbers: Mapping[_Day, in
     connection.execute(statement, [
         {**key._asdict(), "counted": 0, "told": 0, column: number} for key, number in sorted(numbers.items())
     ])
-
-
-def _day_of_mail(mail: SentMail) -> _Day:
-    return _day(in_utc(mail.at).date(), mail.stream, mail.sending or "", mail.recipient.rpartition("@")[2])
 
 
 def _day(day: date, stream: str, sending: str, domain: str) -> _Day:
@@ -185,7 +180,9 @@ def with_recipients(connection: Connection, page: Sequence[MessageRecord]) -> Se
     if not nameless:
         return page
     asked = {_sent_to(event).message_id for event in nameless if event.sent_message_id and event.doubt is None}
-    alone = _to_one_alone(connection, asked)
+    alone: dict[str, Row[Any]] = {}
+    for part in chunks(sorted(asked)):
+        alone.update((row.message_id, row) for row in connection.execute(_OF_ONE, {"keys": part}))
     return [
         replace(message, events=tuple(
             event if event.recipient else _proven(event, alone[_sent_to(event).message_id])
@@ -198,13 +195,6 @@ def with_recipients(connection: Connection, page: Sequence[MessageRecord]) -> Se
 
 def _sent_to(event: BounceEvent) -> _Sent:
     return _Sent(storable(event.sent_message_id or ""), recipient_key(event.recipient))
-
-
-def _to_one_alone(connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
-    found: dict[str, Row[Any]] = {}
-    for part in chunks(sorted(ids)):
-        found.update((row.message_id, row) for row in connection.execute(_OF_ONE, {"keys": part}))
-    return found
 
 
 def _proven(event: BounceEvent, sent: Row[Any]) -> BounceEvent:

@@ -6,8 +6,7 @@ from datetime import timedelta
 from time import sleep
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.outbox.list_comparison import FoundEntry, ListComparison
-from bounce_watcher.ledger.outbox.two_lists import PAGE
+from bounce_watcher.ledger.outbox.list_comparison import PAGE, FoundEntry, ListComparison
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import parse_entry
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure

@@ -12,8 +12,8 @@ from typing import ClassVar
 from bounce_watcher.ledger.db.query import MOST_COUNTED
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.lists.stock import Queue
-from bounce_watcher.ledger.outbox.bodies import NO_BODY
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.queue import Pause
+from bounce_watcher.ledger.outbox.settled import NO_BODY
 from bounce_watcher.model.ledger import Actor, Attempt, OutboxItem, OutboxState
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.operations.operation import Operation, digest

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.queue import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.outbox.opening import call_among, rehearse_among
 from bounce_watcher.service.operations.outbox import Discard, Retry

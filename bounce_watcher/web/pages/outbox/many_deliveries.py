@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from bounce_watcher.ledger.db.query import Choice, FilterField
 from bounce_watcher.ledger.lists.incidents import is_asked_for
-from bounce_watcher.ledger.outbox.bodies import NO_BODY
+from bounce_watcher.ledger.outbox.settled import NO_BODY
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.service.operations.outbox import Discard, ItemOperation, ItemOutline, Retry
 from bounce_watcher.web.pages.outbox.delivery import (

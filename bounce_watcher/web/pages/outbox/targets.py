@@ -13,7 +13,7 @@ from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField
 from bounce_watcher.ledger.lists.incidents import is_asked_for
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.outbox.listing import Failure, Failures
-from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.queue import Pause
 from bounce_watcher.ledger.outbox.tries import Throughput
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState

@@ -7,8 +7,7 @@ from starlette.responses import Response
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Suppression
-from bounce_watcher.service.operations.recipients import Protect, Unprotect, name_of
-from bounce_watcher.service.operations.recipients import Forget, Release, Suppress
+from bounce_watcher.service.operations.recipients import Forget, Protect, Release, Suppress, Unprotect, name_of
 from bounce_watcher.service.watching import warn_of_files
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.recipients.recipient import address_of
@@ -219,7 +218,7 @@ def end(request: PageRequest) -> OfferedChange:
     name = request.context.ledger.names.address(request.path["rid"])
     operation = Unprotect(*request.context.house, name or "")
     found = operation.preview(request.actor(None))
-    it = found.before
+    it = found.what
     if not name or it is None:
         raise HTTPException(404, "This is not protected by hand: nothing was changed.")
     return OfferedChange(operation, Preview(

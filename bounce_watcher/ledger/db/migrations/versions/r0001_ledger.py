@@ -1,5 +1,7 @@
 """The ledger: messages, events, recipients, suppressions, outbox, endpoints."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,8 +10,16 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-_TIME = sa.DateTime(timezone=True)
-_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_Type = tuple[sa.types.TypeEngine[Any], bool]
+
+# The type of a column, and whether it may be NULL.
+_TEXT, _MAYBE_TEXT = ((sa.Text(), nullable) for nullable in (False, True))
+_TIME, _MAYBE_TIME = ((sa.DateTime(timezone=True), nullable) for nullable in (False, True))
+_INT, _MAYBE_INT = ((sa.Integer(), nullable) for nullable in (False, True))
+_BIG, _MAYBE_BIG = ((sa.BigInteger(), nullable) for nullable in (False, True))
+_BYTES, _MAYBE_BYTES = ((sa.LargeBinary(), nullable) for nullable in (False, True))
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite"), False
+_BOOL, _FLOAT, _DATE, _JSON = (sa.Boolean(), False), (sa.Float(), False), (sa.Date(), False), (sa.JSON(), False)
 
 
 def upgrade() -> None:
@@ -24,15 +34,8 @@ def upgrade() -> None:
 def _facts() -> None:
     op.create_table(
         "message",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("received_at", _TIME, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("mailbox", sa.Text()),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("packed", sa.LargeBinary()),
-        sa.Column("packed_size", sa.Integer()),
-        sa.Column("review_group", sa.Text()),
+        *_columns(digest=_TEXT, kind=_TEXT, received_at=_TIME, source=_TEXT, mailbox=_MAYBE_TEXT, size=_BIG,
+                  packed=_MAYBE_BYTES, packed_size=_MAYBE_INT, review_group=_MAYBE_TEXT),
         sa.PrimaryKeyConstraint("digest", name="pk_message"),
     )
     _index("message_kept", "message", "received_at", where="packed IS NOT NULL")
@@ -40,39 +43,14 @@ def _facts() -> None:
     _index("message_by_group", "message", "review_group", "received_at", "digest", where="review_group IS NOT NULL")
     op.create_table(
         "event",
-        sa.Column("recipient_key", sa.Text(), nullable=False),
-        sa.Column("excluded_kind", sa.Text()),
-        sa.Column("exclusion", sa.Text()),
-        sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text()),
-        sa.Column("review_group", sa.Text()),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("message_digest", sa.Text(), nullable=False),
-        sa.Column("at", _TIME, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text()),
-        sa.Column("final_recipient", sa.Text()),
-        sa.Column("bounce_type", sa.Text()),
-        sa.Column("reason", sa.Text()),
-        sa.Column("status", sa.Text()),
-        sa.Column("code", sa.Integer()),
-        sa.Column("diagnostic", sa.Text()),
-        sa.Column("remote_mta", sa.Text()),
-        sa.Column("reporting_mta", sa.Text()),
-        sa.Column("rule", sa.Text()),
-        sa.Column("recognizer", sa.Text()),
-        sa.Column("quote", sa.Text()),
-        sa.Column("evidence", sa.Text(), nullable=False),
-        sa.Column("doubt", sa.Text()),
-        sa.Column("feedback_type", sa.Text()),
-        sa.Column("sent_message_id", sa.Text()),
-        sa.Column("sending", sa.Text()),
-        sa.Column("mailbox", sa.Text()),
-        sa.Column("source", sa.Text()),
-        sa.Column("formerly", sa.Text()),
-        sa.Column("client_ip", sa.Text()),
+        *_columns(recipient_key=_TEXT, excluded_kind=_MAYBE_TEXT, exclusion=_MAYBE_TEXT, provider=_TEXT,
+                  type=_MAYBE_TEXT, review_group=_MAYBE_TEXT, id=_TEXT, message_digest=_TEXT, at=_TIME, kind=_TEXT,
+                  recipient=_TEXT, stream=_TEXT, action=_MAYBE_TEXT, final_recipient=_MAYBE_TEXT,
+                  bounce_type=_MAYBE_TEXT, reason=_MAYBE_TEXT, status=_MAYBE_TEXT, code=_MAYBE_INT,
+                  diagnostic=_MAYBE_TEXT, remote_mta=_MAYBE_TEXT, reporting_mta=_MAYBE_TEXT, rule=_MAYBE_TEXT,
+                  recognizer=_MAYBE_TEXT, quote=_MAYBE_TEXT, evidence=_TEXT, doubt=_MAYBE_TEXT,
+                  feedback_type=_MAYBE_TEXT, sent_message_id=_MAYBE_TEXT, sending=_MAYBE_TEXT, mailbox=_MAYBE_TEXT,
+                  source=_MAYBE_TEXT, formerly=_MAYBE_TEXT, client_ip=_MAYBE_TEXT),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
     _index("event_by_time", "event", "at", "id", "type", "reason", "provider", "stream", "status", "code", "rule",
@@ -86,19 +64,9 @@ def _facts() -> None:
     _index("event_of_group_by_provider", "event", "review_group", "provider", where="review_group IS NOT NULL")
     op.create_table(
         "review_group",
-        sa.Column("gid", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("wording", sa.Text(), nullable=False),
-        sa.Column("language", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("mails", sa.BigInteger(), nullable=False),
-        sa.Column("recipients", sa.BigInteger(), nullable=False),
-        sa.Column("first_at", _TIME, nullable=False),
-        sa.Column("last_at", _TIME, nullable=False),
-        sa.Column("a_day", sa.Integer()),
-        sa.Column("because", sa.Text()),
-        sa.Column("decided_at", _TIME),
+        *_columns(gid=_TEXT, kind=_TEXT, wording=_TEXT, language=_TEXT, state=_TEXT, rank=_INT, mails=_BIG,
+                  recipients=_BIG, first_at=_TIME, last_at=_TIME, a_day=_MAYBE_INT, because=_MAYBE_TEXT,
+                  decided_at=_MAYBE_TIME),
         sa.PrimaryKeyConstraint("gid", name="pk_review_group"),
     )
     _index("review_group_by_reach", "review_group", "rank", "recipients", "last_at", "gid")
@@ -106,13 +74,7 @@ def _facts() -> None:
     _opt_outs()
     op.create_table(
         "report_count",
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("slot", sa.BigInteger(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
+        *_columns(scope=_TEXT, slot=_BIG, stream=_TEXT, subject=_TEXT, type=_TEXT, reason=_TEXT, number=_BIG),
         sa.PrimaryKeyConstraint("scope", "slot", "stream", "subject", "type", "reason", name="pk_report_count"),
     )
     _index("report_count_of_subject", "report_count", "scope", "subject", "slot")
@@ -121,24 +83,10 @@ def _facts() -> None:
 def _opt_outs() -> None:
     op.create_table(
         "opt_out",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("message_digest", sa.Text(), nullable=False),
-        sa.Column("at", _TIME, nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
-        sa.Column("recipient_key", sa.Text()),
-        sa.Column("recipient", sa.Text()),
-        sa.Column("sender_key", sa.Text()),
-        sa.Column("sender", sa.Text()),
-        sa.Column("evidence", sa.Text()),
-        sa.Column("doubt", sa.Text()),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("sending", sa.Text()),
-        sa.Column("mailbox", sa.Text()),
-        sa.Column("source", sa.Text()),
-        sa.Column("review_group", sa.Text()),
-        sa.Column("done_at", _TIME),
-        sa.Column("done_by", sa.Text()),
-        sa.Column("because", sa.Text()),
+        *_columns(id=_TEXT, message_digest=_TEXT, at=_TIME, by=_TEXT, recipient_key=_MAYBE_TEXT, recipient=_MAYBE_TEXT,
+                  sender_key=_MAYBE_TEXT, sender=_MAYBE_TEXT, evidence=_MAYBE_TEXT, doubt=_MAYBE_TEXT, stream=_TEXT,
+                  sending=_MAYBE_TEXT, mailbox=_MAYBE_TEXT, source=_MAYBE_TEXT, review_group=_MAYBE_TEXT,
+                  done_at=_MAYBE_TIME, done_by=_MAYBE_TEXT, because=_MAYBE_TEXT),
         sa.PrimaryKeyConstraint("id", name="pk_opt_out"),
     )
     _index("opt_out_by_time", "opt_out", "at", "id")
@@ -151,40 +99,17 @@ def _opt_outs() -> None:
 def _recipients() -> None:
     op.create_table(
         "recipient",
-        sa.Column("recipient_key", sa.Text(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("counts", sa.JSON(), nullable=False),
-        sa.Column("grounds", sa.Text()),
-        sa.Column("first_event_at", _TIME),
-        sa.Column("last_event_at", _TIME),
-        sa.Column("released_at", _TIME),
-        sa.Column("expiry_level", sa.Integer(), nullable=False),
-        sa.Column("expired_reason", sa.Text()),
-        sa.Column("delivered_at", _TIME),
-        sa.Column("delivered_since", _TIME),
-        sa.Column("answered_until", _TIME),
-        sa.Column("history_from", _TIME),
+        *_columns(recipient_key=_TEXT, stream=_TEXT, recipient=_TEXT, state=_TEXT, sequence=_BIG, counts=_JSON,
+                  grounds=_MAYBE_TEXT, first_event_at=_MAYBE_TIME, last_event_at=_MAYBE_TIME, released_at=_MAYBE_TIME,
+                  expiry_level=_INT, expired_reason=_MAYBE_TEXT, delivered_at=_MAYBE_TIME, delivered_since=_MAYBE_TIME,
+                  answered_until=_MAYBE_TIME, history_from=_MAYBE_TIME),
         sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_recipient"),
     )
     op.create_table(
         "suppression",
-        sa.Column("recipient_key", sa.Text(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text()),
-        sa.Column("since", _TIME, nullable=False),
-        sa.Column("grounds", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("bounce_type", sa.Text()),
-        sa.Column("until", _TIME),
-        sa.Column("status", sa.Text()),
-        sa.Column("diagnostic", sa.Text()),
-        sa.Column("events", sa.JSON(), nullable=False),
-        sa.Column("scope", sa.Text(), nullable=False),
+        *_columns(recipient_key=_TEXT, stream=_TEXT, recipient=_TEXT, state=_TEXT, reason=_MAYBE_TEXT, since=_TIME,
+                  grounds=_TEXT, source=_TEXT, bounce_type=_MAYBE_TEXT, until=_MAYBE_TIME, status=_MAYBE_TEXT,
+                  diagnostic=_MAYBE_TEXT, events=_JSON, scope=_TEXT),
         sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_suppression"),
     )
     _index("suppression_end", "suppression", "until", where="until IS NOT NULL")
@@ -195,23 +120,10 @@ def _recipients() -> None:
 def _outbox() -> None:
     op.create_table(
         "outbox",
-        sa.Column("number", _NUMBER, nullable=False),
-        sa.Column("recipient_key", sa.Text()),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text()),
-        sa.Column("stream", sa.Text()),
-        sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
-        sa.Column("created_at", _TIME, nullable=False),
-        sa.Column("next_attempt_at", _TIME, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("last_answer", sa.Text()),
-        sa.Column("lease", sa.Text()),
-        sa.Column("leased_until", _TIME),
-        sa.Column("tried", sa.Integer()),
+        *_columns(number=_NUMBER, recipient_key=_MAYBE_TEXT, id=_TEXT, target=_TEXT, type=_TEXT, recipient=_MAYBE_TEXT,
+                  stream=_MAYBE_TEXT, sequence=_BIG, body=_TEXT, created_at=_TIME, next_attempt_at=_TIME, state=_TEXT,
+                  attempts=_INT, last_answer=_MAYBE_TEXT, lease=_MAYBE_TEXT, leased_until=_MAYBE_TIME,
+                  tried=_MAYBE_INT),
         sa.PrimaryKeyConstraint("number", name="pk_outbox"),
         sa.UniqueConstraint("id", name="uq_outbox_id"),
     )
@@ -225,34 +137,20 @@ def _outbox() -> None:
     _index("outbox_of_forgotten", "outbox", "recipient_key", where=f"{of_forgotten} AND body <> '{{}}'")
     op.create_table(
         "endpoint",
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("disabled_at", _TIME),
-        sa.Column("disabled_because", sa.Text()),
-        sa.Column("paused_at", _TIME),
-        sa.Column("paused_by", sa.Text()),
-        sa.Column("paused_because", sa.Text()),
+        *_columns(target=_TEXT, fingerprint=_TEXT, disabled_at=_MAYBE_TIME, disabled_because=_MAYBE_TEXT,
+                  paused_at=_MAYBE_TIME, paused_by=_MAYBE_TEXT, paused_because=_MAYBE_TEXT),
         sa.PrimaryKeyConstraint("target", name="pk_endpoint"),
     )
     op.create_table(
         "attempt",
-        sa.Column("delivery", sa.BigInteger(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("at", _TIME, nullable=False),
-        sa.Column("took", sa.BigInteger()),
-        sa.Column("disposition", sa.Text(), nullable=False),
-        sa.Column("answer", sa.Text(), nullable=False),
-        sa.Column("next_at", _TIME),
+        *_columns(delivery=_BIG, number=_INT, at=_TIME, took=_MAYBE_BIG, disposition=_TEXT, answer=_TEXT,
+                  next_at=_MAYBE_TIME),
         sa.PrimaryKeyConstraint("delivery", "number", name="pk_attempt"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "try_count",
-        sa.Column("slot", sa.BigInteger(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("disposition", sa.Text(), nullable=False),
-        sa.Column("step", sa.Integer(), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
+        *_columns(slot=_BIG, target=_TEXT, disposition=_TEXT, step=_INT, number=_BIG),
         sa.PrimaryKeyConstraint("slot", "target", "disposition", "step", name="pk_try_count"),
     )
 
@@ -260,23 +158,13 @@ def _outbox() -> None:
 def _sent() -> None:
     op.create_table(
         "sent_message",
-        sa.Column("message_id", sa.Text(), nullable=False),
-        sa.Column("recipient_key", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("sending", sa.Text()),
-        sa.Column("at", _TIME, nullable=False),
+        *_columns(message_id=_TEXT, recipient_key=_TEXT, recipient=_TEXT, stream=_TEXT, sending=_MAYBE_TEXT, at=_TIME),
         sa.PrimaryKeyConstraint("message_id", "recipient_key", name="pk_sent_message"),
     )
     _index("sent_message_by_time", "sent_message", "at")
     op.create_table(
         "sent_count",
-        sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("sending", sa.Text(), nullable=False),
-        sa.Column("domain", sa.Text(), nullable=False),
-        sa.Column("counted", sa.BigInteger(), nullable=False),
-        sa.Column("told", sa.BigInteger(), nullable=False),
+        *_columns(day=_DATE, stream=_TEXT, sending=_TEXT, domain=_TEXT, counted=_BIG, told=_BIG),
         sa.PrimaryKeyConstraint("day", "stream", "sending", "domain", name="pk_sent_count"),
     )
     _index("sent_count_of_sending", "sent_count", "sending", "stream", where="sending <> ''")
@@ -285,75 +173,44 @@ def _sent() -> None:
 def _course() -> None:
     op.create_table(
         "state_change",
-        sa.Column("number", _NUMBER, nullable=False),
-        sa.Column("recipient_key", sa.Text(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("at", _TIME, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("grounds", sa.Text()),
-        sa.Column("by", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text()),
-        sa.Column("until", _TIME),
+        *_columns(number=_NUMBER, recipient_key=_TEXT, stream=_TEXT, at=_TIME, state=_TEXT, grounds=_MAYBE_TEXT,
+                  by=_TEXT, reason=_MAYBE_TEXT, until=_MAYBE_TIME),
         sa.PrimaryKeyConstraint("number", name="pk_state_change"),
     )
     _index("state_change_of_recipient", "state_change", "recipient_key", "stream", "number")
     _index("state_change_by_state", "state_change", "state", "at", "number", "stream", "reason", "recipient_key")
     op.create_table(
         "action",
-        sa.Column("number", _NUMBER, nullable=False),
-        sa.Column("at", _TIME, nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.Column("because", sa.Text()),
+        *_columns(number=_NUMBER, at=_TIME, actor=_TEXT, action=_TEXT, subject=_TEXT, count=_BIG, because=_MAYBE_TEXT),
         sa.PrimaryKeyConstraint("number", name="pk_action"),
     )
     _index("action_on_subject", "action", "subject", "number")
     op.create_table(
         "protected",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("at", _TIME, nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("because", sa.Text(), nullable=False),
+        *_columns(key=_TEXT, name=_TEXT, at=_TIME, actor=_TEXT, because=_TEXT),
         sa.PrimaryKeyConstraint("key", name="pk_protected"),
     )
     op.create_table(
         "keyring",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
+        *_columns(name=_TEXT, key=_BYTES),
         sa.PrimaryKeyConstraint("name", name="pk_keyring"),
     )
     op.create_table(
         "web_session",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("opened_by", sa.Text(), nullable=False),
-        sa.Column("created_at", _TIME, nullable=False),
-        sa.Column("seen_at", _TIME, nullable=False),
-        sa.Column("expires_at", _TIME, nullable=False),
-        sa.Column("peer", sa.Text(), nullable=False),
-        sa.Column("agent", sa.Text(), nullable=False),
+        *_columns(digest=_TEXT, id=_TEXT, role=_TEXT, opened_by=_TEXT, created_at=_TIME, seen_at=_TIME,
+                  expires_at=_TIME, peer=_TEXT, agent=_TEXT),
         sa.PrimaryKeyConstraint("digest", name="pk_web_session"),
         sa.UniqueConstraint("id", name="uq_web_session_id"),
     )
     op.create_table(
         "unfiled",
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
-        sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("destination", sa.Text(), nullable=False),
-        sa.Column("copied", sa.Boolean(), nullable=False),
-        sa.Column("begun_uidvalidity", sa.BigInteger()),
-        sa.Column("begun_uidnext", sa.BigInteger()),
+        *_columns(source=_TEXT, uidvalidity=_BIG, uid=_BIG, destination=_TEXT, copied=_BOOL,
+                  begun_uidvalidity=_MAYBE_BIG, begun_uidnext=_MAYBE_BIG),
         sa.PrimaryKeyConstraint("source", "uidvalidity", "uid", name="pk_unfiled"),
     )
     op.create_table(
         "erasure",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("done", sa.Boolean(), nullable=False),
+        *_columns(name=_TEXT, done=_BOOL),
         sa.PrimaryKeyConstraint("name", name="pk_erasure"),
     )
     _index("erasure_under_way", "erasure", "name", where="NOT done")
@@ -362,33 +219,15 @@ def _course() -> None:
 def _alerts() -> None:
     op.create_table(
         "guard_count",
-        sa.Column("series", sa.Text(), nullable=False),
-        sa.Column("slot", sa.BigInteger(), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
+        *_columns(series=_TEXT, slot=_BIG, number=_BIG),
         sa.PrimaryKeyConstraint("series", "slot", name="pk_guard_count"),
     )
     op.create_table(
         "alert",
-        sa.Column("series", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("subject_kind", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("subject_reason", sa.Text()),
-        sa.Column("subject_ip", sa.Text()),
-        sa.Column("subject_rule", sa.Text()),
-        sa.Column("since", _TIME, nullable=False),
-        sa.Column("raised_at", _TIME, nullable=False),
-        sa.Column("ends_at", _TIME),
-        sa.Column("cleared", sa.Boolean(), nullable=False),
-        sa.Column("most", sa.BigInteger(), nullable=False),
-        sa.Column("alarm_from", sa.BigInteger(), nullable=False),
-        sa.Column("usual", sa.Float(), nullable=False),
-        sa.Column("grounds", sa.Text(), nullable=False),
-        sa.Column("quote", sa.Text()),
-        sa.Column("held", sa.BigInteger(), nullable=False),
-        sa.Column("released", sa.BigInteger(), nullable=False),
-        sa.Column("confirmed", sa.BigInteger(), nullable=False),
+        *_columns(series=_TEXT, id=_TEXT, kind=_TEXT, subject_kind=_TEXT, subject=_TEXT, subject_reason=_MAYBE_TEXT,
+                  subject_ip=_MAYBE_TEXT, subject_rule=_MAYBE_TEXT, since=_TIME, raised_at=_TIME, ends_at=_MAYBE_TIME,
+                  cleared=_BOOL, most=_BIG, alarm_from=_BIG, usual=_FLOAT, grounds=_TEXT, quote=_MAYBE_TEXT, held=_BIG,
+                  released=_BIG, confirmed=_BIG),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
     )
     _index("alert_by_series", "alert", "series", "since")
@@ -396,12 +235,14 @@ def _alerts() -> None:
     _index("alert_open", "alert", "ends_at", where="NOT cleared")
     op.create_table(
         "held",
-        sa.Column("recipient_key", sa.Text(), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("alert", sa.Text(), nullable=False),
+        *_columns(recipient_key=_TEXT, stream=_TEXT, alert=_TEXT),
         sa.PrimaryKeyConstraint("recipient_key", "stream", "alert", name="pk_held"),
     )
     _index("held_by_alert", "held", "alert", "recipient_key", "stream")
+
+
+def _columns(**types: _Type) -> list[sa.Column[Any]]:
+    return [sa.Column(name, type_, nullable=nullable) for name, (type_, nullable) in types.items()]
 
 
 def _index(name: str, table: str, *columns: str, where: str | None = None) -> None:
