@@ -23,7 +23,7 @@ _ABOUT_THE_SENDER = frozenset({(1, 7), (1, 8), (7, 27)})
 _EXPIRED = (4, 7)
 _AUTHENTICATION_CODES = frozenset({534, 535, 538})
 _AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
-_LOCAL_LANGUAGE = "languages."
+_FILTERS_SAY_SO_TOO = "common.no-such-user"
 
 
 def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Ruleset) -> Verdict:
@@ -113,15 +113,15 @@ def _is_known(rule: Rule) -> bool:
 
 
 def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
-    """Checks whether more than common words says that there is no such recipient: a status, a command, a known system.
+    """Checks whether more than a filter's words says that there is no such recipient.
 
-    Filters that refuse a message after its data also print "user unknown", which looks like a missing mailbox. A report
-    with nothing else to show (home-made notices, gateways) must not end an address by itself. Filters print English:
-    words in the language of the country come from the system that has the mailboxes.
+    Filters that refuse a message after its data print "user unknown" and weak phrases as well. A report with nothing
+    else to show (home-made notices, gateways) must not end an address by these: it takes a status or the command that
+    was refused. Any other words name what was looked up: a table, a directory, a mailbox, an account.
     """
     if told.status is not None or told.stage is not None:
         return True
-    return match is not None and (_is_known(match.rule) or match.rule.id.startswith(_LOCAL_LANGUAGE))
+    return match is not None and match.rule.precedence > Precedence.HINT and match.rule.id != _FILTERS_SAY_SO_TOO
 
 
 def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:

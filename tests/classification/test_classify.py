@@ -160,14 +160,23 @@ def test_silence_until_the_retries_ran_out_is_no_answer(
     assert judged(diagnostic, status, action).reason is reason
 
 
-def test_common_words_need_a_status_or_the_command_beside_them_to_be_hard() -> None:
-    verdict = judged("550 No such user here")
+@for_each("words", ["550 User unknown", "550 Unknown user ada", "550 mailbox unavailable"])
+def test_what_filters_say_as_well_needs_a_status_or_the_command_beside_it_to_be_hard(words: str) -> None:
+    verdict = judged(words)
     assert (verdict.reason, verdict.said) == (Reason.RECIPIENT_FILTERED, Reason.INVALID_RECIPIENT)
-    assert judged("550 No such user here", "5.0.0").reason is Reason.INVALID_RECIPIENT
-    assert judged("550 No such user here", stage="RCPT").reason is Reason.INVALID_RECIPIENT
-    assert judged("User ada not listed in Domino Directory").reason is Reason.INVALID_RECIPIENT
-    assert judged("Dieses Postfach existiert nicht.").reason is Reason.INVALID_RECIPIENT
-    assert classify_reply("550 No such user here", RULES).reason is Reason.INVALID_RECIPIENT
+    assert judged(words, "5.0.0").reason is Reason.INVALID_RECIPIENT
+    assert judged(words, stage="RCPT").reason is Reason.INVALID_RECIPIENT
+    assert classify_reply(words, RULES).reason is Reason.INVALID_RECIPIENT
+
+
+@for_each("words", [
+    "User unknown in virtual alias table", "[User unknown]", "Mailbox does not exist", "no account by that name here",
+    "The recipient was not found in the directory", "User ada not listed in Domino Directory",
+    "Dieses Postfach existiert nicht.",
+])
+def test_words_of_a_look_up_are_about_the_address_but_before_it_was_named_or_after_the_data(words: str) -> None:
+    assert judged(words).reason is Reason.INVALID_RECIPIENT
+    assert judged(words, stage="MAIL").reason is Reason.SENDER_REJECTED
 
 
 @for_each(
