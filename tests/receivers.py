@@ -8,7 +8,7 @@ its row describes. Printed are the claims whose verdict is none of the allowed r
 
 import re
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -136,17 +136,19 @@ def contradiction(claim: Claim, verdict: Verdict) -> Kind | None:
 
 
 def main(path: str, wanted: str = "") -> None:
-    ruleset, found, count = load_builtin(), defaultdict[Kind, list[str]](list), 0
-    for count, claim in enumerate(claims(Path(path).read_text(encoding="utf-8")), start=1):
+    ruleset, found = load_builtin(), defaultdict[Kind, list[str]](list)
+    claimed = list(claims(Path(path).read_text(encoding="utf-8")))
+    for claim in claimed:
         verdict = classify_reply(claim.reply, ruleset, claim.remote)
         if kind := contradiction(claim, verdict):
             asked = "/".join(sorted(claim.allowed))
-            found[kind].append(f"{claim.line}{claim.certainty[:1]:>2}  {asked} -> {verdict.reason} [{verdict.rule}]  {claim.reply}")
+            said = f"{asked} -> {verdict.reason} [{verdict.rule}]"
+            found[kind].append(f"{claim.line}{claim.certainty[:1]:>2}  {said}  {claim.reply}")
     for kind in Kind:
         print(f"{kind}: {len(found[kind])}")
         if wanted.upper() in ("ALL", kind.name):
             print("\n".join(f"  {line}" for line in found[kind]))
-    print(f"{count} claims, {count - sum(map(len, found.values()))} agree")
+    print(f"{len(claimed)} claims, {len(claimed) - sum(map(len, found.values()))} agree")
 
 
 if __name__ == "__main__":

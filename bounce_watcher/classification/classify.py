@@ -24,6 +24,7 @@ _EXPIRED = (4, 7)
 _AUTHENTICATION_CODES = frozenset({534, 535, 538})
 _AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
 _FILTERS_SAY_SO_TOO = "common.no-such-user"
+_LOCAL_LANGUAGE = "languages."
 
 
 def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Ruleset) -> Verdict:
@@ -117,11 +118,14 @@ def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
 
     Filters that refuse a message after its data print "user unknown" and weak phrases as well. A report with nothing
     else to show (home-made notices, gateways) must not end an address by these: it takes a status or the command that
-    was refused. Any other words name what was looked up: a table, a directory, a mailbox, an account.
+    was refused. Any other words name what was looked up: a table, a directory, a mailbox, an account. Filters print
+    English: words in the language of the country come from the system that has the mailboxes.
     """
     if told.status is not None or told.stage is not None:
         return True
-    return match is not None and match.rule.precedence > Precedence.HINT and match.rule.id != _FILTERS_SAY_SO_TOO
+    if match is None or match.rule.id == _FILTERS_SAY_SO_TOO:
+        return False
+    return match.rule.precedence > Precedence.HINT or match.rule.id.startswith(_LOCAL_LANGUAGE)
 
 
 def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:
