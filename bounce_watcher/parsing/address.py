@@ -22,6 +22,12 @@ _LETTER = rf"(?:[^\W_]|[{_MARKS}])"
 _INNER = rf"(?:[\w{_MARKS}-]{{0,61}}{_LETTER})?"
 _DOMAIN = re.compile(rf"{_LETTER}{_INNER}(?:\.[\w{_MARKS}]{_INNER})*")
 _GLUED = re.compile(r"(\.[A-Za-z]{2,24})[^\x00-\x7f][^.]*$")
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Scripts without blanks between words, or that put words beside an address without one."""
+_GLUED_BEFORE = re.compile(rf"[{_UNSPACED}]([A-Za-z0-9][!-~]*)$")
+_BESIDE = rf"[{_UNSPACED}\u3000-\u303f\uff00-\uff65]"
+_BEGINS = re.compile(rf"(?<={_BESIDE})(?=[A-Za-z0-9][!-?A-~]{{0,63}}@[A-Za-z0-9])")
+_ENDS = re.compile(rf"(@[A-Za-z0-9.-]{{1,250}}\.[A-Za-z]{{2,24}})(?={_BESIDE})")
 _LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f.:]{3,45}\]", re.IGNORECASE)
 _NO_MAILBOX = ("imceaex-", "imceainvalid-", "/")
 """Starts of local parts that are X.400 or file names in disguise."""
@@ -75,6 +81,13 @@ def find_addresses(text: str, limit: int = 100) -> tuple[ProseAddress, ...]:
     return tuple(found)
 
 
+def set_apart(text: str) -> str:
+    """Returns `text` with blanks around the ASCII addresses that Chinese, Japanese and the like write without any."""
+    if text.isascii() or "@" not in text:
+        return text
+    return _ENDS.sub(r"\1 ", _BEGINS.sub(" ", text))
+
+
 def addresses_within(text: str, limit: int = 100) -> frozenset[ProseAddress]:
     """Returns what looks like a mailbox in a quoted local part ("<ada@example.com>"@example.org) and only there."""
     if '"@' not in text:
@@ -97,6 +110,8 @@ def _around(text: str, at: int) -> str | None:
         domain = domain[: glued.end(1)]
     if len(domain.encode("utf-8", "replace")) > MAX_DOMAIN:
         return None
+    if domain.isascii() and not local.isascii() and (glued := _GLUED_BEFORE.search(local)):  # "收件人ada@example.org"
+        local = glued[1]
     local = _without_ornaments(local, tail[len(domain) : len(domain) + _MOST_ORNAMENTS])
     return f"{local}@{domain.lower()}" if local else None
 

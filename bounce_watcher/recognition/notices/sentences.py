@@ -16,9 +16,15 @@ _ADDRESSED = " and addressed to "  # KumoMTA: "from news@example.com and address
 _LOCAL_PART = re.compile(r"\s{1,12}([\w.+'-]{1,64}) \(([^()]{3,200})\)\s*")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
 _FROM_SOMEBODY = re.compile(
-    rf"\b(?:from|by|sender(?: address)?(?: is)?|von|de|da|od|от)[:\s]{{1,3}}[\"'(]?<?({ADDRESS})>?",
+    rf"(?:\b(?:from|by|sender(?: address)?(?: is)?|von|de|da|od|от)[:\s]{{1,3}}"
+    rf"|(?:差出人|送信者|发件人|发信人|寄件者|寄件人|발신자|보낸 사람)(?:は|是|为|為)?[:\s]{{1,3}})[\"'(]?<?({ADDRESS})>?",
     re.IGNORECASE,
 )
+_SOMEBODY_SENT = re.compile(
+    rf"({ADDRESS})[>\"')]?\s?(?:から|より|が送信|の送信|发送的|发出的|寄出的|发给|发送给|寄給|寄给|로부터|에서 보낸|님이 보낸)"
+)
+"""The languages that put the word for "from" behind."""
+
 
 
 def in_sentences(notice: Notice) -> Iterator[Candidate]:
@@ -85,7 +91,8 @@ def _is_one_list(text: str, addresses: Sequence[str]) -> bool:
 
 def senders(sentence: str) -> set[str]:
     """Returns the addresses, in lower case, from which a sentence says the mail came."""
-    return {address.lower() for address in _FROM_SOMEBODY.findall(sentence)}
+    found = [*_FROM_SOMEBODY.findall(sentence), *_SOMEBODY_SENT.findall(sentence)]
+    return {address.lower() for address in found}
 
 
 def tells(words: str) -> bool:

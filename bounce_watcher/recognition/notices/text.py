@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.lazy import lazy
-from bounce_watcher.parsing.address import addresses_within, find_addresses, first_address
+from bounce_watcher.parsing.address import addresses_within, find_addresses, first_address, set_apart
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, split_text
@@ -195,7 +195,7 @@ def open_notice(message: ParsedMessage) -> Notice:
     text = message.text
     if len(message.parts) == 1 and message.content_type == "text/plain":
         text = text[: text.rfind("\n") + 1]  # half a line may hold half an address
-    text = plain_shapes(split_text(text[:MAX_TEXT])[0])
+    text = set_apart(plain_shapes(split_text(text[:MAX_TEXT])[0]))
     original = original_headers(message)
     lines = tuple(text.split("\n")[:MAX_LINES])
     within = frozenset(map(address_key, addresses_within(text)))
