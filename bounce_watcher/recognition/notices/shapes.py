@@ -93,7 +93,7 @@ def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate
     if (match := _LED_TO.match(line)) and "@" not in "".join(notice.lines[max(0, number - 5) : number]):
         return accused(number, match[1], line[match.end() :])
     match = _ENCODED.match(line) or _BEHIND_NAME.match(line) or _AT_START.match(line)
-    if match and _is_entry(notice, number, line, match):
+    if match and match[1].lower() not in senders(line) and _is_entry(notice, number, line, match):
         return accused(number, match[1], line[match.end() :])
     if (match := _MAILBOX.fullmatch(line)) and _is_listed(notice, number, match.start(1)):
         return accused(number, match[2], "")
