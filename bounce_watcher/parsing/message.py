@@ -28,6 +28,14 @@ SHARED_HEADER_BYTES = 200
 """Header blocks up to this size are read once for many messages: those of parts are the same in most reports."""
 
 _HEADER_LIKE = re.compile(rb"(?:From |[!-9;-~]{1,100}[ \t]*:)")
+_BEFORE_HEADER = re.compile(
+    rb"(?:[ \t\0]*\n){0,100}[ \t\0]*"
+    rb"(?:-{2,}[^\n]{1,80}\n(?:[ \t]*\n){0,5}(?=(?:>?From |[A-Z][A-Za-z-]{1,40}:)))?"
+    rb"(?:>?From [^\n]*\n)?"
+)
+"""What saved and forwarded copies have above the header: blank lines, a line of dashes, the "From " line of an mbox."""
+
+_MARGIN = re.compile(rb"(?:[ \t]*\n){0,100}([ \t]{1,16})[!-9;-~]{1,100}:[^\n]*\n")
 _GUESSED_BOUNDARY = re.compile(rb"^--([^\s-].{0,100})\n(?=content-)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -62,7 +70,7 @@ class Part:
     @lazy
     def inner_headers(self) -> Headers:
         """The header of the message that the content is: for message/rfc822 and for header-only parts."""
-        return _header_block(self.body, _skip_envelope_line(self.body), len(self.body))[0]
+        return _header_block(self.body, _skip_above_header(self.body), len(self.body))[0]
 
     @lazy
     def message(self) -> "ParsedMessage":
@@ -115,8 +123,8 @@ class ParsedMessage:
 
 def parse(content: bytes) -> ParsedMessage:
     """Returns the MIME tree of `content`. Total."""
-    source = _with_lf(content)
-    start = _skip_envelope_line(source)
+    source = _without_margin(_with_lf(content.removeprefix(BOM_UTF8)))
+    start = _skip_above_header(source)
     headers, body = _header_block(source, start, len(source))
     kind = headers.content_type
     return ParsedMessage(source, headers, kind, tuple(_leaves(source, headers, kind, body)))
@@ -126,14 +134,20 @@ def _with_lf(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
 
 
-def _skip_envelope_line(source: bytes) -> int:
-    """Skips mbox's "From MAILER-DAEMON Thu Jan …" before the header, with blank lines and a byte order mark above."""
-    start = len(BOM_UTF8) if source.startswith(BOM_UTF8) else 0
-    while source.startswith(b"\n", start) and start < 100:
-        start += 1
-    if source.startswith((b"From ", b">From "), start):
-        start = source.find(b"\n", start) + 1
-    return start
+def _skip_above_header(source: bytes) -> int:
+    above = _BEFORE_HEADER.match(source)
+    return above.end() if above else 0
+
+
+def _without_margin(source: bytes) -> bytes:
+    """Removes the blanks before each line of a copy that was pasted with a margin."""
+    margin = _MARGIN.match(source)
+    if margin is None:
+        return source
+    header = source[margin.start(1) :].partition(b"\n\n")[0]
+    if not all(line.startswith(margin[1]) for line in header.split(b"\n")):
+        return source
+    return re.sub(rb"^" + margin[1], b"", source, flags=re.MULTILINE)
 
 
 def _header_block(source: bytes, start: int, end: int) -> tuple[Headers, int]:
