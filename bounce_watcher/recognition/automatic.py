@@ -48,7 +48,7 @@ def by_words(message: ParsedMessage) -> Recognition | None:
     if is_from_list(message) or has_daemon_sender(message) or has_failure_subject(message):
         return None
     is_machine = _is_of_machine(message)
-    if not is_machine and not message.headers.has_any(_ANSWERED):
+    if not is_machine and not message.headers.has_any(_ANSWERED) and not _REPLY_PREFIX.match(_subject(message)):
         return None
     text = message.text[:MAX_BEGINNING]
     if EnhancedStatus.find(text):

@@ -87,7 +87,11 @@ def has_null_sender(message: ParsedMessage) -> bool:
 
 def is_of_daemon(message: ParsedMessage) -> bool:
     """Checks for a mailer daemon with the null return path: a postmaster also writes about other things."""
-    return has_null_sender(message) and "daemon" in (message.headers.get("from") or "")[:400].lower()
+    return has_null_sender(message) and _is_from_daemon(message)
+
+
+def _is_from_daemon(message: ParsedMessage) -> bool:
+    return "daemon" in (message.headers.get("from") or "")[:400].lower()
 
 
 @lru_cache(maxsize=1)  # several recognizers need it
@@ -121,7 +125,8 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
         return True
     is_daemon = has_daemon_sender(message)
     is_list = is_from_list(message) and not (is_daemon and is_passed_on_by_mailman(message))
-    if is_list or is_reply_or_forward(message) or _is_of_another_trade(message, is_daemon=is_daemon):
+    is_passed_on = is_reply_or_forward(message) and not _is_from_daemon(message)
+    if is_list or is_passed_on or _is_of_another_trade(message, is_daemon=is_daemon):
         return False
     of_system = is_daemon + (message.content_type == "multipart/report")
     signs = of_system + has_failure_subject(message)
