@@ -44,10 +44,12 @@ _ANSWERS: tuple[Recognizer, ...] = (
     automatic.opt_out, automatic.answer, challenges.by_words, automatic.by_words, success.recognise,
 )
 
-DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, owner_notices.recognise, grammar.by_text, automatic.auto_replied)
+DOUBTFUL: tuple[Recognizer, ...] = (
+    *_ANSWERS, owner_notices.recognise, grammar.by_text, grammar.by_first_lines, automatic.auto_replied,
+)
 """Recognizers for messages of which little but the text says that a mail system wrote them."""
 
-ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)
+ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, grammar.by_first_lines, automatic.auto_replied)
 """Recognizers for messages that no mail system wrote."""
 
 _MARK_OF_FILTER = "X-SPASIGN: NG"

@@ -153,6 +153,15 @@ def may_be_failure_notice(message: ParsedMessage) -> bool:
     return is_machine and (has_failure_subject(message) or has_null_sender(message))
 
 
+def has_one_sign(message: ParsedMessage) -> bool:
+    """Checks for the weakest sign that a mail system wrote it: what the text says must then be plain by itself."""
+    is_passed_on = is_from_list(message) or is_passed_on_by_mailman(message) or is_reply_or_forward(message)
+    if not message.has_body or is_passed_on or _is_of_another_trade(message, is_daemon=False):
+        return False
+    is_machine = _MACHINE.search((message.headers.get("from") or "")[:400]) is not None
+    return is_machine or has_failure_subject(message) or has_null_sender(message)
+
+
 def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
     """Checks for reports of success, for monitors and digests, which quote dozens of failures, and for parcels."""
     subject = (message.headers.get("subject") or "")[:400]

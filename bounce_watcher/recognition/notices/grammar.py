@@ -29,7 +29,13 @@ from bounce_watcher.recognition.notices.shapes import in_dialogue, in_lines
 from bounce_watcher.recognition.notices.text import Candidate, Notice, Strength, open_notice
 from bounce_watcher.recognition.prose import action_told, finding
 from bounce_watcher.recognition.recognizer import Recognition, kind_of, recognised
-from bounce_watcher.recognition.signs import has_failure_subject, has_null_sender, is_from_itself, is_of_daemon
+from bounce_watcher.recognition.signs import (
+    has_failure_subject,
+    has_null_sender,
+    has_one_sign,
+    is_from_itself,
+    is_of_daemon,
+)
 from bounce_watcher.recognition.vocabulary import folded, states_failure
 
 NAME = "notice"
@@ -39,6 +45,8 @@ UNNAMED = "notice-unnamed"
 _WRAPPED = "application/ms-tnef"  # Exchange's own format of an original
 MAX_CANDIDATES = 1_000  # how many places of addresses are kept
 OPENING_LINES = 15  # the number of lines within which a notice says what it is about
+
+FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
 
 
 @lru_cache(maxsize=1)  # called twice: for the strong places and, when all else has failed, for the weak ones
@@ -72,6 +80,19 @@ def by_text(message: ParsedMessage) -> Recognition | None:
         return None
     quotes_reply = has_null_sender(message) and any(REPLY.search(line) for line in opening)
     return recognise(message) or (resort(message) if quotes_reply else None)
+
+
+def by_first_lines(message: ParsedMessage) -> Recognition | None:
+    """Recognises a notice with one sign of a mail system, if its first lines say that the one address in them failed."""
+    if not has_one_sign(message):
+        return None
+    notice, candidates = read_notice(message)
+    opening = [number for number, line in enumerate(notice.lines) if line.strip()][:FIRST_LINES]
+    if not opening or not states_failure(folded("\n".join(notice.lines[: opening[-1] + 1]))):
+        return None
+    named = [each for each in candidates if each.strength >= Strength.SENTENCE and each.line <= opening[-1]]
+    is_one = len({address_key(each.address) for each in named}) == 1
+    return _recognition(notice, [each for each in named if notice.is_candidate(each.address)] if is_one else [], RESORT)
 
 
 def resort(message: ParsedMessage) -> Recognition | None:
