@@ -174,13 +174,17 @@ def _action(value: str | None, status: EnhancedStatus | None, diagnostic: str | 
 
 @dataclass(frozen=True, slots=True)
 class DispositionReport:
-    """A receipt's fields. `disposition` is the type in lower case ("displayed", "deleted", …). None = absent."""
+    """A receipt's fields (RFC 8098 section 3.2). None = absent.
+
+    `disposition` is the type in lower case ("displayed", "deleted", …). `failure` is the value of Failure or Error.
+    """
 
     original_recipient: MailAddress | None = None
     final_recipient: MailAddress | None = None
     original_message_id: str | None = None
     reporting_ua: str | None = None
     disposition: str | None = None
+    failure: str | None = None
 
 
 def parse_disposition(text: str) -> DispositionReport:
@@ -197,4 +201,5 @@ def parse_disposition(text: str) -> DispositionReport:
         original_message_id=first.get("original-message-id", "").strip(" <>") or None,
         reporting_ua=first.get("reporting-ua"),
         disposition=disposition or None,
+        failure=first.get("failure") or first.get("error"),
     )

@@ -44,8 +44,10 @@ def _rejection(message: ParsedMessage, report: DispositionReport, sent: SentMess
     if report.disposition == "displayed":
         return None
     notice = notice_of(message)
-    if auto_submitted(message.headers)[1] != "rejected" and not _REJECTED.search(notice):
+    is_refusal = "rejected" in (report.disposition, auto_submitted(message.headers)[1])
+    if not is_refusal and not _REJECTED.search(notice):
         return None
+    notice = report.failure or notice
     address = report.original_recipient or report.final_recipient
     found = reported(REJECT, address, notice) if address else _on_refuser(message, notice)
     return Recognition(Kind.BOUNCE, (found,), sent) if found else None

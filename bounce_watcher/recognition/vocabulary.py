@@ -38,7 +38,7 @@ FAILURE = (
     "mailbox is full", "mailbox full", "over quota", "mailbox exceeds", "invalid final delivery", "unknown host",
     "error sending your", "error in sending", "error occurred while", "errors occurred", "has been delayed",
     "is delayed", "still undelivered", "bounce notification", "is not a known user", "does not have an account",
-    "doesn't have an account",
+    "doesn't have an account", "only a temporary failure", "temporary failure report",
     # German
     "nicht zugestellt", "nicht zustell", "unzustellbar", "zustellung fehlgeschlagen", "zustellung ist fehlgeschlagen",
     "fehler bei der nachrichtenzustellung", "fehler bei der zustellung", "zustellungsfehler", "zustellfehler",
@@ -218,6 +218,7 @@ RETRY = (
     "opnieuw geprobeerd", "ytterligare forsok", "fortsatter forsoka", "fortsatter att forsoka", "yderligere forsog",
     "nye forsog", "nye forsok", "yritamme uudelleen", "yritetaan uudelleen", "ponowne proby", "ponowimy",
     "dalsi pokus", "tovabb probalkoz", "ujra megprobal", "va reincerca", "noi incercari",
+    "only a temporary failure", "temporary failure report", "could not send for past", "could not send for the past",
     "denemeleri surecek", "yeniden denenecek", "tekrar denenecek",
 )  # fmt: skip
 """Says that it will be tried again."""
