@@ -121,6 +121,18 @@ ABSENCE = (
 )  # fmt: skip
 """What an absent or departed person says, or a mailbox that nobody reads."""
 
+AWAY = (
+    "out of the office", "out of office", "on vacation", "on annual leave", "on holiday until", "parental leave",
+    "maternity leave", "limited access to my e", "upon my return", "when i return", "when i am back", "until i return",
+    "nicht im buro", "im urlaub", "abwesend", "wieder erreichbar", "niet op kantoor", "met vakantie", "op vakantie",
+    "absent du bureau", "absente du bureau", "je suis absent", "je serai absent", "de retour le", "a mon retour",
+    "fuera de la oficina", "estare ausente", "estoy ausente", "fora do escritorio", "estarei ausente", "fuori ufficio",
+    "saro assente", "al mio rientro", "pa semester", "inte pa kontoret", "ikke pa kontoret", "poza biurem",
+    "na urlopie", "mimo kancelar", "na dovolene", "szabadsagon", "в отпуске", "у відпустці", "ofis dışında",
+    "izindeyim", "休暇", "不在にして", "休假", "不在办公室", "휴가", "부재중",
+)  # fmt: skip
+"""What somebody says who is away for a time: enough in an answer that has no mark at all."""
+
 RECEIVED = (
     "we have received your", "we received your", "has been received", "we've received your",
     "thank you for contacting", "thanks for contacting", "thank you for your message", "thank you for your email",

@@ -6,7 +6,7 @@ from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.auto_reply import auto_submitted, has_auto_reply_mark
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.recognition.answer_words import ABSENCE, ABSENT_SUBJECTS, ANSWER_SUBJECTS, OPT_OUT, RECEIVED
+from bounce_watcher.recognition.answer_words import ABSENCE, ABSENT_SUBJECTS, ANSWER_SUBJECTS, AWAY, OPT_OUT, RECEIVED
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import has_daemon_sender, has_failure_subject, has_null_sender, is_from_list
 from bounce_watcher.recognition.vocabulary import folded, says
@@ -48,7 +48,8 @@ def by_words(message: ParsedMessage) -> Recognition | None:
     if is_from_list(message) or has_daemon_sender(message) or has_failure_subject(message):
         return None
     is_machine = _is_of_machine(message)
-    if not is_machine and not message.headers.has_any(_ANSWERED) and not _REPLY_PREFIX.match(_subject(message)):
+    is_answer = message.headers.has_any(_ANSWERED)
+    if not is_machine and not is_answer and not _REPLY_PREFIX.match(_subject(message)):
         return None
     text = message.text[:MAX_BEGINNING]
     if EnhancedStatus.find(text):
@@ -56,7 +57,7 @@ def by_words(message: ParsedMessage) -> Recognition | None:
     quotation = _QUOTATION.search(text)
     beginning = folded(text[: quotation.start()] if quotation else text)
     if not is_machine:
-        return _auto_reply(says(beginning[:MAX_FIRST_WORDS], ABSENCE))
+        return _auto_reply(says(beginning[:MAX_FIRST_WORDS], ABSENCE if is_answer else AWAY))
     is_absence = says(_subject(message), ABSENT_SUBJECTS) or says(beginning, ABSENCE)
     return _auto_reply(is_absence or says(beginning, RECEIVED))
 

@@ -41,6 +41,9 @@ _MACHINE = re.compile(
     r"|delivery|system|filter|secur|admin|e-?mail",
     re.IGNORECASE,
 )
+_ROLE = re.compile(r"(?<![\w.-])(?:info|mail|office|contact|kontakt|service|support|web|post|it|edv|team)@", re.IGNORECASE)
+"""A mailbox of an organisation and of nobody in person."""
+
 _MONITOR = re.compile(
     r"monitor|nagios|icinga|zabbix|logwatch|\bcron|jenkins|\bbuild|\bci\b|pipeline|service alert|\bdigest\b"
     r"|statistic|summary|report for (?:last|this|the)|\bqueue\b|backup|ticket|help ?desk"
@@ -158,8 +161,10 @@ def has_one_sign(message: ParsedMessage) -> bool:
     is_passed_on = is_from_list(message) or is_passed_on_by_mailman(message) or is_reply_or_forward(message)
     if not message.has_body or is_passed_on or _is_of_another_trade(message, is_daemon=False):
         return False
-    is_machine = _MACHINE.search((message.headers.get("from") or "")[:400]) is not None
-    return is_machine or has_failure_subject(message) or has_null_sender(message)
+    sender = (message.headers.get("from") or "")[:400]
+    if _MACHINE.search(sender):
+        return True
+    return _ROLE.search(sender) is not None and (has_failure_subject(message) or has_null_sender(message))
 
 
 def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:

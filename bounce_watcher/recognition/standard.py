@@ -39,6 +39,7 @@ _DELAY_SUBJECT = re.compile(r"delay|warning|still being retried|deferred", re.IG
 _RESPONSE = re.compile(r"^The response(?: from the remote server)? was:\s*(\S.*(?:\n[^\S\n]*\S.*)*)", re.MULTILINE)
 _TRANSCRIPT = re.compile(r"^[ \t]*-{3,} ?Transcript of session follows ?-{3,}[ \t]*$", re.MULTILINE)
 _NEXT_BAR = re.compile(r"^[ \t]*-{5} ", re.MULTILINE)
+_ODD_HOST = re.compile(r"[#%_]{1,3}[\w.-]{1,253}")
 _LONGEST_NUMBERS = len("550 5.000.000")
 _UNDELIVERED = frozenset({Action.FAILED, Action.DELAYED})
 
@@ -159,6 +160,8 @@ def _finding(report: _Report, recipient: RecipientReport) -> Finding:
     if recipient.recipient is None and recipient.unreadable is None:
         address, evidence = _named_elsewhere(report, recipient)
         recipient = replace(recipient, final_recipient=address)
+    elif recipient.recipient is None and (address := _meant(report, recipient)):
+        recipient, evidence = replace(recipient, final_recipient=address, unreadable=None), Evidence.PROSE
     if recipient.action is None:
         subject = report.message.headers.get("subject") or ""
         recipient = replace(recipient, action=Action.DELAYED if _DELAY_SUBJECT.search(subject) else Action.FAILED)
@@ -233,6 +236,18 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     if stage is None and is_on_the_sender(said, recipient.recipient or "", report.message, report.original):
         stage = "MAIL"
     return replace(recipient, stage=stage) if stage else recipient
+
+
+def _meant(report: _Report, recipient: RecipientReport) -> MailAddress | ProseAddress | None:
+    """Returns the one address named elsewhere that `ada@#mx.example.org` is another form of: the local part is the
+    same, and behind odd signs stands its domain or a host in it."""
+    local, _, host = (recipient.unreadable or "").rpartition(";")[2].strip(" <>").rpartition("@")
+    address, _ = _named_elsewhere(report, recipient)
+    if address is None or not _ODD_HOST.fullmatch(host):
+        return None
+    mailbox, _, domain = address.rpartition("@")
+    is_of_domain = f".{host.lower().strip('#%_')}".endswith(f".{domain.lower()}")
+    return address if is_of_domain and local == mailbox else None
 
 
 def _named_elsewhere(report: _Report, recipient: RecipientReport) -> tuple[MailAddress | ProseAddress | None, Evidence]:

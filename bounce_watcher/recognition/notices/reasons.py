@@ -169,7 +169,8 @@ class Reasons:
     def _with_more(self, said: Told, places: list[AddressPlace]) -> Told:
         for place in places:
             if below := self._below(place):
-                own = "" if "@" in said.words else said.words  # a sentence names others, and not only the reason
+                # Beside a reason that is named, a sentence adds nothing but whom it names: the sender, for one.
+                own = said.words if "@" not in said.words or REPLY.search(below.words) else ""
                 return Told(f"{own} {below.words}".lstrip(), said.stage or below.stage)
         further = self._reply_above or (self._around(places[0]) if places else "")
         if places and not said.words and further.endswith(":"):
