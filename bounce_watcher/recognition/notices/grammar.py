@@ -15,6 +15,7 @@ Each place of an address is a candidate with a strength. The strong ones count; 
 strong ones, as an address in a sentence may be anybody's. The senders of the original and of the notice never count.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -45,6 +46,13 @@ UNNAMED = "notice-unnamed"
 _WRAPPED = "application/ms-tnef"  # Exchange's own format of an original
 MAX_CANDIDATES = 1_000  # how many places of addresses are kept
 OPENING_LINES = 15  # the number of lines within which a notice says what it is about
+
+_ON_MAIL = re.compile(
+    r"mail|message|nachricht|messagg|mensa[jg]|missatge|bericht|meddeland|besked|melding|viesti|wiadomosc|zprav|sprav"
+    r"|uzenet|mesaj|poruk|sporocil|laisk|ziņojum|kiri|ileti|сообщен|письм|повідомлен|лист|съобщен|μηνυμα|address|adress"
+    r"|メール|アトレス|邮|郵|메일|رسالة|بريد|הודעה|דואר|پیام|संदेश|ข้อความ|\bthu\b|pesan|mesej|surat"
+)
+"""Words for mail, for an address: payments and parcels are refused in the same words as mail."""
 
 FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
 
@@ -88,7 +96,8 @@ def by_first_lines(message: ParsedMessage) -> Recognition | None:
         return None
     notice, candidates = read_notice(message)
     opening = [number for number, line in enumerate(notice.lines) if line.strip()][:FIRST_LINES]
-    if not opening or not states_failure(folded("\n".join(notice.lines[: opening[-1] + 1]))):
+    text = folded("\n".join(notice.lines[: opening[-1] + 1])) if opening else ""
+    if not states_failure(text) or not _ON_MAIL.search(text):
         return None
     named = [each for each in candidates if each.strength >= Strength.SENTENCE and each.line <= opening[-1]]
     is_one = len({address_key(each.address) for each in named}) == 1
