@@ -6,6 +6,7 @@ Worker processes import this module again, so the commands are imported in `main
 """
 
 import contextlib
+import gc
 import os
 import sys
 import traceback
@@ -16,9 +17,13 @@ from bounce_watcher.model.errors import BounceWatcherError, ConfigError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
+OBJECTS_BETWEEN_COLLECTIONS = 10_000
+"""Python's own 700 lets a small command search for garbage a hundred times while it imports what stays anyway."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns the exit status."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     from bounce_watcher.cli.commands import run
     from bounce_watcher.cli.framework.options import Invocation
 

@@ -41,7 +41,9 @@ _MACHINE = re.compile(
     r"|delivery|system|filter|secur|admin|e-?mail",
     re.IGNORECASE,
 )
-_ROLE = re.compile(r"(?<![\w.-])(?:info|mail|office|contact|kontakt|service|support|web|post|it|edv|team)@", re.IGNORECASE)
+_ROLE = re.compile(
+    r"(?<![\w.-])(?:info|mail|office|contact|kontakt|service|support|web|post|it|edv|team)@", re.IGNORECASE
+)
 """A mailbox of an organisation and of nobody in person."""
 
 _MONITOR = re.compile(

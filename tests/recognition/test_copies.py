@@ -1,4 +1,4 @@
-"""Notices as people and gateways hand them on: copies without their machine part, saved, cut, glued, in one sentence."""
+"""Notices as people and gateways hand them on: saved, without their machine part, glued, in one sentence."""
 
 import re
 
@@ -100,7 +100,7 @@ def test_one_sign_and_plain_first_words_make_a_notice(author: str, subject: str,
 
 
 def test_what_a_daemon_wrote_counts_when_it_is_passed_on() -> None:
-    text = "Address not found\n\nYour message wasn't delivered to user@example.org because the address couldn't be found."
+    text = "Address not found\n\nYour message wasn't delivered to user@example.org: the address couldn't be found."
     told = reasons(text, "Mail Delivery Subsystem <mailer-daemon@example.net>", "Fwd: Delivery Status Notification")
     assert told == {"user@example.org": Reason.INVALID_RECIPIENT}
 

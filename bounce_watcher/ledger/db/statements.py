@@ -7,7 +7,7 @@ from enum import Enum, auto
 from functools import cache, partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BindParameter,
@@ -21,18 +21,21 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import ARRAY, TypeEngine
 
 from bounce_watcher.ledger.db.tables import OUTBOX
 from bounce_watcher.ledger.db.types import recipient_key, storable
 
+if TYPE_CHECKING:  # SQLite needs none of PostgreSQL's dialect, whose import is a good part of a small command
+    from sqlalchemy.dialects import postgresql
+
+    Insert = postgresql.Insert | sqlite.Insert
+
 T = TypeVar("T")
 Values = Mapping[str, Any]
 Row = tuple[Any, ...]
 Process = Callable[[Sequence[Any]], Iterable[Any]]
-Insert = postgresql.Insert | sqlite.Insert
 
 CHUNK = 500
 """How many values one IN list takes: far below SQLite's limit of 32,766 parameters and PostgreSQL's of 65,535."""
@@ -110,18 +113,34 @@ class Insertion:
 @cache
 def _spelled(wanted: Insertion, on_sqlite: bool) -> tuple[str, list[Process]]:
     """Returns the statement's text with placeholders, and for each column what converts its values for the driver."""
-    dialect = sqlite.dialect() if on_sqlite else psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+    dialect = _dialect(on_sqlite)
     text = str(_statement(wanted, on_sqlite).compile(dialect=dialect, column_keys=list(wanted.columns)))
     processes = [_process_of(wanted.table.c[name].type, dialect) for name in wanted.columns]
     return text if on_sqlite else text.replace("%s", "%b"), processes  # psycopg's arrays are slow as text
 
 
-def _statement(wanted: Insertion, on_sqlite: bool) -> Insert:
-    statement: Insert = sqlite.insert(wanted.table)
+def _dialect(on_sqlite: bool) -> Dialect:
+    if on_sqlite:
+        return sqlite.dialect()
+    from sqlalchemy.dialects.postgresql import psycopg  # noqa: PLC0415 - as said above
+
+    return psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+
+
+def _insert(table: Table, on_sqlite: bool) -> "Insert":
+    if on_sqlite:
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - as said above
+
+    return postgresql.insert(table)
+
+
+def _statement(wanted: Insertion, on_sqlite: bool) -> "Insert":
+    statement = _insert(wanted.table, on_sqlite)
     if not on_sqlite:
         arrays = [bindparam(f"{name}_array", type_=ARRAY(wanted.table.c[name].type)) for name in wanted.columns]
         rows = func.unnest(*arrays).table_valued(*wanted.columns).render_derived()
-        statement = postgresql.insert(wanted.table).from_select(wanted.columns, select(*rows.columns))
+        statement = statement.from_select(wanted.columns, select(*rows.columns))
     if wanted.conflict is Conflict.REFUSE:
         return statement
     if wanted.conflict is Conflict.IGNORE:
@@ -151,8 +170,8 @@ def _texts(column: Sequence[str | None]) -> list[str | None]:
     return [text and storable(text) for text in plain]
 
 
-def insert_into(connection: Connection, table: Table) -> Insert:
-    return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
+def insert_into(connection: Connection, table: Table) -> "Insert":
+    return _insert(table, is_sqlite(connection))
 
 
 def is_sqlite(connection: Connection) -> bool:

@@ -91,7 +91,7 @@ def by_text(message: ParsedMessage) -> Recognition | None:
 
 
 def by_first_lines(message: ParsedMessage) -> Recognition | None:
-    """Recognises a notice with one sign of a mail system, if its first lines say that the one address in them failed."""
+    """Recognises a notice with one sign of a mail system if its first lines say that their only address failed."""
     if not has_one_sign(message):
         return None
     notice, candidates = read_notice(message)

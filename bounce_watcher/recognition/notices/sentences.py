@@ -17,11 +17,13 @@ _LOCAL_PART = re.compile(r"\s{1,12}([\w.+'-]{1,64}) \(([^()]{3,200})\)\s*")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
 _FROM_SOMEBODY = re.compile(
     rf"(?:\b(?:from|by|sender(?: address)?(?: is)?|von|de|da|od|от)[:\s]{{1,3}}"
-    rf"|(?:差出人|送信者|发件人|发信人|寄件者|寄件人|발신자|보낸 사람)(?:は|是|为|為)?[:\s]{{1,3}})[\"'(]?<?({ADDRESS})>?",
+    r"|(?:差出人|送信者|发件人|发信人|寄件者|寄件人|발신자|보낸 사람)(?:は|是|为|為)?[:\s]{1,3})"
+    rf"[\"'(]?<?({ADDRESS})>?",
     re.IGNORECASE,
 )
 _SOMEBODY_SENT = re.compile(
-    rf"({ADDRESS})[>\"')]?\s?(?:から|より|が送信|の送信|发送的|发出的|寄出的|发给|发送给|寄給|寄给|로부터|에서 보낸|님이 보낸)"
+    rf"({ADDRESS})[>\"')]?\s?"
+    r"(?:から|より|が送信|の送信|发送的|发出的|寄出的|发给|发送给|寄給|寄给|로부터|에서 보낸|님이 보낸)"
 )
 """The languages that put the word for "from" behind."""
 
