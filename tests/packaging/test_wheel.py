@@ -11,8 +11,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 from tests.lock import IN_EXTRAS, NEEDED, PROJECT
@@ -80,6 +78,9 @@ def test_the_manual_page_goes_where_man_looks(wheel: Path, program: Path) -> Non
 
 def test_its_bill_of_materials_is_the_lock(wheel: Path) -> None:
     """In the place of PEP 770, by CycloneDX's own schema."""
+    from cyclonedx.schema import SchemaVersion  # here: its import takes seconds, and each process collects this file
+    from cyclonedx.validation.json import JsonStrictValidator
+
     archive = zipfile.ZipFile(wheel)
     (name,) = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
     assert name.endswith(".dist-info/sboms/bounce-watcher.cdx.json")
