@@ -13,7 +13,9 @@ import pytest
 from bounce_watcher.config import Settings, parse
 from bounce_watcher.ledger import actions
 from bounce_watcher.ledger.db.query import Choice, FilterField, Query
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.suppressions import suppressions
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxState, State
 from bounce_watcher.model.verdict import Reason
@@ -213,3 +215,16 @@ def test_what_is_told_of_a_release_is_counted(house: House) -> None:
     assert {(kind.value, target): many for (kind, target), many in told.told.items()} == {
         ("recipient.released", "platform"): 1
     }
+
+
+def test_a_protection_that_releases_is_one_transaction(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = Protect(house.settings, house.ledger, f"@{USER.partition('@')[2]}", of=USER, release=True)
+    logged, rows = house.logged, house.rows
+    with monkeypatch.context() as broken:
+        broken.setattr(suppressions, "_release", _broken)
+        with pytest.raises(RuntimeError, match="the log"):
+            operation.carry_out(BY)
+    assert house.rows == rows
+    operation.carry_out(BY)
+    assert house.logged == [("release", BY.note), ("protect", BY.note), *logged]
+    assert not list(house.ledger.lists.suppressions(SuppressionFilter(USER)))

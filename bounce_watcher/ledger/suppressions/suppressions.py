@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, delete, select
 
+from bounce_watcher.ledger import actions
 from bounce_watcher.ledger.actions import Act, Acting, LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
 from bounce_watcher.ledger.db.query import Choice, FilterField, Query
@@ -62,19 +63,7 @@ class Suppressions(Acting):
 
     def release(self, recipient: str, stream: str | None, by: Actor, *, announce: Announce) -> int:
         """Releases the suppressions of a recipient by hand, in all streams if `stream` is None. Returns how many."""
-        def work(connection: Connection) -> int:
-            name, grounds = _filed(connection, recipient), ByPerson(forget.unnamed(connection, by.note or ""))
-            chosen = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == recipient_key(name))
-            if stream is not None:
-                chosen = chosen.where(SUPPRESSION.c.stream == storable(stream))
-            alerts.lock(connection)
-            books = _opened(connection, chosen, forget.telling(announce, recipient), ChangedBy.PERSON)
-            standing = [key for key, record in books.records.items() if record.suppression]
-            for key in standing:
-                books.enter(key, transitions.release(books.records[key], by.at, grounds))
-            books.close()
-            return len(standing)
-
+        work = partial(_release, recipient=recipient, stream=stream, by=by, announce=announce)
         return self._act(Act(by, "release", recipient=recipient), work, _if_any)
 
     def adopt(self, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
@@ -115,20 +104,27 @@ class Suppressions(Acting):
 
         return sum(iter(lambda: write(self._engine, end), 0))
 
-    def protect(self, name: str, by: Actor) -> None:
+    def protect(
+        self, name: str, by: Actor, *, releasing: str | None = None, announce: Announce = lambda _: ()
+    ) -> None:
         """Protects an address, or the addresses of a domain ("@" and its name), from suppression by rules. Existing
-        suppressions stay.
+        suppressions stay, but for those of the address `releasing`, which are released in the same transaction.
 
         Replaces an earlier protection of the same name. Raises ValueError for a forgotten address.
         """
+        names = self._names  # made before the transaction: it may write a key of its own
+
         def work(connection: Connection) -> None:
             if _filed(connection, name) != name:
                 raise ValueError("this address was forgotten: nothing may be stored on it")
             alerts.lock(connection)  # otherwise a page that is being decided on would miss the protection
             actor, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
             _PROTECT.execute(connection, [(recipient_key(name), name, by.at, actor, note)])
+            actions.enter(connection, names, _on_name(by, "protect", name))
+            if releasing and (count := _release(connection, releasing, None, by, announce)):
+                actions.enter(connection, names, Act(by, "release", recipient=releasing), count)
 
-        self._act(_on_name(by, "protect", name), work, lambda _: 1)
+        write(self._engine, work)
 
     def unprotect(self, name: str, by: Actor) -> bool:
         """Ends the protection of that name. Returns False if there is none."""
@@ -196,6 +192,21 @@ class Suppressions(Acting):
 def _filed(connection: Connection, recipient: str) -> str:
     """Returns the name under which an address is filed: the hash if it is forgotten."""
     return forget.names(connection, {recipient}).get(recipient, recipient)
+
+
+def _release(connection: Connection, recipient: str, stream: str | None, by: Actor, announce: Announce) -> int:
+    """Releases a recipient, in all streams if `stream` is None. Returns in how many it was suppressed."""
+    name, grounds = _filed(connection, recipient), ByPerson(forget.unnamed(connection, by.note or ""))
+    chosen = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == recipient_key(name))
+    if stream is not None:
+        chosen = chosen.where(SUPPRESSION.c.stream == storable(stream))
+    alerts.lock(connection)
+    books = _opened(connection, chosen, forget.telling(announce, recipient), ChangedBy.PERSON)
+    standing = [key for key, record in books.records.items() if record.suppression]
+    for key in standing:
+        books.enter(key, transitions.release(books.records[key], by.at, grounds))
+    books.close()
+    return len(standing)
 
 
 def _opened(connection: Connection, chosen: Select[Any], announce: Announce, by: ChangedBy) -> RecipientBatch:

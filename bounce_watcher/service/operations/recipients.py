@@ -166,9 +166,8 @@ class Protect(Operation[ProtectOutline, None]):
 
     def carry_out(self, by: Actor) -> None:
         """Protects it. Raises ValueError, in words, for an address that was forgotten."""
-        self.ledger.suppressions.protect(self.name, by)
-        if self.release and self.of:
-            Release(self.settings, self.ledger, self.of).carry_out(by)
+        releasing = self.of if self.release else None
+        self.ledger.suppressions.protect(self.name, by, releasing=releasing, announce=announcer(self.settings))
 
 
 @dataclass(frozen=True, slots=True)
