@@ -12,11 +12,14 @@ from bounce_watcher.model.verdict import BounceType, Reason
 
 _WORD = frozenset(string.ascii_lowercase + string.digits)
 _ADDRESS = re.compile(r"[\w.+=~!#$%&*/?^`{|}-]{1,64}@[\w.-]{1,255}")
+_CONTROLS = dict.fromkeys((*range(0x20), 0x7F), " ")  # they part words, too
 _PLAIN_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'"})
 
 
 def fold(text: str) -> str:
     """Returns `text` in the form in which phrases are compared: no case, no accents, straight quotes, single spaces."""
+    if not text.isprintable():
+        text = text.translate(_CONTROLS)
     if text.isascii():
         return " ".join(text.lower().split())
     text = text.encode("utf-8", "replace").decode("utf-8")  # the search for phrases accepts no lone surrogates

@@ -10,6 +10,8 @@ from bounce_watcher.classification.ruleset import load_builtin
 
 def test_fold() -> None:
     assert fold("  Boîte  PLEINE\n") == "boite pleine"
+    assert fold("User\0unknown\x1f") == "user unknown"
+    assert fold("Boîte\0pleine") == "boite pleine"
     assert fold("Straße “voll”") == 'strasse "voll"'
     assert fold("ёлка Йод") == "елка иод"
     assert fold("한국어") == "한국어"

@@ -3,12 +3,12 @@ caller should do about an error: said in one line, without secrets and without S
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Engine, Row, Select, create_engine, event, tuple_
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -123,21 +123,6 @@ def write_in_batches(engine: Engine, work: Callable[[Connection], int]) -> int:
     while changed := write(engine, work):
         count += changed
     return count
-
-
-def read_in_pages(
-    engine: Engine, chosen: Select[Any], order: Sequence[Column[Any]], size: int
-) -> Iterator[Sequence[Row[Any]]]:
-    """Yields all rows in pages of `size`, each read in a transaction of its own. `order` is unique and is selected."""
-    page = chosen = chosen.order_by(*order).limit(size)
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(page).all()
-        if rows:
-            yield rows
-        if len(rows) < size:
-            return
-        page = chosen.where(tuple_(*order) > tuple(getattr(rows[-1], column.name) for column in order))
 
 
 def rehearse(engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from bounce_watcher.ledger.db.engine import read_in_pages, rehearse, write
+from bounce_watcher.ledger.db.engine import rehearse, write
+from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.statements import RecipientKey, by_stream
 from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT
 from bounce_watcher.ledger.recording.batch import STATES_TOLD, RecipientBatch
@@ -56,7 +57,7 @@ def announce_untold(engine: Engine, announce: Announce, now: datetime, *, dry_ru
     """
     run = rehearse if dry_run else write
     order = (RECIPIENT.c.recipient_key, RECIPIENT.c.stream)
-    for rows in read_in_pages(engine, select(*order, RECIPIENT.c.recipient), order, _BATCH):
+    for rows in in_pages(engine, select(*order, RECIPIENT.c.recipient), order, _BATCH):
         names = {RecipientKey(row.stream, row.recipient_key): row.recipient for row in rows}
         yield from run(engine, partial(_announce, names=names, announce=announce, now=now))
 

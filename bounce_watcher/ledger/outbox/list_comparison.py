@@ -12,7 +12,8 @@ from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, bindparam, func, or_, select
 
-from bounce_watcher.ledger.db.engine import read_in_pages, reading, write
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.paging import in_pages
 from bounce_watcher.ledger.db.statements import IS_DUE, KEYS, RecipientKey, chunks
 from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT, SUPPRESSION
 from bounce_watcher.ledger.db.types import recipient_key, storable
@@ -159,7 +160,7 @@ class ListComparison:
         if self._streams:
             of_streams = SUPPRESSION.c.stream.in_([storable(stream) for stream in self._streams])
             chosen = chosen.where(or_(SUPPRESSION.c.scope == Scope.GLOBAL, of_streams))
-        for rows in read_in_pages(self._engine, chosen, order, _READ_AT_ONCE):
+        for rows in in_pages(self._engine, chosen, order, _READ_AT_ONCE):
             self._lists.add(Side.HERE, (ListEntry(row.recipient_key, row.recipient, row.stream) for row in rows))
 
     def count(self, side: Side) -> int:
@@ -200,7 +201,7 @@ class ListComparison:
         due = select(OUTBOX.c.number, OUTBOX.c.recipient_key).where(
             OUTBOX.c.target == self._target, IS_DUE, OUTBOX.c.type.in_(STATES_TOLD)
         )
-        for rows in read_in_pages(self._engine, due, (OUTBOX.c.number,), _READ_AT_ONCE):
+        for rows in in_pages(self._engine, due, (OUTBOX.c.number,), _READ_AT_ONCE):
             self._lists.note_moving(row.recipient_key for row in rows)
         return newest
 
