@@ -27,6 +27,11 @@ _OWN_IO = "--innodb-use-native-aio=0"
 """Asks nothing of the kernel that other servers on this machine may have used up."""
 
 
+def _own_scratch(root: Path) -> str:
+    """A server that starts deletes all temporary tables in this folder, also those of another that is at work there."""
+    return f"--tmpdir={root}/scratch"
+
+
 @dataclass
 class MariaDb:
     """One instance. The port stays the same over stop() and start()."""
@@ -37,12 +42,15 @@ class MariaDb:
     _names: Iterator[int] = field(default_factory=count)
 
     def create(self) -> None:
+        scratch = self.root / "scratch"
+        scratch.mkdir()
         owner = ["--user=mysql"] if os.getuid() == 0 else []
         if owner:
-            shutil.chown(self.root, "mysql")
+            for folder in (self.root, scratch):
+                shutil.chown(folder, "mysql")
         made = subprocess.run(
             ["mariadb-install-db", "--no-defaults", f"--datadir={self.root}/data", "--skip-test-db",
-             "--auth-root-authentication-method=normal", _OWN_IO, *owner],
+             "--auth-root-authentication-method=normal", _OWN_IO, _own_scratch(self.root), *owner],
             check=False, timeout=120, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         assert made.returncode == 0, made.stdout
@@ -55,7 +63,8 @@ class MariaDb:
         self._process = subprocess.Popen(
             ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.root}/data", f"--port={self.port}",
              "--bind-address=127.0.0.1", f"--socket={self.root}/socket", f"--pid-file={self.root}/pid",
-             "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--skip-log-bin", _OWN_IO, *owner],
+             "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--skip-log-bin",
+             _OWN_IO, _own_scratch(self.root), *owner],
             start_new_session=True, cwd=self.root, stdout=subprocess.DEVNULL, stderr=(self.root / "log").open("ab"),
         )
         for _ in range(300):
