@@ -21,13 +21,14 @@ the one that we mailed. A token or a plain VERP address names the recipient. A t
 sender if it was made for that address; otherwise we cannot tell whom it names.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from bounce_watcher.attribution.dkim import KeyOf
 from bounce_watcher.attribution.return_path import Token
 from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.attribution.traces import Traces, traces
-from bounce_watcher.model.address import MailAddress, address_key
+from bounce_watcher.model.address import MailAddress, address_key, is_same_mailbox
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import (
     UNTOLD,
@@ -60,6 +61,14 @@ def attribute(
     The `recipient` of the result is "" if nothing names one.
     """
     found = traces(message, mail_from, settings, key_of, at)
+    by = _attributed(finding, found, settings, at, genuine)
+    final = finding.report.final_recipient
+    return replace(by, forwarded=bool(final and by.recipient) and not is_same_mailbox(final or "", by.recipient))
+
+
+def _attributed(
+    finding: Finding, found: Traces, settings: AttributionSettings, at: datetime | None, genuine: Authenticity
+) -> Attribution:
     for token, grade in ((found.token, Evidence.TOKEN), (found.header_token, Evidence.SIGNATURE)):
         if token is not None:
             return _by_token(token, grade, found, finding, settings, at)

@@ -9,7 +9,7 @@ from bounce_watcher.classification.rule import Circumstances, Precedence, Rule
 from bounce_watcher.classification.ruleset import Match, Ruleset
 from bounce_watcher.classification.status import reason_of_code, reason_of_status
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
-from bounce_watcher.model.verdict import BounceType, Reason, SmtpReply, Verdict
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason, SmtpReply, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 
 MAX_QUOTE = 300  # the longest quote of a verdict, in characters
@@ -40,6 +40,7 @@ def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Rulese
     )
     match = _words(reply, diagnostic, told, ruleset)
     verdict = _judged(reply, match, told, gave_up=report.action is Action.FAILED)
+    verdict = replace(verdict, confidence=_confidence(verdict, match, told))
     if verdict.reason is Reason.INVALID_RECIPIENT and not _is_vouched_for(match, told):
         return replace(verdict, reason=Reason.RECIPIENT_FILTERED, said=verdict.reason)
     return _ran_out(verdict, report)
@@ -49,7 +50,9 @@ def classify_reply(text: str, ruleset: Ruleset, remote: str | None = None) -> Ve
     """Returns what one SMTP reply or diagnostic means by itself. `remote` is the host that sent it."""
     reply = read_reply(text)
     told = Circumstances(reply.status, reply.code, _host(remote) or reply.host, None, reply.stage)
-    return _judged(reply, _words(reply, text, told, ruleset), told, gave_up=False)
+    match = _words(reply, text, told, ruleset)
+    verdict = _judged(reply, match, told, gave_up=False)
+    return replace(verdict, confidence=_confidence(verdict, match, told))
 
 
 def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_up: bool) -> Verdict:
@@ -58,6 +61,19 @@ def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_
     rule = match.rule
     verdict = Verdict(rule.reason, rule.id, rule.source, match.quote[:MAX_QUOTE], told.code, told.status)
     return _at_its_stage(verdict, rule, _spoken_of(reply, told))
+
+
+def _confidence(verdict: Verdict, match: Match | None, told: Circumstances) -> Confidence:
+    """Weighs the words, and what the status and the command that was refused say beside them."""
+    exact = Reason.UNKNOWN if told.status is None else reason_of_status(told.status, told.code, told.stage)
+    agrees = exact is not Reason.UNKNOWN and exact.bounce_type is verdict.bounce_type
+    if match is None:
+        return Confidence.LIKELY if agrees else Confidence.GUESS
+    is_weak = match.rule.precedence <= Precedence.HINT and not match.rule.id.startswith(_LOCAL_LANGUAGE)
+    is_contradicted = exact is not Reason.UNKNOWN and not agrees
+    if is_weak or is_contradicted:
+        return Confidence.LIKELY if agrees or (_is_known(match.rule)) else Confidence.GUESS
+    return Confidence.SURE if agrees or _is_known(match.rule) or told.stage is not None else Confidence.LIKELY
 
 
 def _words(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset) -> Match | None:

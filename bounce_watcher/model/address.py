@@ -81,6 +81,17 @@ def address_key(address: str) -> str:
     return f"{bare.lower() if bare.isascii() else bare.translate(_LOWER)}{at}{_domain_key(domain)}"
 
 
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Checks whether two addresses name one mailbox, also as a host within the domain spells it.
+
+    A final recipient may have lost its sub-address and gained the name of the host that has the mailbox.
+    """
+    (local, _, domain), (other_local, _, other_domain) = (address_key(each).rpartition("@") for each in (one, other))
+    if local.partition("+")[0] != other_local.partition("+")[0]:
+        return False
+    return domain == other_domain or domain.endswith(f".{other_domain}") or other_domain.endswith(f".{domain}")
+
+
 def _is_local_part(local: str) -> bool:
     if not (_ATOMS.fullmatch(local) or _QUOTED.fullmatch(local)):
         return False

@@ -112,7 +112,8 @@ class Attribution:
 
     `recipient` is the address that was mailed; a token's address takes precedence over the report's. `stream` and
     `sending` come from a token, else from fields of the returned mail.
-    `doubt` says why the report is forged or mixed up; None if nothing suggests that.
+    `doubt` says why the report is forged or mixed up; None if nothing suggests that. `forwarded`: the report is about
+    another mailbox, to which the mail for `recipient` went on.
     """
 
     recipient: str
@@ -120,6 +121,7 @@ class Attribution:
     stream: str | None = None
     sending: str | None = None
     doubt: Doubt | None = None
+    forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,12 +253,20 @@ class AtOnce:
     kind: Literal["at_once"] = "at_once"
 
 
+class ConfirmationNeed(StrEnum):
+    """Why a bounce does not suppress alone although its reason would."""
+
+    FORWARDED = "forwarded"  # it is about a mailbox to which the mail was forwarded: an alias may have others
+    GUESS = "guess"          # the verdict rests on weak words
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """Reports added up: `counted` of `needed`, on the days `dates` (UTC), of which `days_needed` are needed.
 
     `span_days` is the time from the first to the last, of which `span_needed` days are needed (0 = any). All reports
-    lie within `window_days`. `reasons` are in the order of the reports, with "complaint" for a complaint.
+    lie within `window_days`. `reasons` are in the order of the reports, with "complaint" for a complaint. `confirming`
+    says why the latest of the reports that never suppress alone does not; None if there is no such report.
     """
 
     counted: int
@@ -269,6 +277,7 @@ class Counted:
     span_needed: int
     window_days: int
     reasons: tuple[str, ...] = ()
+    confirming: ConfirmationNeed | None = None
     kind: Literal["counted"] = "counted"
 
     @property

@@ -10,7 +10,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Doubt, Evidence, Kind
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Subject
 from bounce_watcher.model.optout import OptOut
-from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason
 
 COMPLAINT_REASON = "complaint"
 """The reason of a suppression that rests on a feedback report. All others carry a `Reason`'s value, or none."""
@@ -37,7 +37,8 @@ class BounceEvent:
     `at` is when the report was received (aware). `exclusion` says why the event does not count against the recipient;
     None if it counts. `doubt` says why the report is forged or mixed up. `formerly` holds verdicts under older rules
     that `reclassify` has corrected, oldest first. `client_ip` is the host that handed the report to our mail server, as
-    that server saw it; None if its Received fields do not tell.
+    that server saw it; None if its Received fields do not tell. `confidence` is that of the verdict; None without one.
+    `forwarded`: the report is about another mailbox, `final_recipient`, to which the mail for `recipient` went on.
     """
 
     id: str
@@ -68,6 +69,8 @@ class BounceEvent:
     exclusion: Excluded | None = None
     formerly: tuple[OlderVerdict, ...] = ()
     client_ip: str | None = None
+    confidence: Confidence | None = None
+    forwarded: bool = False
 
     @property
     def type(self) -> EventType | None:
@@ -80,13 +83,26 @@ class BounceEvent:
 
 
 class Misread(StrEnum):
-    """Groups in which people look through messages that were not recognised."""
+    """Groups in which people look through messages that were not recognised, or not surely."""
 
     FAILURE = "failure"  # a recipient failed, and the words do not say why
+    WEAK = "weak"        # a recipient was called dead by a guess (`Confidence.GUESS`)
     NOTICE = "notice"    # it looks like a mail system's notice, but names no recipient
     ADDRESS = "address"  # the recipient it names is not a valid mailbox (RFC 5321)
     LETTER = "letter"    # it does not even look like a report
     OPT_OUT = "opt_out"  # understood, but a person has to act on it: see `model.optout`
+
+    @classmethod
+    def of(cls, event: BounceEvent) -> "Misread | None":
+        """Returns why people look at an event; None if its words are clear enough, or do not matter."""
+        if event.type is EventType.UNDETERMINED:
+            return cls.FAILURE
+        is_guess = event.type is EventType.HARD and event.confidence is Confidence.GUESS
+        return cls.WEAK if is_guess else None
+
+
+FAILED_RECIPIENTS = frozenset({Misread.FAILURE, Misread.WEAK})
+"""The groups that hold events. A rule can be drafted for these only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +309,12 @@ class CountedBounce:
     at: datetime
     reason: Reason | None
     sent_message_id: str | None = None
+    confidence: Confidence | None = None
+    forwarded: bool = False
+
+    @classmethod
+    def of(cls, event: BounceEvent) -> "CountedBounce":
+        return cls(event.id, event.at, event.reason, event.sent_message_id, event.confidence, event.forwarded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,14 @@ class Reason(StrEnum):
     UNKNOWN = "unknown", BounceType.UNDETERMINED, "a failure whose words tell nothing that a rule knows"
 
 
+class Confidence(StrEnum):
+    """How strong the evidence is on which a verdict rests."""
+
+    SURE = "sure"      # words that many servers use for this alone, and a receiver, status or command that agrees
+    LIKELY = "likely"  # such words alone, or weak words with a status that agrees, or an exact status alone
+    GUESS = "guess"    # one weak word, words that contradict the status, or a reply code alone
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
     """The reply that an SMTP client got (RFC 5321 section 4.2), extracted from a diagnostic.
@@ -89,7 +97,7 @@ class Verdict:
     `status` and `code` are the effective ones: those of the last hop, where the report's own field is generic.
     `said` and `stage` are None if the rule's own reason stands. Otherwise `said` is the reason that the rule reads from
     the words, and `reason` differs from it. `stage` is the stage of the dialogue that made the difference; None if
-    something else that the report contains or lacks made it.
+    something else that the report contains or lacks made it. `confidence` is the weakest until it is weighed.
     """
 
     reason: Reason
@@ -100,6 +108,7 @@ class Verdict:
     status: EnhancedStatus | None = None
     said: Reason | None = None
     stage: str | None = None
+    confidence: Confidence = Confidence.GUESS
 
     @property
     def bounce_type(self) -> BounceType:

@@ -5,8 +5,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import BounceEvent
-from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.model.grounds import ConfirmationNeed
+from bounce_watcher.model.ledger import BounceEvent, CountedBounce
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason
 
 
 class CountRule(StrEnum):
@@ -74,12 +75,32 @@ def count_rule(reason: Reason, changed: Changed) -> CountRule:
     return chosen if chosen in CHOICES[reason] else default
 
 
-def counts_with(one: Reason | None, other: Reason | None, changed: Changed) -> bool:
+def needs_confirmation(bounce: BounceEvent | CountedBounce) -> ConfirmationNeed | None:
+    """Returns why a bounce never suppresses alone, whatever its reason; None if it may.
+
+    An alias may stand for several people: that one of the mailboxes behind it is dead does not make it dead.
+    """
+    if bounce.reason is None or bounce.reason.bounce_type is not BounceType.HARD:
+        return None
+    if bounce.forwarded:
+        return ConfirmationNeed.FORWARDED
+    return ConfirmationNeed.GUESS if bounce.confidence is Confidence.GUESS else None
+
+
+def rule_of(bounce: BounceEvent | CountedBounce, changed: Changed) -> CountRule:
+    """Returns how one bounce counts: as its reason does, but never at once if it needs confirmation."""
+    rule = CountRule.NEVER if bounce.reason is None else count_rule(bounce.reason, changed)
+    at_once = rule is CountRule.SUPPRESS_NOW
+    return CountRule.CONFIRM if at_once and needs_confirmation(bounce) is not None else rule
+
+
+def counts_with(one: CountedBounce, other: CountedBounce, changed: Changed) -> bool:
     """Checks whether two bounces are counted together: they have the same bounce type and the same rule.
 
     Of those only one a day and one per sent message counts. A weaker bounce never hides a stronger one: "mailbox full"
-    in the morning is separate from "no such user" in the evening. None is a complaint, counted only with complaints.
+    in the morning is separate from "no such user" in the evening. A complaint has no reason and counts with complaints.
     """
-    if one is None or other is None:
-        return one is other
-    return one.bounce_type is other.bounce_type and count_rule(one, changed) is count_rule(other, changed)
+    if one.reason is None or other.reason is None:
+        return one.reason is other.reason
+    is_same_type = one.reason.bounce_type is other.reason.bounce_type
+    return is_same_type and rule_of(one, changed) is rule_of(other, changed)

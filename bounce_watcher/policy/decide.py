@@ -33,7 +33,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.policy.counting import CountRule, count_rule, counts_with
+from bounce_watcher.policy.counting import CountRule, counts_with, needs_confirmation, rule_of
 from bounce_watcher.policy.deliveries import answered_until
 from bounce_watcher.policy.exclusion import JudgedEvent, counted_already, why_not
 from bounce_watcher.policy.guards.flood import is_unproven
@@ -100,14 +100,14 @@ def _weigh(
     ends = partial(_until, ladder, standing.expiry_level)
     if event.kind is Kind.COMPLAINT or event.reason is None:
         return _at_once(event, AtOnce(COMPLAINT_REASON, event.at, event.feedback_type), ends, scope)
-    rule = count_rule(event.reason, settings.reasons)
+    rule = rule_of(event, settings.reasons)
     if rule is CountRule.SUPPRESS_NOW:
         return _at_once(event, AtOnce(event.reason.value, event.at), ends, scope)
-    threshold = settings.confirm if rule is CountRule.CONFIRM else settings.soft
+    threshold = _threshold(event, rule, settings)
     if again := _again(event, event.reason, standing, threshold):
         return _at_once(event, again, ends, scope)
-    bounce = CountedBounce(event.id, event.at, event.reason, event.sent_message_id)
-    beside = [each for each in earlier if counts_with(each.reason, event.reason, settings.reasons)]
+    bounce = CountedBounce.of(event)
+    beside = [each for each in earlier if counts_with(each, bounce, settings.reasons)]
     result = _tally(bounce, beside, threshold)
     if not result.is_met:
         return Decision(Step.WATCH, result.grounds)
@@ -124,13 +124,28 @@ def _terms(event: BounceEvent, settings: PolicySettings) -> tuple[Ladder, Scope]
     return settings.soft_expiry, Scope.STREAM
 
 
+def _threshold(event: BounceEvent, rule: CountRule, settings: PolicySettings) -> Threshold:
+    """Returns the threshold of a rule. What needs confirmation needs another day, however low `confirm` is set."""
+    if rule is not CountRule.CONFIRM:
+        return settings.soft
+    confirm = settings.confirm
+    if needs_confirmation(event) is None:
+        return confirm
+    return replace(confirm, bounces=max(2, confirm.bounces), distinct_days=max(2, confirm.distinct_days))
+
+
 def _at_once(event: BounceEvent, grounds: AtOnce | Again, ends: _Ends, scope: Scope) -> Decision:
     return Decision(Step.SUPPRESS, grounds, until=ends(event.at), events=(event.id,), scope=scope)
 
 
 def _again(event: BounceEvent, reason: Reason, standing: _Position, threshold: Threshold) -> Again | None:
-    """Returns the grounds if one bounce confirms an expired suppression: it comes soon and has the same reason."""
+    """Returns the grounds if one bounce confirms an expired suppression: it comes soon and has the same reason.
+
+    A bounce that needs confirmation itself confirms nothing alone.
+    """
     ended_at = standing.released_at
+    if needs_confirmation(event) is not None:
+        return None
     if ended_at is None or standing.expired_reason != reason or event.at - ended_at > threshold.window:
         return None
     return Again(reason.value, event.at, ended_at, threshold.window.days)
@@ -193,6 +208,7 @@ class _Tally:
         return Counted(
             len(self.bounces), needed.bounces, self.dates, needed.distinct_days, self.span, -(-needed.span // DAY),
             needed.window // DAY, tuple(dict.fromkeys(bounce.reason or "" for bounce in self.bounces)),
+            next(filter(None, map(needs_confirmation, reversed(self.bounces))), None),
         )
 
 

@@ -16,7 +16,7 @@ from bounce_watcher.model.grounds import Excluded, ExclusionKind
 from bounce_watcher.model.ledger import ABUSE, BounceEvent, CountedBounce
 from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule, counts_with
+from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule, counts_with, rule_of
 from bounce_watcher.policy.settings import PolicySettings
 
 
@@ -45,8 +45,8 @@ def why_not(case: JudgedEvent) -> Excluded | None:
 def counted_already(case: JudgedEvent) -> Excluded | None:
     """Returns the exclusion of an event that repeats one already counted; None if it repeats none."""
     event, changed = case.event, case.settings.reasons
-    reason = None if event.kind is Kind.COMPLAINT else event.reason
-    alike = [bounce for bounce in case.earlier if counts_with(bounce.reason, reason, changed)]
+    this = CountedBounce.of(event)
+    alike = [bounce for bounce in case.earlier if counts_with(bounce, this, changed)]
     if event.sent_message_id is not None:
         for bounce in alike:
             if bounce.sent_message_id == event.sent_message_id:
@@ -86,7 +86,7 @@ def _objections(case: JudgedEvent) -> Iterator[Excluded]:
         yield Excluded(ExclusionKind.BEFORE_RELEASE, at=case.released_at)
     if (
         event.reason is not None and until is not None and event.at <= until
-        and count_rule(event.reason, settings.reasons) is not CountRule.SUPPRESS_NOW
+        and rule_of(event, settings.reasons) is not CountRule.SUPPRESS_NOW
     ):
         yield Excluded(ExclusionKind.BEFORE_DELIVERY, at=until)
     if event.doubt is not None:  # it proves nothing, however little proof the settings require

@@ -58,7 +58,7 @@ class Replay:
         self.until(event.at)
         decision = self._decided(event, decide)
         if decision.exclusion is None:
-            insort(self.counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
+            insort(self.counted, CountedBounce.of(event), key=_at)
             del self.counted[:-LONGEST_HISTORY]
         self.record = transitions.apply_again(self.record, event, decision)
         return decision

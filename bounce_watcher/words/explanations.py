@@ -26,7 +26,7 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.times import utc_day
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import Confidence, Reason
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import days, full_day, harmless, moment, number_of_days, reason
@@ -42,6 +42,12 @@ MATCHED_BY: Mapping[Evidence, str] = {
     Evidence.TOKEN: "signed return path", Evidence.SIGNATURE: "our signature in the returned mail",
     Evidence.KNOWN_MESSAGE: "message id in the send list", Evidence.VERP: "unsigned return path",
     Evidence.REPORT: "address found in the report", Evidence.PROSE: "address found in the text",
+}
+
+CONFIDENCE: Mapping[Confidence, str] = {
+    Confidence.SURE: "clear words, and the receiver, status or command agrees",
+    Confidence.LIKELY: "clear words or an exact status, without further support",
+    Confidence.GUESS: "weak words, a contradicting status, or the reply code alone",
 }
 
 TAILS: Mapping[EventType | None, str] = {

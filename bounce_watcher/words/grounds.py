@@ -6,7 +6,17 @@ from datetime import datetime
 from bounce_watcher.model import grounds as facts
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Doubt, DoubtKind, Evidence, Pass
-from bounce_watcher.model.grounds import Alarm, Cap, Excluded, ExclusionKind, Grounds, Scene, Subject, SubjectKind
+from bounce_watcher.model.grounds import (
+    Alarm,
+    Cap,
+    ConfirmationNeed,
+    Excluded,
+    ExclusionKind,
+    Grounds,
+    Scene,
+    Subject,
+    SubjectKind,
+)
 from bounce_watcher.model.list_comparison import Cause, DifferenceReason
 from bounce_watcher.words.formatting import days, full_day, minute, number_of_days, plain
 
@@ -72,6 +82,12 @@ def brief(grounds: Grounds) -> str:
     return because(at_bottom)
 
 
+NEEDS: Mapping[ConfirmationNeed, str] = {
+    ConfirmationNeed.FORWARDED: "the mail was forwarded to another address, which failed",
+    ConfirmationNeed.GUESS: "the report's words are weak",
+}
+
+
 def _counted(it: facts.Counted) -> str:
     """`2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox full`."""
     parts = [f"{_numbers(it)}: {days(it.dates)}"]
@@ -80,6 +96,8 @@ def _counted(it: facts.Counted) -> str:
     parts.append(f"window {number_of_days(it.window_days)}")
     if it.reasons:
         parts.append(", ".join(dict.fromkeys(map(plain, it.reasons))))
+    if it.confirming is not None:
+        parts.append(f"needs confirmation: {NEEDS[it.confirming]}")
     return "; ".join(parts)
 
 

@@ -40,6 +40,7 @@ def verdict_row(each: RecipientVerdict) -> Row:
     return {
         "recipient": recipient,
         "final_recipient": report.final_recipient if report.final_recipient != recipient else None,
+        "forwarded": each.attribution.forwarded,
         "action": report.action,
         "bounce_type": verdict.bounce_type if verdict else None,
         "reason": verdict.reason if verdict else None,
@@ -49,6 +50,7 @@ def verdict_row(each: RecipientVerdict) -> Row:
         "remote_mta": report.remote_mta,
         "reporting_mta": each.finding.reporting_mta,
         "rule": verdict.rule if verdict else None,
+        "confidence": verdict.confidence if verdict else None,
         "recognizer": each.finding.provenance.recognizer,
         "quote": verdict.quote if verdict else each.finding.provenance.quote,
     }
@@ -80,8 +82,9 @@ def event_row(event: BounceEvent) -> Row:
     """Returns the row of an event; `counted` and `grounds` are those of `count_of`."""
     return {
         **_fields(
-            event, "id", "at", "kind", "recipient", "final_recipient", "stream", "action", "bounce_type", "reason",
-            "status", "code", "diagnostic", "remote_mta", "reporting_mta", "rule", "recognizer", "quote", "evidence",
+            event, "id", "at", "kind", "recipient", "final_recipient", "forwarded", "stream", "action", "bounce_type",
+            "reason", "status", "code", "diagnostic", "remote_mta", "reporting_mta", "rule", "confidence", "recognizer",
+            "quote", "evidence",
         ),
         "doubt": doubt_text(event.doubt),
         **count_of(event.exclusion),

@@ -1,9 +1,11 @@
 from dataclasses import fields, replace
 from datetime import timedelta
+from typing import Any
 
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import Scope, Step
-from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.model.grounds import ConfirmationNeed, Counted
+from bounce_watcher.model.ledger import CountedBounce, History, Scope, Step
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule, count_rule, counts_with
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
@@ -66,13 +68,69 @@ def test_no_single_setting_makes_a_block_count(name: str) -> None:
 def test_only_bounces_of_one_type_and_rule_are_counted_together(
     earlier: Reason | None, later: Reason | None, expected: bool
 ) -> None:
-    assert counts_with(earlier, later, {}) is expected
+    assert counts_with(_counted(earlier), _counted(later), {}) is expected
 
 
 def test_a_reason_that_is_set_to_count_otherwise_counts_with_its_likes() -> None:
     changed = {Reason.INVALID_DOMAIN: CountRule.SUPPRESS_NOW}
-    assert counts_with(Reason.INVALID_DOMAIN, Reason.INVALID_RECIPIENT, changed)
-    assert not counts_with(Reason.INVALID_DOMAIN, Reason.MAILBOX_DISABLED, changed)
+    domain, recipient, disabled = map(
+        _counted, (Reason.INVALID_DOMAIN, Reason.INVALID_RECIPIENT, Reason.MAILBOX_DISABLED)
+    )
+    assert counts_with(domain, recipient, changed)
+    assert not counts_with(domain, disabled, changed)
+
+
+def _counted(reason: Reason | None) -> CountedBounce:
+    return CountedBounce("e1", march(2), reason)
+
+
+UNSURE = ({"confidence": Confidence.GUESS}, {"forwarded": True})
+
+
+@for_each("unsure", UNSURE)
+@for_each("reason", [reason for reason, rule in DEFAULTS.items() if rule is CountRule.SUPPRESS_NOW])
+@for_each("settings", [PolicySettings(), EAGEREST])
+def test_a_guess_or_a_forwarded_mail_needs_a_second_report_on_another_day(
+    unsure: dict[str, Any], reason: Reason, settings: PolicySettings
+) -> None:
+    first, same_day, second = (
+        replace(failure(reason, at), **unsure) for at in (march(2), march(2, hour=20), march(9))
+    )
+    watched = decide(first, history(), settings)
+    assert watched.step is Step.WATCH
+    assert isinstance(watched.grounds, Counted)
+    assert watched.grounds.confirming is (ConfirmationNeed.FORWARDED if first.forwarded else ConfirmationNeed.GUESS)
+    assert decide(same_day, history(first), settings).is_duplicate
+    assert decide(second, history(first), settings).step is Step.SUPPRESS
+
+
+@for_each("unsure", UNSURE)
+def test_a_sure_report_suppresses_at_once_whatever_was_guessed_before(unsure: dict[str, Any]) -> None:
+    guess = replace(failure(Reason.INVALID_RECIPIENT, march(2)), **unsure)
+    assert decide(failure(Reason.INVALID_RECIPIENT, march(2, hour=20)), history(guess), PolicySettings()).step is (
+        Step.SUPPRESS
+    )
+
+
+@for_each("unsure", UNSURE)
+def test_a_guess_alone_confirms_no_suppression_that_expired(unsure: dict[str, Any]) -> None:
+    settings = PolicySettings(hard_expiry=(timedelta(days=3), None))
+    expired = replace(
+        history().record, released_at=march(5), expiry_level=1, expired_reason=Reason.INVALID_RECIPIENT.value
+    )
+    again = failure(Reason.INVALID_RECIPIENT, march(9))
+    assert decide(again, History(expired), settings).step is Step.SUPPRESS
+    assert decide(replace(again, **unsure), History(expired), settings).step is Step.WATCH
+
+
+def test_weak_words_change_nothing_for_a_soft_bounce() -> None:
+    events = [failure(Reason.MAILBOX_FULL, march(day)) for day in (2, 9, 17)]
+    guesses = [replace(event, confidence=Confidence.GUESS) for event in events]
+    for each in (events, guesses):
+        decision = decide(each[-1], history(*each[:-1]), PolicySettings())
+        assert decision.step is Step.SUPPRESS
+        assert isinstance(decision.grounds, Counted)
+        assert decision.grounds.confirming is None
 
 
 @for_each("reason", DEFAULTS)

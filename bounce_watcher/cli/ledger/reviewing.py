@@ -12,7 +12,7 @@ from bounce_watcher.cli.framework.opening import at_the_shell, ledger_of
 from bounce_watcher.cli.framework.options import ConfigFile, Json, Limit, example, flag, option
 from bounce_watcher.cli.framework.output import WrongUsage, clean, count, fields, json_line, listing, progress, say
 from bounce_watcher.extras import missing
-from bounce_watcher.model.ledger import Misread
+from bounce_watcher.model.ledger import FAILED_RECIPIENTS, Misread
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.clock import utcnow
@@ -90,7 +90,7 @@ def show(group: Group, as_json: Json = False, config: ConfigFile = None) -> None
     for sample in samples:
         say()
         fields(sample, 12)
-    if found.kind is not Misread.FAILURE:
+    if found.kind not in FAILED_RECIPIENTS:
         say()
         say(NO_RULE)
 
@@ -139,7 +139,7 @@ def draft_rule(
         raise WrongUsage(f"--reason {reason!r} is none of: {', '.join(_REASONS)}")
     with ledger_of(config) as (settings, ledger):
         found = _named(ledger.review.groups(Query()), group)
-        if found.kind is not Misread.FAILURE:
+        if found.kind not in FAILED_RECIPIENTS:
             raise WrongUsage(f"GROUP {group!r}: {NO_RULE}", "`review show` shows its mail")
         samples = samples_of(ledger, found.gid)
         draft = suggested(found, samples, reason, words=text, code=code, remote=remote, name=name)

@@ -26,6 +26,7 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import Reason, Verdict
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.explanations import CONFIDENCE
 from bounce_watcher.words.rows import doubt_text
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _history(event: BounceEvent, ledger: Ledger | None) -> History:
         return History(RecipientRecord(event.recipient, event.stream))
     earlier = ledger.lists.events(EventFilter(event.recipient, event.stream, until=event.at))
     counted = tuple(
-        CountedBounce(each.id, each.at, each.reason, each.sent_message_id) for each in earlier if each.exclusion is None
+        CountedBounce.of(each) for each in earlier if each.exclusion is None
     )
     return History(record, counted)
 
@@ -227,6 +228,8 @@ def _recipient(each: RecipientVerdict, rules: Mapping[str, Rule]) -> Iterator[st
     report, verdict, finding = each.finding.report, each.verdict, each.finding
     yield from field("action", report.action)
     yield from field("final address", report.final_recipient if report.final_recipient != report.recipient else None)
+    if each.attribution.forwarded:
+        yield from field("forwarded", f"the mail went on to {report.final_recipient}, which failed")
     diagnostic = report.diagnostic_code or ""
     if verdict is not None:
         yield from verdict_lines(verdict, rules)
@@ -274,6 +277,7 @@ def verdict_lines(verdict: Verdict, rules: Mapping[str, Rule]) -> Iterator[str]:
     """Yields what the verdict is and what it rests on. `rules` are those that it may name, by their ids."""
     yield from field("verdict", _meaning(verdict.reason))
     yield from field("words", verdict.quote and f"“{verdict.quote}”")
+    yield from field("confidence", f"{verdict.confidence}: {CONFIDENCE[verdict.confidence]}")
     yield from field("rule", _origin(verdict.rule, rules))
     yield from field("its source", verdict.source)
     if verdict.said is not None:

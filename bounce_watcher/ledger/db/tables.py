@@ -31,7 +31,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
-from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason
 
 _GROUNDS, _ALARM, _EXCLUSION, _DOUBT = AsJson(GROUNDS), AsJson(ALARM), AsJson(EXCLUSION), AsJson(DOUBT)
 _OLDER_VERDICTS = AsJson(OLDER_VERDICTS)
@@ -157,6 +157,8 @@ class EventRow(Row, table=True):
     source: str | None = _text(_WORDS)
     formerly: Any = _holding(_OLDER_VERDICTS, _DOCUMENT, nullable=True)
     client_ip: str | None = _text(_NOTHING)
+    confidence: str | None = _text(_NOTHING)
+    forwarded: bool = Field(sa_type=Boolean)
 
 
 class RecipientRow(Row, table=True):
@@ -585,6 +587,10 @@ def reason_named(value: str | None) -> Reason | None:
     return _REASONS[value] if value else None
 
 
+def confidence_named(value: str | None) -> Confidence | None:
+    return Confidence(value) if value else None
+
+
 def event_from_row(row: EventRow | Fetched[Any]) -> BounceEvent:
     return BounceEvent(
         id=row.id, message_digest=row.message_digest, at=row.at, kind=Kind(row.kind), recipient=row.recipient,
@@ -595,6 +601,7 @@ def event_from_row(row: EventRow | Fetched[Any]) -> BounceEvent:
         evidence=Evidence(row.evidence), doubt=row.doubt, feedback_type=row.feedback_type,
         sent_message_id=row.sent_message_id, sending=row.sending, mailbox=row.mailbox, source=row.source,
         exclusion=row.exclusion, formerly=row.formerly or (), client_ip=row.client_ip,
+        confidence=confidence_named(row.confidence), forwarded=row.forwarded,
     )
 
 

@@ -26,11 +26,11 @@ from bounce_watcher.policy.settings import PolicySettings
 
 _VERDICT = (
     "kind", "action", "final_recipient", "bounce_type", "reason", "status", "code", "diagnostic", "remote_mta",
-    "reporting_mta", "rule", "recognizer", "quote", "feedback_type",
+    "reporting_mta", "rule", "recognizer", "quote", "feedback_type", "confidence", "forwarded",
 )
 """The fields that the rules fill in from a report. How far it is proven, and whose it is, was settled when it came."""
 
-_TELLING = ("kind", "action", "bounce_type", "reason", "rule")
+_TELLING = ("kind", "action", "bounce_type", "reason", "rule", "confidence", "forwarded")
 
 _PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values({
     name: bindparam(f"new_{name}", type_=EVENT.c[name].type)
@@ -142,7 +142,7 @@ def formerly(event: BounceEvent, now: datetime) -> tuple[OlderVerdict, ...]:
 
 def withdrawn(event: BounceEvent) -> BounceEvent:
     """Returns an event without a verdict, as today's rules do not find it in its report."""
-    return replace(event, action=None, bounce_type=None, reason=None, rule=None)
+    return replace(event, action=None, bounce_type=None, reason=None, rule=None, confidence=None)
 
 
 def _plain(value: Any) -> Any:

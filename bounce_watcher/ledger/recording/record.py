@@ -23,7 +23,7 @@ from bounce_watcher.ledger.db.statements import (
     columns_of,
     key_of,
 )
-from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, RECIPIENT, reason_named
+from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, RECIPIENT, confidence_named, reason_named
 from bounce_watcher.ledger.naming.forget import without_forgotten
 from bounce_watcher.ledger.recording import alerts, report_counts
 from bounce_watcher.ledger.recording.batch import RecipientBatch
@@ -65,7 +65,8 @@ _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 _MESSAGES = select(MESSAGE.c.digest).where(MESSAGE.c.digest.in_(KEYS))
 _EVENTS = select(EVENT.c.id).where(EVENT.c.id.in_(KEYS))
 _COUNTED = (
-    select(EVENT.c.recipient_key, EVENT.c.id, EVENT.c.at, EVENT.c.reason, EVENT.c.sent_message_id)
+    select(EVENT.c.recipient_key, EVENT.c.id, EVENT.c.at, EVENT.c.reason, EVENT.c.sent_message_id, EVENT.c.confidence,
+           EVENT.c.forwarded)
     .join(RECIPIENT, (RECIPIENT.c.recipient_key == EVENT.c.recipient_key) & (RECIPIENT.c.stream == EVENT.c.stream))
     .where(
         RECIPIENT.c.stream == bindparam("stream"),
@@ -186,7 +187,7 @@ class _PageRecorder:
 
     def _count(self, key: RecipientKey, event: BounceEvent) -> None:
         counted = self._counted[key]
-        insort(counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
+        insort(counted, CountedBounce.of(event), key=_at)
         if len(counted) > LONGEST_HISTORY:
             del counted[0]
             self._cut[key] = counted[0].at
@@ -198,8 +199,8 @@ def load_counted(
     """Returns what counts against these records, oldest first."""
     counted: defaultdict[RecipientKey, list[CountedBounce]] = defaultdict(list)
     for part in by_stream(sorted(key for key, record in records.items() if record.first_event_at)):
-        for address, event_id, at, reason, sent in connection.execute(_COUNTED, part):
-            bounce = CountedBounce(event_id, at, reason_named(reason), sent)
+        for address, event_id, at, reason, sent, confidence, forwarded in connection.execute(_COUNTED, part):
+            bounce = CountedBounce(event_id, at, reason_named(reason), sent, confidence_named(confidence), forwarded)
             counted[RecipientKey(part["stream"], address)].append(bounce)
     return counted
 

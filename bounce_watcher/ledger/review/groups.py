@@ -1,9 +1,9 @@
 """Groups unrecognised mail by its wording. Groups are updated with each page, and people decide on them.
 
 The mails of a group have the same words except for addresses, hosts, dates, ids and numbers (`policy.masking`). They
-are failed recipients whose reports do not say why, or messages in which no recipient was found. The row of a group is
-written in the same transaction as those, and counts what is stored of them. Nothing of a message without a recipient
-outlives the message: with the last one of a group its wording is deleted.
+are failed recipients whose reports do not say why or only let it be guessed, or messages in which no recipient was
+found. The row of a group is written in the same transaction as those, and counts what is stored of them. Nothing of a
+message without a recipient outlives the message: with the last one of a group its wording is deleted.
 
 All opt-outs that wait for a person form one more group (`OPT_OUTS`), whatever they say. `optouts` stores them; the
 group lasts as long as one of them waits.
@@ -36,7 +36,7 @@ from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.model.address import FORGOTTEN
-from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread
 from bounce_watcher.model.times import utc_day
 from bounce_watcher.policy import masking
 from bounce_watcher.policy.language import UNKNOWN
@@ -99,10 +99,13 @@ def wording_of(event: BounceEvent) -> str:
 
 
 def group_of(event: BounceEvent) -> str | None:
-    """Returns the group of an unrecognised failure; None for everything else and for forgotten recipients."""
-    if event.type is not EventType.UNDETERMINED or event.recipient.startswith(FORGOTTEN):
+    """Returns the group of a failure that was not recognised or only guessed; None for everything else and for
+    forgotten recipients."""
+    why = Misread.of(event)
+    if why is None or event.recipient.startswith(FORGOTTEN):
         return None
-    return _gid(wording_of(event))
+    wording = wording_of(event)
+    return _gid(wording if why is Misread.FAILURE else f"{why}\n{wording}")
 
 
 def group_of_mail(message: MessageRecord) -> str | None:
@@ -149,10 +152,10 @@ def add(connection: Connection, events: Iterable[BounceEvent], languages: Mappin
     """
     found: dict[str, _More] = {}
     for event in events:
-        gid = group_of(event)
-        if gid is not None:
+        gid, why = group_of(event), Misread.of(event)
+        if gid is not None and why is not None:
             spoken = languages.get(event.message_digest) or UNKNOWN
-            more = found.setdefault(gid, _More(Misread.FAILURE, wording_of(event), spoken))
+            more = found.setdefault(gid, _More(why, wording_of(event), spoken))
             more.times.append(event.at)
             more.by_recipient[recipient_key(event.recipient)] += 1
     if not found:

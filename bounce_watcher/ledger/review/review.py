@@ -45,7 +45,7 @@ from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.review.groups import OPT_OUTS, GroupState, ReviewGroup, count_opt_outs, lock_opt_outs
 from bounce_watcher.ledger.review.optouts import IS_WAITING
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import Actor, BounceEvent, Misread
+from bounce_watcher.model.ledger import FAILED_RECIPIENTS, Actor, BounceEvent, Misread
 from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
 from bounce_watcher.model.times import utc_day
 
@@ -67,7 +67,7 @@ _NEWEST = (
     .order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(LOOKED_AT)
 )
 _COUNTED_IN = {
-    EVENT: {Misread.FAILURE}, MESSAGE: {Misread.NOTICE, Misread.LETTER}, OPT_OUT: {Misread.OPT_OUT},
+    EVENT: FAILED_RECIPIENTS, MESSAGE: {Misread.NOTICE, Misread.LETTER}, OPT_OUT: {Misread.OPT_OUT},
 }
 _COLUMNS = {FilterField.KIND: REVIEW_GROUP.c.kind, FilterField.STATE: REVIEW_GROUP.c.state,
             FilterField.LANGUAGE: REVIEW_GROUP.c.language}

@@ -16,7 +16,7 @@ from bounce_watcher.model.finding import (
     Provenance,
     RecipientVerdict,
 )
-from bounce_watcher.model.ledger import ABUSE, DEFAULT_STREAM, BounceEvent, EventType, MessageRecord, Misread, Unread
+from bounce_watcher.model.ledger import ABUSE, DEFAULT_STREAM, BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.optout import OPT_OUT_FEEDBACK, AskedBy, OptOut
 from bounce_watcher.model.verdict import BounceType
@@ -67,13 +67,13 @@ def message_record(
 
 
 def language_of(events: Sequence[BounceEvent], unread: Unread | None) -> str | None:
-    """Returns the language of text that nobody understood.
+    """Returns the language of text that was not understood, or only guessed at.
 
     This runs here because CLD2 is C++, which hostile mail may break, and this process may be broken.
     """
     if unread is not None:
         return language(unread.wording)
-    lost = next((event for event in events if event.type is EventType.UNDETERMINED), None)
+    lost = next((event for event in events if Misread.of(event)), None)
     return language(masking.wording(lost.diagnostic or lost.quote or "", lost.recipient)) if lost else None
 
 
@@ -149,6 +149,8 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
         mailbox=raw.mailbox,
         source=raw.source,
         client_ip=analysis.client_ip,
+        confidence=verdict.confidence if verdict else None,
+        forwarded=attribution.forwarded,
     )
 
 

@@ -204,13 +204,15 @@ class Trial:
 
     def add(self, found: ChangedReading, gid: str) -> None:
         """Counts a report that the draft reads differently. `gid` is the draft's own group."""
-        before = found.before
+        before, own = found.before, group_of(found.event)
+        if own == gid:
+            return
         if before.bounce_type is not BounceType.UNDETERMINED:
             self.taken[before.rule, before.reason] += 1
             if len(self.pairs) < SHOWN and self.taken[before.rule, before.reason] < SHOWN // 4:
                 self.pairs.append(found)
-        elif (other := group_of(found.event)) is not None and other != gid:
-            self.others[other] += 1
+        elif own is not None:
+            self.others[own] += 1
 
 
 def samples_of(ledger: Ledger, gid: str) -> list[BounceEvent]:

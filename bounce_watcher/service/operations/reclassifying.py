@@ -206,5 +206,6 @@ def _milder(event: BounceEvent, ruleset: Ruleset) -> Revision | None:
 
 def revised(event: BounceEvent, verdict: Verdict) -> Revision:
     return Revision(event, replace(
-        event, bounce_type=verdict.bounce_type, reason=verdict.reason, rule=verdict.rule, quote=verdict.quote
+        event, bounce_type=verdict.bounce_type, reason=verdict.reason, rule=verdict.rule, quote=verdict.quote,
+        confidence=verdict.confidence,
     ))

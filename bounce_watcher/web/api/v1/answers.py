@@ -11,7 +11,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import ChangedBy, Disposition, NoticeType, OutboxState, Scope, State, SuppressionSource
 from bounce_watcher.model.optout import AskedBy
-from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason
 
 Grounds = Annotated[dict[str, Any] | None, Field(description="why, as data: see grounds.schema.json of the package")]
 
@@ -50,6 +50,7 @@ class Event(ApiObject):
     kind: Kind
     recipient: str
     final_recipient: str | None
+    forwarded: Annotated[bool, Field(description="the mail for `recipient` went on to `final_recipient`, which failed")]
     stream: str
     action: Action | None
     bounce_type: BounceType | None
@@ -60,6 +61,7 @@ class Event(ApiObject):
     remote_mta: str | None
     reporting_mta: str | None
     rule: str | None
+    confidence: Confidence | None
     recognizer: str | None
     quote: str | None
     evidence: Evidence

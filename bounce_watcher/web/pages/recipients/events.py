@@ -207,6 +207,10 @@ def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxIte
     if found.rule:
         yield step("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
                    listing.address("/events", [("rule", found.rule)]), "Same rule")
+    if found.confidence:
+        yield step("Confidence", f"{found.confidence.capitalize()}: {explanations.CONFIDENCE[found.confidence]}.")
+    if found.forwarded:
+        yield step("Forwarded", f"The mail went on to {harmless(found.final_recipient, 320)}, which failed.")
     if found.formerly:
         yield step("Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}.")
     doubt = f" Doubtful: {harmless(words.doubt(found.doubt))}." if found.doubt else ""

@@ -14,7 +14,7 @@ from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
 from bounce_watcher.ledger.review.review import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.model.errors import ConfigError
-from bounce_watcher.model.ledger import EventType, Misread
+from bounce_watcher.model.ledger import FAILED_RECIPIENTS, EventType, Misread
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
@@ -69,6 +69,7 @@ DONE = {
 
 KINDS: Mapping[Misread, tuple[str, str]] = {
     Misread.FAILURE: ("Failure", "A recipient failed; the reason is unclear."),
+    Misread.WEAK: ("Weak words", "A recipient was called dead on weak words: one report alone suppresses nobody."),
     Misread.NOTICE: ("Notice without recipient", "It looks automatic, but names no recipient."),
     Misread.ADDRESS: ("Unreadable address", "It names a recipient by an invalid address."),
     Misread.LETTER: ("Other mail", "It doesn't look like a report: replies, advertisements."),
@@ -127,7 +128,7 @@ def _row(group: ReviewGroup) -> dict[str, object]:
 
 
 def title_of(group: ReviewGroup) -> str:
-    nothing = "No text: the report is empty" if group.kind is Misread.FAILURE else "No text: the message is empty"
+    nothing = "No text: the report is empty" if group.kind in FAILED_RECIPIENTS else "No text: the message is empty"
     return harmless(group.wording, 300) or (nothing if group.mails else "Its message is no longer stored")
 
 
@@ -136,7 +137,7 @@ def title_of(group: ReviewGroup) -> str:
 def group(request: PageRequest) -> Response:
     found = _group(request)
     samples = samples_of(request.context.ledger, found.gid)
-    draft = suggested(found, samples) if found.kind is Misread.FAILURE else None
+    draft = suggested(found, samples) if found.kind in FAILED_RECIPIENTS else None
     return request.page(
         "review_group.html", f"Review: {title_of(found)[:60]}", **_of_group(request, found), draft=draft,
         has_words=not holds_no_reply(samples),
@@ -226,7 +227,7 @@ def trial(request: PageRequest) -> Response:
 
 def _failures(request: PageRequest) -> ReviewGroup:
     found = _group(request)
-    if found.kind is not Misread.FAILURE:
+    if found.kind not in FAILED_RECIPIENTS:
         raise HTTPException(409, "No rule can match this message: rules classify a recipient's failure.")
     return found
 

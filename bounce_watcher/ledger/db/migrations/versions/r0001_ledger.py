@@ -50,7 +50,8 @@ def _facts() -> None:
                   diagnostic=_MAYBE_TEXT, remote_mta=_MAYBE_TEXT, reporting_mta=_MAYBE_TEXT, rule=_MAYBE_TEXT,
                   recognizer=_MAYBE_TEXT, quote=_MAYBE_TEXT, evidence=_TEXT, doubt=_MAYBE_TEXT,
                   feedback_type=_MAYBE_TEXT, sent_message_id=_MAYBE_TEXT, sending=_MAYBE_TEXT, mailbox=_MAYBE_TEXT,
-                  source=_MAYBE_TEXT, formerly=_MAYBE_TEXT, client_ip=_MAYBE_TEXT),
+                  source=_MAYBE_TEXT, formerly=_MAYBE_TEXT, client_ip=_MAYBE_TEXT,
+                  confidence=_MAYBE_TEXT, forwarded=_BOOL),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
     _index("event_by_time", "event", "at", "id", "type", "reason", "provider", "stream", "status", "code", "rule",
