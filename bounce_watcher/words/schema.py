@@ -24,7 +24,7 @@ FIELDS: Mapping[str, str] = {
     "by": "what holds it: an outage, or that too many unproven reports passed",
     "cap": "the key in [policy.flood] that is exceeded",
     "cause": "why it was released",
-    "confirming": "why a report does not suppress alone: its words are weak, or it is about a forwarded mail; else null",
+    "confirming": "why a report does not suppress alone: weak words, or a forwarded mail; null if no report needs it",
     "confirms": "true where a person put in force what was held",
     "count": "how many: reports within the window, notices, or others like it",
     "counted": "how many reports count",

@@ -60,7 +60,20 @@ def test_a_token_is_found_inside_what_others_wrote_around_it(wrapped: str) -> No
 
 def test_the_token_names_the_one_who_was_mailed_where_the_report_names_where_a_forwarder_led() -> None:
     found = attribute(report(f"To: {TOKEN}"), finding("elsewhere@forwarded.example"), SETTINGS)
-    assert found == Attribution("user@example.org", Evidence.TOKEN, "news", "s1")
+    assert found == Attribution("user@example.org", Evidence.TOKEN, "news", "s1", forwarded=True)
+
+
+@pytest.mark.parametrize(("final", "forwarded"), [
+    ("user@example.org", False), ("USER@Example.ORG", False), ("user@mx1.example.org", False), (None, False),
+    ("user@other.example", True), ("user2@example.org", True), ("user@otherexample.org", True),
+])
+def test_a_mail_was_forwarded_if_another_mailbox_failed(final: str | None, forwarded: bool) -> None:
+    assert attribute(report(f"To: {TOKEN}"), finding(final), SETTINGS).forwarded is forwarded
+
+
+def test_a_lost_sub_address_is_no_forwarding() -> None:
+    token = make_return_path(SETTINGS, "user+news@example.org", "news", "s1")
+    assert not attribute(report(f"To: {token}"), finding("user@example.org"), SETTINGS).forwarded
 
 
 def test_the_token_names_the_one_who_was_mailed_where_the_report_names_nobody() -> None:

@@ -131,7 +131,7 @@ LONG_PATH = make_return_path(SETTINGS, LONG, "news", "s1", day=DAY)
 ])
 @pytest.mark.parametrize("final", ["elsewhere@forwarded.example", None])
 def test_a_digest_is_tried_on_whom_the_mail_itself_names(line: str, final: str | None) -> None:
-    expected = Attribution(LONG, Evidence.TOKEN, "news", "s1")
+    expected = Attribution(LONG, Evidence.TOKEN, "news", "s1", forwarded=final is not None)
     assert found(report(line, to=LONG_PATH), final) == expected
 
 

@@ -49,7 +49,7 @@ def complaint(at: datetime, feedback_type: str | None = "abuse", **changes: obje
 
 
 def counted(event: BounceEvent) -> CountedBounce:
-    return CountedBounce(event.id, event.at, event.reason, event.sent_message_id)
+    return CountedBounce.of(event)
 
 
 def history(

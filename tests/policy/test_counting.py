@@ -1,5 +1,6 @@
 from dataclasses import fields, replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 from bounce_watcher.model.finding import Evidence
@@ -84,12 +85,11 @@ def _counted(reason: Reason | None) -> CountedBounce:
     return CountedBounce("e1", march(2), reason)
 
 
+AT_ONCE = [reason for reason, rule in DEFAULTS.items() if rule is CountRule.SUPPRESS_NOW]
 UNSURE = ({"confidence": Confidence.GUESS}, {"forwarded": True})
 
 
-@for_each("unsure", UNSURE)
-@for_each("reason", [reason for reason, rule in DEFAULTS.items() if rule is CountRule.SUPPRESS_NOW])
-@for_each("settings", [PolicySettings(), EAGEREST])
+@for_each(("unsure", "reason", "settings"), product(UNSURE, AT_ONCE, (PolicySettings(), EAGEREST)))
 def test_a_guess_or_a_forwarded_mail_needs_a_second_report_on_another_day(
     unsure: dict[str, Any], reason: Reason, settings: PolicySettings
 ) -> None:

@@ -193,39 +193,48 @@ def event_of(request: PageRequest) -> BounceEvent:
     return found
 
 
-def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
-    def step(title: str, text: str, link: str | None = None, link_text: str = "") -> Step:
-        return title, text, link, link_text
+def _step(title: str, text: str, link: str | None = None, link_text: str = "") -> Step:
+    return title, text, link, link_text
 
+
+def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
+    yield from _read(found)
+    yield from _followed(found, followed, told)
+
+
+def _read(found: BounceEvent) -> Iterator[Step]:
     where = harmless(found.source or found.mailbox or "a file", 200)
     link = listing.address("/events", [("mailbox", found.mailbox)]) if found.mailbox else None
-    yield step("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
+    yield _step("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
     by = f", parsed as {harmless(found.recognizer, 80)}" if found.recognizer else ""
-    yield step("Kind", f"{explanations.KINDS[found.kind]}{by}.")
+    yield _step("Kind", f"{explanations.KINDS[found.kind]}{by}.")
     if said := _said(found):
-        yield step("Said", said)
+        yield _step("Said", said)
     if found.rule:
-        yield step("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
+        yield _step("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
                    listing.address("/events", [("rule", found.rule)]), "Same rule")
     if found.confidence:
-        yield step("Confidence", f"{found.confidence.capitalize()}: {explanations.CONFIDENCE[found.confidence]}.")
+        yield _step("Confidence", f"{found.confidence.capitalize()}: {explanations.CONFIDENCE[found.confidence]}.")
     if found.forwarded:
-        yield step("Forwarded", f"The mail went on to {harmless(found.final_recipient, 320)}, which failed.")
+        yield _step("Forwarded", f"The mail went on to {harmless(found.final_recipient, 320)}, which failed.")
     if found.formerly:
-        yield step("Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}.")
+        yield _step("Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}.")
     doubt = f" Doubtful: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
-    yield step("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
+    yield _step("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
+
+
+def _followed(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
     if found.type is not None:
-        yield step("Counted", explanations.not_counted(found) or "It counts against the address.")
+        yield _step("Counted", explanations.not_counted(found) or "It counts against the address.")
     for change in followed:
-        yield step("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
+        yield _step("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
                               f"{harmless(words.text(change.grounds) or 'no stored reason')}")
     for item in told:
         outcome = formatting.DELIVERIES[item.state][0].lower()
-        yield step("Notified", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
+        yield _step("Notified", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
                    "View delivery")
     if found.type is not None and not told:
-        yield step("Notified", "No target was notified.")
+        yield _step("Notified", "No target was notified.")
 
 
 def _said(found: BounceEvent) -> str:
