@@ -66,14 +66,16 @@ def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_
 def _confidence(verdict: Verdict, match: Match | None, told: Circumstances) -> Confidence:
     """Weighs the words, and what the status and the command that was refused say beside them."""
     exact = Reason.UNKNOWN if told.status is None else reason_of_status(told.status, told.code, told.stage)
-    agrees = exact is not Reason.UNKNOWN and exact.bounce_type is verdict.bounce_type
+    is_exact = exact is not Reason.UNKNOWN
+    agrees = is_exact and exact.bounce_type is verdict.bounce_type
     if match is None:
         return Confidence.LIKELY if agrees else Confidence.GUESS
-    is_weak = match.rule.precedence <= Precedence.HINT and not match.rule.id.startswith(_LOCAL_LANGUAGE)
-    is_contradicted = exact is not Reason.UNKNOWN and not agrees
-    if is_weak or is_contradicted:
-        return Confidence.LIKELY if agrees or (_is_known(match.rule)) else Confidence.GUESS
-    return Confidence.SURE if agrees or _is_known(match.rule) or told.stage is not None else Confidence.LIKELY
+    rule = match.rule
+    is_known = _is_known(rule)
+    is_clear = rule.precedence > Precedence.HINT or rule.id.startswith(_LOCAL_LANGUAGE)
+    if not is_clear or (is_exact and not agrees):
+        return Confidence.LIKELY if agrees or is_known else Confidence.GUESS
+    return Confidence.SURE if agrees or is_known or told.stage is not None else Confidence.LIKELY
 
 
 def _words(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset) -> Match | None:

@@ -193,7 +193,7 @@ def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
     words = _in_transcript(recipient, report) or _beside(recipient, report)
     if not words:
         return recipient
-    said = words if words.startswith(numbers) else f"{numbers} {words}"
+    said = (words if words.startswith(numbers) else f"{numbers} {words}")[:MAX_WORDS]
     return replace(
         recipient,
         action=Action.FAILED if words == opensmtpd.GIVEN_UP else recipient.action,

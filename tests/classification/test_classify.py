@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.classification.classify import MAX_QUOTE, classify, classify_reply
-from bounce_watcher.classification.rule import Rule
+from bounce_watcher.classification.rule import Precedence, Rule
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
-from bounce_watcher.model.verdict import BounceType, Reason, Verdict
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason, Verdict
 from tests.families import for_each
 
 RULES = load_builtin()
@@ -220,6 +220,34 @@ def test_the_server_that_spoke_is_known_from_the_field_or_from_the_words() -> No
     wrapped = f"host mx.protection.outlook.com[192.0.2.7] said: {text} (in reply to RCPT TO command)"
     assert judged(wrapped).rule == "microsoft.consumer-mailbox"
     assert judged(text, remote_mta="MX.Protection.Outlook.com").rule == "microsoft.consumer-mailbox"
+
+
+@for_each(
+    ("diagnostic", "confidence"),
+    [
+        ("550 5.1.1 <ada@example.org>: Recipient address rejected: User unknown in local recipient table", "sure"),
+        (f"{SAID}550 <ada@example.org> no such mailbox here (in reply to RCPT TO command)", "sure"),
+        ("550 The email account that you tried to reach does not exist. gsmtp", "sure"),
+        ("550 no mailbox by that name is currently available", "likely"),
+        ("550 5.1.1 zorp", "likely"),
+        ("552 5.2.2 zorp", "likely"),
+        ("550 5.7.1 User unknown", "guess"),
+        ("550 zorp", "guess"),
+        ("550 5.0.0 zorp", "guess"),
+        ("zorp", "guess"),
+    ],
+)
+def test_a_verdict_is_as_sure_as_its_words_and_what_agrees_with_them(diagnostic: str, confidence: str) -> None:
+    assert judged(diagnostic).confidence == confidence
+    assert classify_reply(diagnostic, RULES).confidence == confidence
+
+
+@for_each("rule", [rule for rule in RULES.rules if rule.precedence <= Precedence.HINT])
+def test_a_weak_phrase_alone_is_a_guess(rule: Rule) -> None:
+    for example in rule.examples:
+        verdict = classify_reply(example, RULES)
+        agrees = verdict.status is not None or rule.id.startswith("languages.")
+        assert agrees or verdict.confidence is Confidence.GUESS, example
 
 
 def test_a_verdict_names_its_rule_source_and_words() -> None:

@@ -8,6 +8,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Finding, Kind
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.recognition import recognise
+from bounce_watcher.recognition.prose import MAX_WORDS
 from bounce_watcher.recognition.recognizer import Recognition
 from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, STATUS, notice, report
@@ -108,6 +109,12 @@ def test_several_status_parts_are_all_read() -> None:
 def test_words_that_the_status_part_lacks_are_taken_from_the_text(text: str, words: str | None) -> None:
     finding = only(report(block("user@example.org", "failed"), text=text))
     assert finding.report.diagnostic_code == words
+
+
+def test_the_words_of_a_transcript_beside_bare_numbers_are_bounded_too() -> None:
+    numbers = block("ada@example.org", "failed", more="Diagnostic-Code: smtp; 550\n")
+    text = "   ----- Transcript of session follows -----\nno such user " + "zorp " * 1_000
+    assert len(only(report(numbers, text=text)).report.diagnostic_code or "") == MAX_WORDS
 
 
 def test_words_of_a_quoted_original_are_none_of_the_report() -> None:
