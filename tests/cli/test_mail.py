@@ -11,7 +11,7 @@ from tests.mail import mailbag, postfix
 ROW = {"source", "kind", "recipients", "sent", "feedback_type", "unreadable"}
 RECIPIENT = {
     "recipient", "final_recipient", "action", "bounce_type", "reason", "status", "code", "diagnostic", "remote_mta",
-    "reporting_mta", "rule", "recognizer", "quote",
+    "reporting_mta", "rule", "recognizer", "quote", "confidence", "forwarded",
 }
 
 

@@ -46,5 +46,6 @@ def _row(number: int, address: str, at: datetime, reason: Reason) -> tuple[Any, 
         "reason": reason if fails else None, "status": "5.1.1", "code": 550, "rule": "common.no-such-user",
         "diagnostic": f"550 5.1.1 <{address}>: Recipient address rejected: the words of a server are often this long",
         "recognizer": "rfc3464", "sent_message_id": f"{number}@sender.example", "mailbox": "returns",
+        "forwarded": False,
     }
     return tuple(told.get(name) for name in _ADD.columns)

@@ -22,7 +22,7 @@ from bounce_watcher.model.ledger import (
     State,
     Step,
 )
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import Confidence, Reason
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.policy.replay import LONGEST_HISTORY
 from bounce_watcher.words.grounds import text
@@ -50,7 +50,7 @@ def test_event_comes_back_as_it_went_in(ledger: Ledger) -> None:
     event = replace(bounce("m1", "Üser@example.org"), final_recipient="u@host.example", quote="no such user",
                     remote_mta="mx.example.org", reporting_mta="out.example", sending="s1", feedback_type="abuse",
                     doubt=DOUBT, formerly=(OlderVerdict("bounce", date(2026, 3, 1), rule="a.rule"),),
-                    client_ip="203.0.113.9")
+                    client_ip="203.0.113.9", confidence=Confidence.GUESS, forwarded=True)
     assert [each.name for each in fields(event) if getattr(event, each.name) is None] == ["exclusion"]
     assert record(ledger, [mail(event)]) == PageOutcome(
         messages=1, events=1, suppressed=1, released=0, notices=1, kinds={Kind.BOUNCE: 1},

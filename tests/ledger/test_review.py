@@ -14,7 +14,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import pack
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason
 from bounce_watcher.service.analysis.judging import language_of
 from tests.facts import BY
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
@@ -68,6 +68,22 @@ def test_what_says_the_same_is_one_group_however_often_it_is_told(ledger: Ledger
     assert [event.id for event in ledger.review.events(FIRST, 1, newest_first=False)] == [EVENTS[0].id]
     assert ledger.lists.to_do().review == 2
     assert list(ledger.review.groups(Query())) == groups(ledger)
+
+
+def test_who_is_called_dead_on_weak_words_is_in_a_group_of_its_own(ledger: Ledger) -> None:
+    guesses = [
+        replace(lost(number, f"{number}@gmail.com"), bounce_type=BounceType.HARD, reason=Reason.INVALID_RECIPIENT,
+                confidence=Confidence.GUESS)
+        for number in (21, 22)
+    ]
+    sure = replace(guesses[1], id="s", message_digest="s", confidence=Confidence.SURE)
+    record(ledger, page(EVENTS[0], *guesses, sure))
+    found = {each.kind: (each.mails, each.recipients) for each in groups(ledger)}
+    assert found == {Misread.FAILURE: (1, 1), Misread.WEAK: (2, 2)}
+    (weak,) = [each for each in groups(ledger) if each.kind is Misread.WEAK]
+    assert weak.wording == "# <address> zorp number # says no"
+    revise(ledger, [Revision(each, replace(each, confidence=Confidence.SURE)) for each in guesses])
+    assert seen(ledger, weak.gid) == (GroupState.RULED, 0, 0)
 
 
 def test_page_by_page_comes_to_the_same_as_at_once(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """A stored history under another policy."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -10,8 +11,8 @@ from bounce_watcher.ledger.history.replaying import Simulated
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import Actor
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.ledger import Actor, State
+from bounce_watcher.model.verdict import Confidence, Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.words.grounds import text
@@ -35,6 +36,11 @@ def record(ledger: Ledger, *events: object) -> None:
     ledger.recording.record(page(*events), partial(decide, settings=USUAL), Platform())  # type: ignore[arg-type]
 
 
+def state(ledger: Ledger, address: str) -> State:
+    (record,) = ledger.lists.recipients(address)
+    return record.state
+
+
 def test_the_same_policy_comes_to_the_same(ledger: Ledger) -> None:
     record(ledger, *(bounce(f"f{n}", "full@example.org", at=day(n * 9), reason=FULL) for n in range(3)))
     record(ledger, bounce("g", "gone@example.org"), bounce("b", "blocked@example.org", reason=Reason.SPAM))
@@ -44,6 +50,17 @@ def test_the_same_policy_comes_to_the_same(ledger: Ledger) -> None:
         if each.now and each.then:
             assert (each.now.since, each.now.until, text(each.now.grounds)) == (
                 each.then.since, each.then.until, text(each.then.grounds))
+
+
+def test_what_only_waits_for_confirmation_waits_in_a_replay_too(ledger: Ledger) -> None:
+    guess, alias = bounce("g", "guess@example.org"), bounce("f", "alias@example.org")
+    record(ledger, replace(guess, confidence=Confidence.GUESS), replace(alias, forwarded=True))
+    assert state(ledger, "guess@example.org") is state(ledger, "alias@example.org") is State.WATCHING
+    assert [each.then for each in simulate(ledger, USUAL).values()] == [None, None]
+    later = bounce("f2", "alias@example.org", at=day(7))
+    record(ledger, replace(later, forwarded=True))
+    assert state(ledger, "guess@example.org") is State.WATCHING
+    assert state(ledger, "alias@example.org") is State.SUPPRESSED
 
 
 def test_who_would_be_suppressed_and_took_mail_later(ledger: Ledger) -> None:

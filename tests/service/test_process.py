@@ -25,7 +25,7 @@ from bounce_watcher.model.finding import (
 from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.optout import AskedBy, OptOut
-from bounce_watcher.model.verdict import Reason, Verdict
+from bounce_watcher.model.verdict import Confidence, Reason, Verdict
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.analysis.judging import destination, event_id, message_record
@@ -42,7 +42,7 @@ FAILED = RecipientReport(
     status=EnhancedStatus(5, 0, 0), remote_mta="mx.example.org", diagnostic_code="550 5.1.1 no such user",
 )
 VERDICT = Verdict(Reason.INVALID_RECIPIENT, "common.no-such-user", "RFC 3463", "no such user", 550,
-                  EnhancedStatus(5, 1, 1))
+                  EnhancedStatus(5, 1, 1), confidence=Confidence.SURE)
 
 
 DIGEST = "d" * 64
@@ -168,6 +168,8 @@ def test_what_nobody_understood_has_a_language() -> None:
     unknown = replace(VERDICT, reason=Reason.UNKNOWN)
     assert message_record(RAW, bounce(judged(french, unknown)), None).language == "fr"
     assert message_record(RAW, bounce(judged(french)), None).language is None
+    guess = replace(VERDICT, confidence=Confidence.GUESS)
+    assert message_record(RAW, bounce(judged(french, guess)), None).language == "fr"
 
 
 def unreadable(*fields: str) -> tuple[Analysis, MessageRecord]:

@@ -18,7 +18,7 @@ from bounce_watcher.ledger.review.groups import GroupState, group_of, group_of_m
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import pack
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import Confidence, Reason
 from bounce_watcher.service.analysis.judging import language_of
 from tests.ledger.making import bounce, day, mail, page, record
 from tests.web.conftest import TOKEN, Web
@@ -248,6 +248,26 @@ def test_what_it_takes_from_other_rules_is_shown_and_must_be_ticked(desk: Web) -
     assert "accept that or narrow the rule" in refused.text
     assert not list(folder(desk).iterdir())
     assert saved(desk, text, accept=ticked[1]).status_code == 303
+
+
+def test_weak_words_are_shown_and_a_rule_for_them_takes_nothing_from_others(desk: Web) -> None:
+    words = "550 5.7.1 User unknown at zorp number 17{1}"
+    events = [
+        replace(bounce(f"a{number:031x}", f"w{number}@gmail.com", at=day(number), diagnostic=words.format("", number)),
+                status="5.7.1", code=550, rule="common.no-such-user", confidence=Confidence.GUESS)
+        for number in (1, 2)
+    ]
+    record(desk.ledger, page(*events))
+    assert "Weak words" in desk.get("/review?kind=weak").text
+    gid = group_of(events[0]) or ""
+    text = desk.get(f"/review/{gid}").text
+    demand_harmless(text)
+    assert "to 2 recipients. They count only if another day confirms them." in text
+    answer = desk.post(f"/review/{gid}/rule", data={
+        **FORM, "reason": "policy", "words": "user unknown at zorp", "csrf": csrf_of(text),
+    })
+    assert answer.status_code == 200
+    assert "nothing away from other rules" in answer.text
 
 
 def test_a_code_that_may_pass_contradicts_a_hard_reason(web: Make) -> None:

@@ -42,20 +42,20 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
-from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.model.verdict import BounceType, Confidence, Reason
 from bounce_watcher.policy.replay import NOT_BY_REPORTS, Decide, Replay, go_through
 
 _PAGE = 5000
 
 _EVIDENCE, _REASON = {str(each): each for each in Evidence}, {str(each): each for each in Reason}
 _KIND, _ACTION = {str(each): each for each in Kind}, {str(each): each for each in Action}
-_TYPE = {str(each): each for each in BounceType}
+_TYPE, _CONFIDENCE = {str(each): each for each in BounceType}, {str(each): each for each in Confidence}
 
 # Only what a decision looks at: the texts of a report are most of a row.
 _LOOKED_AT = tuple(EVENT.c[name] for name in (
     "recipient_key", "at", "id", "message_digest", "kind", "recipient", "stream", "action", "bounce_type", "reason",
     "status", "remote_mta", "evidence", "doubt", "feedback_type", "sent_message_id", "sending", "exclusion",
-    "client_ip",
+    "client_ip", "confidence", "forwarded",
 ))
 _ORDER = (EVENT.c.recipient_key, EVENT.c.at, EVENT.c.id)
 _of_address, _of_stream = attrgetter("recipient_key"), attrgetter("stream")
@@ -190,12 +190,12 @@ def _completed(engine: Engine, waiting: Sequence[tuple[str, list[Any]]]) -> Iter
 
 def _event(row: Any) -> BounceEvent:
     _, at, name, digest, kind, recipient, stream, action, bounce_type, reason, status, remote, *more = row
-    evidence, doubt, feedback_type, sent_message_id, sending, exclusion, client_ip = more
+    evidence, doubt, feedback_type, sent_message_id, sending, exclusion, client_ip, confidence, forwarded = more
     return BounceEvent(
         name, digest, at, _KIND[kind], recipient, stream, _ACTION[action] if action else None, None,
         _TYPE[bounce_type] if bounce_type else None, _REASON[reason] if reason else None, status, None, None, remote,
         None, None, None, None, _EVIDENCE[evidence], doubt, feedback_type, sent_message_id, sending, None, None,
-        exclusion, client_ip=client_ip,
+        exclusion, client_ip=client_ip, confidence=_CONFIDENCE[confidence] if confidence else None, forwarded=forwarded,
     )
 
 

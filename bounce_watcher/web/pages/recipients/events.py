@@ -198,11 +198,11 @@ def _step(title: str, text: str, link: str | None = None, link_text: str = "") -
 
 
 def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
-    yield from _read(found)
+    yield from _told(found)
     yield from _followed(found, followed, told)
 
 
-def _read(found: BounceEvent) -> Iterator[Step]:
+def _told(found: BounceEvent) -> Iterator[Step]:
     where = harmless(found.source or found.mailbox or "a file", 200)
     link = listing.address("/events", [("mailbox", found.mailbox)]) if found.mailbox else None
     yield _step("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
