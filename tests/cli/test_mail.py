@@ -82,6 +82,33 @@ def test_explain_tells_words_rule_evidence_and_policy(program: Program, mail: Pa
         assert words in done.out, words
 
 
+FORWARDED = """From: MAILER-DAEMON@mx.example.net
+To: returns@example.org
+Subject: Undelivered Mail
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Original-Recipient: rfc822;team@example.org
+Final-Recipient: rfc822;anna@elsewhere.example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+
+--b--
+"""
+
+
+def test_explain_tells_that_a_mail_was_forwarded_and_how_sure_the_verdict_is(program: Program) -> None:
+    out = " ".join(program.call("explain", "-", stdin=FORWARDED).out.split())
+    for words in ("forwarded: the mail went on to anna@elsewhere.example, which failed", "confidence: sure: clear words",
+                  "not enough to suppress", "needs confirmation: the mail was forwarded to another address"):
+        assert words in out, words
+
+
 def test_explain_goes_through_an_mbox(program: Program) -> None:
     box = program.folder / "box.mbox"
     reports = [postfix(letter(number, f"user{number}@gone.example")) for number in (1, 2)]
