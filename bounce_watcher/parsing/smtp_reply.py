@@ -25,7 +25,8 @@ _REPLY_START = re.compile(
     r"[245](?<![\w.-].)(?:\d\d[ -](?!(?:seconds|minutes|hours|days|recipients|messages|k?b)\b)|\.\d{1,3}\.\d{1,3} )"
 )
 _MARK_BEFORE = re.compile(
-    r"(?:\b(?:said|with|was|returned|replied|answered|follows|response|attempt|error|lasterror|led|status|smtp;)|->|<<<|[\])])"
+    r"(?:\b(?:said|with(?: code)?|was|returned|replied|answered|follows|response|attempt|error|lasterror|led|status"
+    r"|smtp;)|->|<<<|[\])])"
     r"[:=]? ?(['\"(\[]?) ?$",
     re.IGNORECASE,
 )

@@ -52,6 +52,7 @@ def told(reply: SmtpReply) -> tuple[str, int | None, str | None]:
             553,
             "5.7.1",
         ),
+        ("host 'mx.example.org' rejected command 'EHLO' with code 550 (5.1.1) 'no'", "550 (5.1.1) 'no'", 550, "5.1.1"),
         (
             "550 5.0.350 Remote server returned an error -> 550 5.1.1 user unknown",
             "550 5.1.1 user unknown",

@@ -31,13 +31,14 @@ from bounce_watcher.recognition.notices.text import Candidate, Notice, Strength,
 from bounce_watcher.recognition.prose import action_told, finding
 from bounce_watcher.recognition.recognizer import Recognition, kind_of, recognised
 from bounce_watcher.recognition.signs import (
+    has_daemon_sender,
     has_failure_subject,
     has_null_sender,
     has_one_sign,
     is_from_itself,
     is_of_daemon,
 )
-from bounce_watcher.recognition.vocabulary import folded, states_failure
+from bounce_watcher.recognition.vocabulary import YOUR_MAIL, folded, says, states_failure
 
 NAME = "notice"
 RESORT = "notice-weak"
@@ -80,14 +81,18 @@ def accused_addresses(message: ParsedMessage) -> tuple[str, ...]:
 def by_text(message: ParsedMessage) -> Recognition | None:
     """Does the same as `recognise`, if the first lines of the text say that something was not delivered.
 
-    With the null return path and a reply in those lines, a sentence that reports the failure counts as well.
+    Where a mail system reports to the one who sent the mail, or with the null return path and a reply in those lines,
+    a sentence that reports the failure counts as well.
     """
     notice, _ = read_notice(message)
     opening = [line for line in notice.lines if line.strip()][:OPENING_LINES]
-    if not states_failure(folded("\n".join(opening))):
+    text = folded("\n".join(opening))
+    if not states_failure(text):
         return None
     quotes_reply = has_null_sender(message) and any(REPLY.search(line) for line in opening)
-    return recognise(message) or (resort(message) if quotes_reply else None)
+    is_yours = says(f"{folded(message.headers.get('subject') or '')}\n{text}", YOUR_MAIL)
+    is_to_its_sender = has_daemon_sender(message) and (is_yours or notice.calls_reader_sender)
+    return recognise(message) or (resort(message) if quotes_reply or is_to_its_sender else None)
 
 
 def by_first_lines(message: ParsedMessage) -> Recognition | None:
