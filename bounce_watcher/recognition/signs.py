@@ -59,6 +59,8 @@ _MONITOR = re.compile(
     r"|majordomo|listserv|\bsympa\b|-(?:owner|request)@|\bowner-",
     re.IGNORECASE,
 )
+_COUNTS = re.compile(r"statistic|summary|report for (?:last|this|the)|\bqueue\b|logwatch|\bcron", re.IGNORECASE)
+"""What a daemon tells of many mails at once, unless the subject or the return path says that one has failed."""
 _CARRIER = re.compile(
     r"parcel|paket|courier(?! mail)|ship(?:ping|ment)|\bcolis|livraison|fedex|\b(?:dhl|ups|usps|dpd|gls|hermes)\b"
     r"|@correos",
@@ -198,7 +200,7 @@ def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
     if _SUCCESS_SUBJECT.search(subject) or _SESSION_SUBJECT.search(subject):
         return True
     if is_daemon:
-        return False
+        return _COUNTS.search(subject) is not None and not (has_failure_subject(message) or has_null_sender(message))
     sender = (message.headers.get("from") or "")[:400]
     return _CARRIER.search(sender) is not None or _MONITOR.search(f"{sender}\n{_own_words(subject)}") is not None
 

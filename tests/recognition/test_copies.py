@@ -238,3 +238,24 @@ def test_a_mark_of_an_answer_that_says_no_is_none() -> None:
 def test_a_challenge_may_stand_in_the_subject() -> None:
     subject = "Please verify that you are a real person: News"
     assert read(TOLD.format("ada@example.org", subject, "", "Click once.").encode()).kind is Kind.CHALLENGE
+
+
+def test_whether_sendmail_gave_up_is_no_reason() -> None:
+    text = (
+        "   ----- The following addresses had delivery problems -----\n<user@example.org>  (unrecoverable error)\n\n"
+        "   ----- Transcript of session follows -----\n<user@example.org>... Deferred: Connection refused by mx.\n"
+    )
+    assert reasons(text) == {"user@example.org": Reason.NETWORK_ERROR}
+
+
+@for_each(
+    ("subject", "head", "kind"),
+    [
+        ("Daily mail statistics", "", Kind.OTHER),
+        ("Daily mail statistics", "Return-Path: <>\n", Kind.BOUNCE),
+        ("Undeliverable: mail statistics", "", Kind.BOUNCE),
+    ],
+)
+def test_a_daemon_that_counts_accuses_nobody(subject: str, head: str, kind: Kind) -> None:
+    text = "Mails that were not delivered:\n\nuser@example.org: 550 user unknown\n"
+    assert read(TOLD.format("MAILER-DAEMON <mta@example.net>", subject, head, text).encode()).kind is kind

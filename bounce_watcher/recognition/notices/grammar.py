@@ -55,6 +55,9 @@ _ON_MAIL = re.compile(
 )
 """Words for mail, for an address: payments and parcels are refused in the same words as mail."""
 
+_OUTCOME = re.compile(r"\W*(?:unrecoverable error|transient failure)\W*", re.IGNORECASE)
+"""What old Sendmail writes beside an address: whether it gave up. The reason is in the transcript below."""
+
 FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
 
 
@@ -165,7 +168,8 @@ def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognitio
 
 def _place(candidate: Candidate) -> AddressPlace:
     is_whole = candidate.stage is not None or candidate.strength is Strength.SENTENCE
-    words = candidate.words if candidate.strength > Strength.ADDRESSEE else ""
+    says_why = candidate.strength > Strength.ADDRESSEE and not _OUTCOME.fullmatch(candidate.words)
+    words = candidate.words if says_why else ""
     return AddressPlace(address_key(candidate.address), candidate.line, words, candidate.stage, is_whole)
 
 
