@@ -259,3 +259,20 @@ def test_whether_sendmail_gave_up_is_no_reason() -> None:
 def test_a_daemon_that_counts_accuses_nobody(subject: str, head: str, kind: Kind) -> None:
     text = "Mails that were not delivered:\n\nuser@example.org: 550 user unknown\n"
     assert read(TOLD.format("MAILER-DAEMON <mta@example.net>", subject, head, text).encode()).kind is kind
+
+
+@for_each(
+    ("text", "recipients"),
+    [
+        ("We tried to send a mail to user@example.org, but it was rejected.", []),
+        ("The mail to user@example.org was rejected.", ["user@example.org"]),
+    ],
+)
+def test_a_service_that_misses_a_customer_reports_no_mail_of_ours(text: str, recipients: list[str]) -> None:
+    content = TOLD.format("no-reply@example.net", "About your account", "", text).encode()
+    assert [each.report.recipient for each in read(content).findings] == recipients
+
+
+def test_groupwise_names_a_user_without_a_domain_in_its_language() -> None:
+    text = "Die Nachricht konnte folgenden Empfängern nicht zugestellt werden:\n\tuser (Mailbox unbekannt)\n"
+    assert reasons(text, "Mailer-Daemon@example.org") == {"user@example.org": Reason.INVALID_RECIPIENT}

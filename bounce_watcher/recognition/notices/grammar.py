@@ -58,6 +58,13 @@ _ON_MAIL = re.compile(
 _OUTCOME = re.compile(r"\W*(?:unrecoverable error|transient failure)\W*", re.IGNORECASE)
 """What old Sendmail writes beside an address: whether it gave up. The reason is in the transcript below."""
 
+_OF_WRITER = re.compile(
+    r"\b(?:we (?:tried to (?:send (?:a|you)|e-?mail)|sent you)|our (?:message|e-?mail|mail)|unsere? (?:nachricht|e-?mail|mail)"
+    r"|n(?:otre|os) (?:message|e-?mail)|nuestr[oa]s? (?:mensaje|correo)|noss[oa]s? (?:mensage|e-?mail)"
+    r"|nostr[oa] (?:messaggio|e-?mail)|on(?:s|ze) (?:bericht|e-?mail))"
+)
+"""Says that it is about the writer's own mail: a service could not reach a customer."""
+
 FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
 
 
@@ -105,7 +112,7 @@ def by_first_lines(message: ParsedMessage) -> Recognition | None:
     notice, candidates = read_notice(message)
     opening = [number for number, line in enumerate(notice.lines) if line.strip()][:FIRST_LINES]
     text = folded("\n".join(notice.lines[: opening[-1] + 1])) if opening else ""
-    if not states_failure(text) or not _ON_MAIL.search(text):
+    if not states_failure(text) or not _ON_MAIL.search(text) or _OF_WRITER.search(text):
         return None
     named = [each for each in candidates if each.strength >= Strength.SENTENCE and each.line <= opening[-1]]
     is_one = len({address_key(each.address) for each in named}) == 1
