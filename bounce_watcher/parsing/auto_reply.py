@@ -17,7 +17,8 @@ _MARK_VALUES = (
 
 def has_auto_reply_mark(headers: Headers) -> bool:
     """Checks whether there is a field that only responders write."""
-    return headers.has_any(_MARKS) or headers.says_any(_MARK_VALUES)
+    marks = (headers.get(name) for name in _MARKS.intersection(headers.names()))
+    return any((value or "").lower() != "no" for value in marks) or headers.says_any(_MARK_VALUES)
 
 
 def auto_submitted(headers: Headers) -> tuple[str, str]:

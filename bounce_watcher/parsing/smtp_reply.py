@@ -19,13 +19,17 @@ MAX_DIAGNOSTIC = 4096
 _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 _TYPE = re.compile(r"\s*(?:e?smtp|lmtp|dns|unix|x-[\w-]{1,30})\s*;\s*", re.IGNORECASE)
 
+_UNDERSCORED = re.compile(r"(?<!\S)[245]\d\d_[^\s@]{3,500}")
+"""A reply with underscores instead of blanks, as secureserver.net writes it."""
+
 # A reply inside a wrapper: a code or a status ("failed with: 550 …", "-> 550 …", "(host.example:550 …") whose
 # neighbour on the left is one of these marks. Prose with a number ("returned 450 messages") does not count.
 _REPLY_START = re.compile(
     r"[245](?<![\w.-].)(?:\d\d[ -](?!(?:seconds|minutes|hours|days|recipients|messages|k?b)\b)|\.\d{1,3}\.\d{1,3} )"
 )
 _MARK_BEFORE = re.compile(
-    r"(?:\b(?:said|with|was|returned|replied|answered|follows|response|attempt|error|lasterror|led|status|smtp;)|->|<<<|[\])])"
+    r"(?:\b(?:said|with(?: code)?|was|returned|replied|answered|follows|response|attempt|error|lasterror|led|status"
+    r"|smtp;)|->|<<<|[\])])"
     r"[:=]? ?(['\"(\[]?) ?$",
     re.IGNORECASE,
 )
@@ -108,6 +112,8 @@ def read_reply(diagnostic: str) -> SmtpReply:
 def one_line(diagnostic: str) -> str:
     """`diagnostic` on one line with single spaces, without its type, capped."""
     text = " ".join(diagnostic[:MAX_DIAGNOSTIC].split())
+    if "_" in text:
+        text = _UNDERSCORED.sub(lambda found: found[0].replace("_", " "), text)
     kind = _TYPE.match(text)
     return text[kind.end() :] if kind else text
 

@@ -129,6 +129,12 @@ AWAY = (
     "fuera de la oficina", "estare ausente", "estoy ausente", "fora do escritorio", "estarei ausente", "fuori ufficio",
     "saro assente", "al mio rientro", "pa semester", "inte pa kontoret", "ikke pa kontoret", "poza biurem",
     "na urlopie", "mimo kancelar", "na dovolene", "szabadsagon", "в отпуске", "у відпустці", "ofis dışında",
+    "has left the company", "has left the organi", "no longer work at", "no longer work for",
+    "no longer employed", "no longer with the", "is not monitored", "mailbox is unattended",
+    "unternehmen verlassen", "nicht mehr im unternehmen", "nicht mehr verwendet", "nicht mehr genutzt",
+    "automatisch erzeugt", "automatisch generiert", "ne travaille plus", "a quitte la societe", "a quitte l'entreprise",
+    "ya no trabaja", "ja nao trabalha", "nao trabalha mais", "non lavora piu", "niet meer werkzaam", "nie pracuje juz",
+    "больше не работает",
     "izindeyim", "休暇", "不在にして", "休假", "不在办公室", "휴가", "부재중",
 )  # fmt: skip
 """What somebody says who is away for a time: enough in an answer that has no mark at all."""

@@ -43,5 +43,5 @@ def by_words(message: ParsedMessage) -> Recognition | None:
     if is_from_list(message) or has_daemon_sender(message) or has_failure_subject(message):
         return None
     subject = folded((message.headers.get("subject") or "")[:400])
-    is_challenge = _SUBJECT.match(subject) or says(folded(message.text[:MAX_BEGINNING]), CHALLENGE)
+    is_challenge = _SUBJECT.match(subject) or says(f"{subject}\n{folded(message.text[:MAX_BEGINNING])}", CHALLENGE)
     return Recognition(Kind.CHALLENGE) if is_challenge else None

@@ -73,7 +73,7 @@ def action_told(message: ParsedMessage, notice: str) -> Action:
     subject, text = folded((message.headers.get("subject") or "")[:400]), folded(notice)
     if says(text, FINAL) and not states_retry(subject):
         return Action.FAILED
-    if _DELAY_SUBJECT.search(subject):
+    if _DELAY_SUBJECT.search(subject) or states_retry(subject):
         return Action.DELAYED
     is_final = says(_CONDITION.sub("", text), PERMANENT)
     return Action.DELAYED if states_retry(text) and not is_final else Action.FAILED

@@ -11,9 +11,16 @@ from bounce_watcher.recognition.vocabulary import folded, states_failure
 _DAEMON = re.compile(
     r"mailer[-_]?daemon|post[-_]?master|mail[-_ ]?deliver|mail(?:er)? system|microsoftexchange|mdaemon"
     r"|mail[-_ ]?admin|system administrator|delivery (?:sub)?system|^\W*daemon@|mailsweeper|interscan"
-    r"|content-filter|sieve subsystem",
+    r"|content-filter|sieve subsystem|courier mail server|mailmarshal|mimesweeper|mail security|spam firewall"
+    r"|virus ?wall|scanmail|mailguard|groupshield|webshield|amavis|mailscanner",
     re.IGNORECASE,
 )
+_SYSTEM_NAME = re.compile(
+    r"\W*(?:microsoft (?:outlook|exchange)|system ?administrat|administrat\w{1,4} (?:del? |di )?s[iy]st"
+    r"|administrador del? |systeembeheer|administrator systemu|systemadministrat|jarjestelmanvalvoja|spravce syst"
+    r"|rendszergazda|sistem yoneticisi|системный администратор|システム管理者|系统管理员|系統管理員|시스템 관리자)"
+)
+"""The names that mail systems give themselves where a copy shows no address: anybody may have them beside one."""
 _FAILURE_SUBJECT = re.compile(
     r"undeliver|undelivrable|return(?:ed|ing) (?:e?mail|to sender|message)"
     r"|failure notice|failed mail|mail failed|fail\w{0,10} (?:to )?deliver"
@@ -52,11 +59,18 @@ _MONITOR = re.compile(
     r"|majordomo|listserv|\bsympa\b|-(?:owner|request)@|\bowner-",
     re.IGNORECASE,
 )
+_COUNTS = re.compile(r"statistic|summary|report for (?:last|this|the)|\bqueue\b|logwatch|\bcron", re.IGNORECASE)
+"""What a daemon tells of many mails at once, unless the subject or the return path says that one has failed."""
 _CARRIER = re.compile(
     r"parcel|paket|courier(?! mail)|ship(?:ping|ment)|\bcolis|livraison|fedex|\b(?:dhl|ups|usps|dpd|gls|hermes)\b"
     r"|@correos",
     re.IGNORECASE,
 )
+MAX_HEADER = 8_000  # how many bytes are searched for a header that was damaged
+_FIELD = re.compile(
+    rb"^(?:(?:return-path|message-id|mime-version|received)\b|(?:from|date)[ \t]*:)", re.IGNORECASE | re.MULTILINE
+)
+_AUTHORS = frozenset({"from", "sender", "list-id"})
 _AUTOMATIC = frozenset({"auto-replied", "auto-generated"})
 _MTA_MARKS = frozenset({
     "x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ahmailid", "x-mx-bounce", "x-bounceio-id",
@@ -81,8 +95,19 @@ def is_passed_on_by_mailman(message: ParsedMessage) -> bool:
 
 def has_daemon_sender(message: ParsedMessage) -> bool:
     """Checks whether From or the return path is one that only mail systems use."""
-    is_daemon = _DAEMON.search((message.headers.get("from") or "")[:400]) is not None
-    return is_daemon or "daemon" in (message.headers.get("return-path") or "").lower()
+    sender = (message.headers.get("from") or "")[:400]
+    is_daemon = _DAEMON.search(sender) is not None or ("@" not in sender and _SYSTEM_NAME.match(folded(sender)))
+    return bool(is_daemon) or "daemon" in (message.headers.get("return-path") or "").lower()
+
+
+def lacks_sender(message: ParsedMessage) -> bool:
+    """Checks for a copy without From: people paste a notice with half of its header, or with none.
+
+    A header that was damaged, and so was not read, does not lack it.
+    """
+    if message.headers.raw:
+        return not message.headers.has_any(_AUTHORS)
+    return _FIELD.search(message.content.lstrip()[:MAX_HEADER].partition(b"\n\n")[0]) is None
 
 
 def has_null_sender(message: ParsedMessage) -> bool:
@@ -133,7 +158,7 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
     is_passed_on = is_reply_or_forward(message) and not _is_from_daemon(message)
     if is_list or is_passed_on or _is_of_another_trade(message, is_daemon=is_daemon):
         return False
-    of_system = is_daemon + (message.content_type == "multipart/report")
+    of_system = is_daemon + lacks_sender(message) + (message.content_type == "multipart/report")
     signs = of_system + has_failure_subject(message)
     if signs != 1:
         return signs > 1
@@ -152,7 +177,7 @@ def may_be_failure_notice(message: ParsedMessage) -> bool:
         return False
     if is_daemon or is_reply_or_forward(message):
         return is_daemon
-    if message.content_type == "multipart/report":
+    if message.content_type == "multipart/report" or lacks_sender(message):
         return True
     is_machine = _MACHINE.search((message.headers.get("from") or "")[:400]) is not None
     return is_machine and (has_failure_subject(message) or has_null_sender(message))
@@ -175,7 +200,7 @@ def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
     if _SUCCESS_SUBJECT.search(subject) or _SESSION_SUBJECT.search(subject):
         return True
     if is_daemon:
-        return False
+        return _COUNTS.search(subject) is not None and not (has_failure_subject(message) or has_null_sender(message))
     sender = (message.headers.get("from") or "")[:400]
     return _CARRIER.search(sender) is not None or _MONITOR.search(f"{sender}\n{_own_words(subject)}") is not None
 

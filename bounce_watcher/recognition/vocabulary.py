@@ -36,9 +36,9 @@ FAILURE = (
     "invalid address", "invalid receiver", "no such address", "address not found", "no such recipient",
     "recipient unknown", "recipient not found", "account not found", "delivery delayed", "been postponed",
     "mailbox is full", "mailbox full", "over quota", "mailbox exceeds", "invalid final delivery", "unknown host",
-    "error sending your", "error in sending", "error occurred while", "errors occurred", "has been delayed",
-    "is delayed", "still undelivered", "bounce notification", "is not a known user", "does not have an account",
-    "doesn't have an account", "only a temporary failure", "temporary failure report",
+    "error sending your", "error sending message", "error in sending", "error occurred while", "errors occurred",
+    "has been delayed", "is delayed", "still undelivered", "bounce notification", "is not a known user",
+    "does not have an account", "doesn't have an account", "only a temporary failure", "temporary failure report",
     # German
     "nicht zugestellt", "nicht zustell", "unzustellbar", "zustellung fehlgeschlagen", "zustellung ist fehlgeschlagen",
     "fehler bei der nachrichtenzustellung", "fehler bei der zustellung", "zustellungsfehler", "zustellfehler",
@@ -109,7 +109,7 @@ UNDELIVERED = (
      ("zugestellt", "zustell", "ausgeliefert", "ubermitt")),
     (r"\bnicht\b", r"\bnoch nicht\b", ("empfanger", "angenommen")),
     (r"\b(?:pas|impossible|impossibilite|echec|echoue)\b", r"\b(?:pas encore|retarde\w*|retard|differe\w*)\b",
-     ("livre", "livrais", "remis", "remettre", "distribu", "achemin", "transmis")),
+     ("livre", "livrais", "parven", "remis", "remettre", "distribu", "achemin", "transmis")),
     (r"\b(?:no|nao|non|imposible|impossivel|impossibile|fallo|falha|fallit[ao]|error|erro|errore)\b",
      r"\b(?:(?:todavia|aun) no|ainda nao|non (?:e )?(?:stat\w )?ancora)\b"
      r"|\b(?:retras\w*|demorad\w*|atras(?:o|ad\w*)|ritard\w*)\b",
@@ -147,6 +147,17 @@ UNDELIVERED = (
 )  # fmt: skip
 """Words for "not", for "not yet", and for delivery. One of the first two in one sentence with delivery, in any order,
 says that a mail was not delivered, or that it will be tried again."""
+
+YOUR_MAIL = (
+    "you sent", "sent by you", "you have sent", "you recently sent", "your message", "your mail", "your email",
+    "your e-mail", "from your address", "ihre nachricht", "ihre mail", "ihre e-mail", "von ihnen ge", "votre message",
+    "votre courriel", "votre e-mail", "votre mail", "su mensaje", "tu mensaje", "su correo", "sua mensagem",
+    "seu e-mail", "suo messaggio", "tuo messaggio", "uw bericht", "uw e-mail", "ditt meddelande", "din besked",
+    "meldingen din", "viestisi", "twoja wiadomosc", "panstwa wiadomosc", "vase zprav", "vasa sprav", "uzenete",
+    "ваше сообщение", "ваше письмо", "iletiniz", "mesajiniz", "送信した", "送信された", "お送り", "您发送", "您的邮件",
+    "您的郵件", "您寄", "보내신", "보낸 메일",
+)  # fmt: skip
+"""Says to the reader that it is about the reader's own mail."""
 
 LISTING = (
     "delivery to the following", "delivery to these", "following recipient", "following address",
@@ -198,6 +209,7 @@ TEMPORARY = ("temporary problem", "transient", "temporarily", "vorubergehend", "
 RETRY = (
     "will keep trying", "no action is required", "do not need to resend", "not need to resend", "do not resend",
     "will retry", "will be retried", "be retried", "still being retried", "attempts will continue",
+    "deliver the message will continue", "not been delivered yet", "not been delivered, yet",
     "will continue to be", "transient non-fatal", "there was a temporary problem", "ein vorubergehendes problem",
     "un probleme temporaire", "un problema temporal", "un problema temporaneo", "um problema temporario",
     "временная проблема", "continue to try", "continue trying", "continues to try", "try again later for",
@@ -227,6 +239,7 @@ _RECIPIENT = (
     "recipient", "recipients", "failed recipient", "failed recipient(s)", "failed recipients", "recipient(s)",
     "addressed to", "rcpt to", "rcpt", "intended recipient", "intended recipients", "undeliverable address",
     "error-for", "error for", "recipient address", "recipient's address", "failed address", "failed addresses",
+    "recipient of the message", "recipients of the message", "message recipient", "message sent to",
     "failed to", "target mail address", "original recipient", "final recipient", "envelope recipient", "envelope-to",
     "envelope to", "could not be delivered to", "not delivered to", "undeliverable to", "undelivered to",
     "delivery failed", "delivery failure", "delivery to", "bounced address", "mail address", "destination",
@@ -347,13 +360,17 @@ def states_success(text: str) -> bool:
 
 
 def offers_help(text: str) -> bool:
-    """Checks whether the folded `text` says whom to ask. A host that could not be contacted is no such contact."""
-    return says(text.replace("contacted", ""), _HELP)
+    """Checks whether the folded `text` says whom to ask.
+
+    A host that could not be contacted is no such contact, and `contact@example.org` may be who has failed.
+    """
+    return says(_ADDRESS.sub("", text).replace("contacted", ""), _HELP)
 
 
 _STEMS = tuple(stem for *_, stems in UNDELIVERED for stem in stems)
 _DENIALS = tuple(re.compile(folded(f"{no}|{not_yet}")) for no, not_yet, stems in UNDELIVERED for _ in stems)
 _DELAYS = tuple(re.compile(folded(not_yet)) for _, not_yet, stems in UNDELIVERED for _ in stems)
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,250}")
 _SENTENCE_END = re.compile(r"[.!?](?= |$)|[。！？।]")
 
 RECIPIENT_LABELS = frozenset(map(folded, _RECIPIENT))

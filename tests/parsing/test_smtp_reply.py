@@ -30,6 +30,7 @@ def told(reply: SmtpReply) -> tuple[str, int | None, str | None]:
             550,
             "5.1.1",
         ),
+        ("554_5.7.1_no_such_thing for a_b", "554 5.7.1 no such thing for a_b", 554, "5.7.1"),
         ("550-first 550-second 550 third", "550-first second third", 550, None),
         ("550 a text of 550 words", "550 a text of words", 550, None),
         (
@@ -52,6 +53,7 @@ def told(reply: SmtpReply) -> tuple[str, int | None, str | None]:
             553,
             "5.7.1",
         ),
+        ("host 'mx.example.org' rejected command 'EHLO' with code 550 (5.1.1) 'no'", "550 (5.1.1) 'no'", 550, "5.1.1"),
         (
             "550 5.0.350 Remote server returned an error -> 550 5.1.1 user unknown",
             "550 5.1.1 user unknown",

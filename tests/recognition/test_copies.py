@@ -153,9 +153,126 @@ def test_a_warning_is_a_delay(text: str) -> None:
     [
         ("I am out of the office until 5 January and will answer when I am back.", Kind.AUTO_REPLY),
         ("Vielen Dank. Ich bin bis zum 5. Januar nicht im Büro.", Kind.AUTO_REPLY),
+        ("Thanks. Ada has left the company. Ask other@example.org.", Kind.AUTO_REPLY),
+        ("Die Adresse wird nicht mehr verwendet.", Kind.AUTO_REPLY),
         ("She no longer works here. Ask other@example.org.", Kind.OTHER),
         ("Thanks, could you change my address?", Kind.OTHER),
     ],
 )
 def test_a_sentence_of_absence_is_enough_in_an_answer(text: str, kind: Kind) -> None:
     assert read(TOLD.format("Ada <ada@example.org>", "Re: News", "", text).encode()).kind is kind
+
+
+@for_each(
+    "author",
+    [
+        "Microsoft Outlook", "Microsoft Exchange", "Systemadministrator", "Administrateur système",
+        "Amministratore di sistema", "Администратор системы", "システム管理者", "系统管理员",
+    ],
+)
+def test_a_copy_shows_only_the_name_of_the_system(author: str) -> None:
+    text = "This could not be delivered to the following recipients:\n\nuser@example.org\nThe mailbox is full."
+    assert reasons(text, author, "Undeliverable: News") == {"user@example.org": Reason.MAILBOX_FULL}
+
+
+LISTED = "Your mail could not be delivered to:\n\nuser@example.org\n    550 5.1.1 User unknown\n"
+
+
+@for_each(("header", "found"), [
+    ("Subject: Mail delivery failed\n\n", True),
+    ("Subject: Hello\n\n", True),
+    ("", True),
+    ("Subject: Mail delivery failed\nFrom: Ada <ada@example.net>\n\n", False),
+    ("From Ada\nReturn-Path ada@example.net\nSubject Mail delivery failed\n\n", False),
+])
+def test_a_copy_without_an_author_is_read_but_no_damaged_mail(header: str, found: bool) -> None:
+    assert bool(read(f"{header}{LISTED}".encode()).findings) is found
+
+
+@for_each(
+    ("text", "recipients"),
+    [
+        ("The mail you sent to <user@example.org> had a virus and was not delivered.", ["user@example.org"]),
+        ("This mail was blocked.\n\n  From: bounces@example.com\n  To: user@example.org\n", ["user@example.org"]),
+        ("A mail to bounces@example.com was blocked. It came from the address other@example.org.", []),
+        ("A mail could not be delivered. The list is at lists@example.org.", []),
+    ],
+)
+def test_a_filter_tells_the_sender_of_the_mail(text: str, recipients: list[str]) -> None:
+    content = TOLD.format("MailMarshal <filter@example.net>", "A mail was stopped", "", text).encode()
+    assert [each.report.recipient for each in read(content).findings] == recipients
+
+
+def test_a_role_that_helps_may_be_who_has_failed() -> None:
+    assert reasons("Votre message n'est pas parvenu à contact@example.org, car l'adresse est introuvable.") == {
+        "contact@example.org": Reason.INVALID_RECIPIENT
+    }
+
+
+def test_the_reason_in_the_next_paragraph_ends_where_help_is_offered() -> None:
+    text = (
+        "Your message to user@example.org couldn't be delivered.\n\n"
+        "user's mailbox is full and can't accept messages now. Or contact the recipient, whose account may be disabled."
+    )
+    assert reasons(text) == {"user@example.org": Reason.MAILBOX_FULL}
+
+
+@for_each(
+    ("subject", "text"),
+    [
+        ("Warning: delivery problem (will retry)", "No answer from example.org."),
+        ("Delivery problem", "It has not been delivered yet."),
+        ("Delivery problem", "Attempts to deliver the message will continue for 3 more days."),
+    ],
+)
+def test_a_try_that_is_announced_is_a_delay(subject: str, text: str) -> None:
+    content = TOLD.format("postmaster@example.net", subject, "", f"Not delivered to:\n\nuser@example.org\n{text}\n")
+    assert read(content.encode()).kind is Kind.DELAY
+
+
+def test_a_mark_of_an_answer_that_says_no_is_none() -> None:
+    assert read(TOLD.format("ada@example.org", "News", "X-Autoreply: yes", "Hello").encode()).kind is Kind.AUTO_REPLY
+    assert read(TOLD.format("ada@example.org", "News", "X-Autoreply: No", "Hello").encode()).kind is Kind.OTHER
+
+
+def test_a_challenge_may_stand_in_the_subject() -> None:
+    subject = "Please verify that you are a real person: News"
+    assert read(TOLD.format("ada@example.org", subject, "", "Click once.").encode()).kind is Kind.CHALLENGE
+
+
+def test_whether_sendmail_gave_up_is_no_reason() -> None:
+    text = (
+        "   ----- The following addresses had delivery problems -----\n<user@example.org>  (unrecoverable error)\n\n"
+        "   ----- Transcript of session follows -----\n<user@example.org>... Deferred: Connection refused by mx.\n"
+    )
+    assert reasons(text) == {"user@example.org": Reason.NETWORK_ERROR}
+
+
+@for_each(
+    ("subject", "head", "kind"),
+    [
+        ("Daily mail statistics", "", Kind.OTHER),
+        ("Daily mail statistics", "Return-Path: <>\n", Kind.BOUNCE),
+        ("Undeliverable: mail statistics", "", Kind.BOUNCE),
+    ],
+)
+def test_a_daemon_that_counts_accuses_nobody(subject: str, head: str, kind: Kind) -> None:
+    text = "Mails that were not delivered:\n\nuser@example.org: 550 user unknown\n"
+    assert read(TOLD.format("MAILER-DAEMON <mta@example.net>", subject, head, text).encode()).kind is kind
+
+
+@for_each(
+    ("text", "recipients"),
+    [
+        ("We tried to send a mail to user@example.org, but it was rejected.", []),
+        ("The mail to user@example.org was rejected.", ["user@example.org"]),
+    ],
+)
+def test_a_service_that_misses_a_customer_reports_no_mail_of_ours(text: str, recipients: list[str]) -> None:
+    content = TOLD.format("no-reply@example.net", "About your account", "", text).encode()
+    assert [each.report.recipient for each in read(content).findings] == recipients
+
+
+def test_groupwise_names_a_user_without_a_domain_in_its_language() -> None:
+    text = "Die Nachricht konnte folgenden Empfängern nicht zugestellt werden:\n\tuser (Mailbox unbekannt)\n"
+    assert reasons(text, "Mailer-Daemon@example.org") == {"user@example.org": Reason.INVALID_RECIPIENT}

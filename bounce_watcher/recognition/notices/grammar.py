@@ -31,13 +31,14 @@ from bounce_watcher.recognition.notices.text import Candidate, Notice, Strength,
 from bounce_watcher.recognition.prose import action_told, finding
 from bounce_watcher.recognition.recognizer import Recognition, kind_of, recognised
 from bounce_watcher.recognition.signs import (
+    has_daemon_sender,
     has_failure_subject,
     has_null_sender,
     has_one_sign,
     is_from_itself,
     is_of_daemon,
 )
-from bounce_watcher.recognition.vocabulary import folded, states_failure
+from bounce_watcher.recognition.vocabulary import YOUR_MAIL, folded, says, states_failure
 
 NAME = "notice"
 RESORT = "notice-weak"
@@ -53,6 +54,16 @@ _ON_MAIL = re.compile(
     r"|メール|アトレス|邮|郵|메일|رسالة|بريد|הודעה|דואר|پیام|संदेश|ข้อความ|\bthu\b|pesan|mesej|surat"
 )
 """Words for mail, for an address: payments and parcels are refused in the same words as mail."""
+
+_OUTCOME = re.compile(r"\W*(?:unrecoverable error|transient failure)\W*", re.IGNORECASE)
+"""What old Sendmail writes beside an address: whether it gave up. The reason is in the transcript below."""
+
+_OF_WRITER = re.compile(
+    r"\b(?:we (?:tried to (?:send (?:a|you)|e-?mail)|sent you)|our (?:message|e-?mail|mail)"
+    r"|unsere? (?:nachricht|e-?mail|mail)|n(?:otre|os) (?:message|e-?mail)|nuestr[oa]s? (?:mensaje|correo)|noss[oa]s? (?:mensage|e-?mail)"
+    r"|nostr[oa] (?:messaggio|e-?mail)|on(?:s|ze) (?:bericht|e-?mail))"
+)
+"""Says that it is about the writer's own mail: a service could not reach a customer."""
 
 FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
 
@@ -80,14 +91,18 @@ def accused_addresses(message: ParsedMessage) -> tuple[str, ...]:
 def by_text(message: ParsedMessage) -> Recognition | None:
     """Does the same as `recognise`, if the first lines of the text say that something was not delivered.
 
-    With the null return path and a reply in those lines, a sentence that reports the failure counts as well.
+    Where a mail system reports to the one who sent the mail, or with the null return path and a reply in those lines,
+    a sentence that reports the failure counts as well.
     """
     notice, _ = read_notice(message)
     opening = [line for line in notice.lines if line.strip()][:OPENING_LINES]
-    if not states_failure(folded("\n".join(opening))):
+    text = folded("\n".join(opening))
+    if not states_failure(text):
         return None
     quotes_reply = has_null_sender(message) and any(REPLY.search(line) for line in opening)
-    return recognise(message) or (resort(message) if quotes_reply else None)
+    is_yours = says(f"{folded(message.headers.get('subject') or '')}\n{text}", YOUR_MAIL)
+    is_to_its_sender = has_daemon_sender(message) and (is_yours or notice.calls_reader_sender)
+    return recognise(message) or (resort(message) if quotes_reply or is_to_its_sender else None)
 
 
 def by_first_lines(message: ParsedMessage) -> Recognition | None:
@@ -97,7 +112,7 @@ def by_first_lines(message: ParsedMessage) -> Recognition | None:
     notice, candidates = read_notice(message)
     opening = [number for number, line in enumerate(notice.lines) if line.strip()][:FIRST_LINES]
     text = folded("\n".join(notice.lines[: opening[-1] + 1])) if opening else ""
-    if not states_failure(text) or not _ON_MAIL.search(text):
+    if not states_failure(text) or not _ON_MAIL.search(text) or _OF_WRITER.search(text):
         return None
     named = [each for each in candidates if each.strength >= Strength.SENTENCE and each.line <= opening[-1]]
     is_one = len({address_key(each.address) for each in named}) == 1
@@ -160,7 +175,8 @@ def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognitio
 
 def _place(candidate: Candidate) -> AddressPlace:
     is_whole = candidate.stage is not None or candidate.strength is Strength.SENTENCE
-    words = candidate.words if candidate.strength > Strength.ADDRESSEE else ""
+    says_why = candidate.strength > Strength.ADDRESSEE and not _OUTCOME.fullmatch(candidate.words)
+    words = candidate.words if says_why else ""
     return AddressPlace(address_key(candidate.address), candidate.line, words, candidate.stage, is_whole)
 
 

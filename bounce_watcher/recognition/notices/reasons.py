@@ -38,6 +38,7 @@ REPLY = re.compile(
 DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"  # characters around addresses and labels that are not part of them
 _RULE = re.compile(r"[\W_]{4,200}")
 BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
+_SENTENCE = re.compile(r"[^.!?。！？]{1,500}(?:\.(?! )[^.!?。！？]{1,500}){0,20}[.!?。！？]?")
 _NEXT_HOST = "... while talking to "
 _STEP = re.compile(
     r"\b(?:SMTP [Cc]ommand|STEP|[Ss]tep)[ :]{1,3}(RCPT|DATA|MAIL|rcpt|data)\b"
@@ -214,9 +215,10 @@ class Reasons:
         first, last = next((span for span in self.paragraphs if span[0] > place.line), (0, 0))
         below = self.lines[first : min(last, first + REASON_LINES)]
         lines = tuple(takewhile(lambda line: not _RULE.fullmatch(line.strip()), below))
-        text = one_line(" ".join(lines))
-        is_else = "@" in text or states_retry(folded(text)) or offers_help(folded(text))
-        return "" if is_else or any(map(self._is_border, lines)) else text
+        if any(map(self._is_border, lines)):
+            return ""
+        sentences = _SENTENCE.findall(one_line(" ".join(lines)))
+        return " ".join(takewhile(_is_on_the_failure, map(str.strip, sentences)))
 
     def _above(self, place: AddressPlace) -> str:
         """Returns the words above an address in its paragraph, else the paragraph above that."""
@@ -268,6 +270,12 @@ def _answer(lines: tuple[str, ...]) -> Told:
     """Returns what a paragraph says; if it shows a conversation, the last refusal."""
     answers = read_transcript("\n".join(lines))
     return Told(answers[-1].text, answers[-1].stage) if answers else Told(one_line(" ".join(lines)))
+
+
+def _is_on_the_failure(sentence: str) -> bool:
+    """Checks that a sentence neither names anybody, nor announces a try, nor says whom to ask."""
+    text = folded(sentence)
+    return "@" not in text and not states_retry(text) and not offers_help(text)
 
 
 def is_on_the_mail(text: str) -> bool:

@@ -79,7 +79,7 @@ def local_parts(notice: Notice) -> list[Candidate]:
     found = []
     for number, line in enumerate(notice.lines):
         match = _LOCAL_PART.fullmatch(line) if domain and "@" not in line else None
-        if match and notice.announced(number) and tells(match[2]):
+        if match and notice.announced(number) and (tells(match[2]) or says(folded(match[2]), UNKNOWN)):
             address = mailed.get(match[1].lower(), ProseAddress(f"{match[1]}@{domain}"))
             found.append(Candidate(address, Strength.NAMED, number, match[2]))
     return found

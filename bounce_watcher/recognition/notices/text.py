@@ -180,6 +180,12 @@ class Notice:
         """Returns the outcome that the line itself states, else the bar above it; None if neither does."""
         return action_said(folded(self.lines[line])) or self.sections[line]
 
+    @lazy
+    def calls_reader_sender(self) -> bool:
+        """Whether the notice names the address that got it as that of the sender."""
+        readers = {address_key(each) for value in self.message.headers.get_all("to") for each in find_addresses(value)}
+        return not readers.isdisjoint(_called_senders(self.lines))
+
     def is_candidate(self, address: str) -> bool:
         return not is_bystander(address, self.barred)
 
