@@ -2,9 +2,9 @@
 
 refusals.toml has sentences by language and reason. Each is said in many forms: with a reply code and status that give
 nothing away, wrapped as mail servers wrap replies, in capitals, without accents, over several lines. Printed is the
-share of verdicts with the right bounce type and with the right reason, by language and by reason. A fifth of the
-sentences is held out: rules are written without a look at which of them fail, so their share says how the rules do on
-words that nobody has seen.
+share of verdicts with the right bounce type and with the right reason, by language, reason and confidence. A fifth of
+the sentences is held out: rules are written without a look at which of them fail, so their share says how the rules do
+on words that nobody has seen.
 """
 
 import sys
@@ -94,7 +94,8 @@ def main(count: str = "20000", *options: str) -> None:
                    "reason": verdict.reason is saying.reason, "silent": verdict.reason is Reason.UNKNOWN,
                    "false hard": verdict.bounce_type == "hard" and saying.reason.bounce_type != "hard"}
         group = "held out" if saying.is_held_out else "written for"
-        for name in ("all", group, f"language {saying.language}", f"reason {saying.reason}"):
+        names = (f"confidence {verdict.confidence}", f"language {saying.language}", f"reason {saying.reason}")
+        for name in ("all", group, *names):
             tally[name].update({key: int(value) for key, value in outcome.items()})
         if not outcome["type"] and not saying.is_held_out:
             missed[saying.language, str(saying.reason), f"{saying.sentence} -> {verdict.reason} [{verdict.rule}]"] += 1

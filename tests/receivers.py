@@ -28,7 +28,9 @@ NO_MARKS = frozenset({"note", "src", "c", "#", "why it matters", "in the wild", 
 HOSTS = {
     "microsoft": "mx.mail.protection.outlook.com", "consumer": "mx.olc.protection.outlook.com",
     "google": "gmail-smtp-in.l.google.com", "yahoo": "mta5.am0.yahoodns.net", "apple": "mx01.mail.icloud.com",
-    "united internet": "mx00.gmx.net", "t-online": "mx00.t-online.de",
+    "united internet": "mx00.gmx.net", "t-online": "mx00.t-online.de", "interia": "mx.poczta.interia.pl",
+    "qq 5": "mx3.qq.com", "sina": "mx.sina.com.cn", "rambler": "mx.rambler.ru", "sfr": "smtp-in.sfr.fr",
+    "docomo": "mfsmax.docomo.ne.jp", "vade": "mx.vadesecure.com",
 }
 STAGES = {
     "greeting": "{} refused to talk to me", "MAIL FROM": "{} (in reply to MAIL FROM command)",
@@ -119,7 +121,11 @@ def as_reply(mark: str, rest: str) -> str:
 
 
 def host(words: str) -> str | None:
-    return next((host for name, host in reversed(HOSTS.items()) if name in words.casefold()), None)
+    """Returns the host that answers: that of a receiver known by its name, else one in a domain that the row names."""
+    told = words.casefold()
+    known = next((host for name, host in reversed(HOSTS.items()) if name in told), None)
+    domain = re.search(r"(?<![\w.@/-])(?:[a-z0-9-]+\.)+[a-z]{2,}(?![\w/-])", told)
+    return known or (f"mx.{domain[0]}" if domain else None)
 
 
 def contradiction(claim: Claim, verdict: Verdict) -> Kind | None:

@@ -23,6 +23,8 @@ _ABOUT_THE_SENDER = frozenset({(1, 7), (1, 8), (7, 27)})
 _EXPIRED = (4, 7)
 _AUTHENTICATION_CODES = frozenset({534, 535, 538})
 _AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
+_ALSO_AGREE = frozenset({(Reason.NETWORK_ERROR, Reason.INVALID_DOMAIN)})
+"""Reasons of status and words: x.4.4, "unable to route", is what servers report for a domain that does not exist."""
 _FILTERS_SAY_SO_TOO = "common.no-such-user"
 _LOCAL_LANGUAGE = "languages."
 
@@ -67,7 +69,7 @@ def _confidence(verdict: Verdict, match: Match | None, told: Circumstances) -> C
     """Weighs the words, and what the status and the command that was refused say beside them."""
     exact = Reason.UNKNOWN if told.status is None else reason_of_status(told.status, told.code, told.stage)
     is_exact = exact is not Reason.UNKNOWN
-    agrees = is_exact and exact.bounce_type is verdict.bounce_type
+    agrees = is_exact and (exact.bounce_type is verdict.bounce_type or (exact, verdict.reason) in _ALSO_AGREE)
     if match is None:
         return Confidence.LIKELY if agrees else Confidence.GUESS
     rule = match.rule

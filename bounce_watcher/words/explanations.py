@@ -27,6 +27,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.times import utc_day
 from bounce_watcher.model.verdict import Confidence, Reason
+from bounce_watcher.policy.counting import needs_confirmation
 from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import days, full_day, harmless, moment, number_of_days, reason
@@ -108,6 +109,14 @@ def counted(case: ExplanationContext) -> Counted | None:
     grounds = why(case)
     at_bottom = None if grounds is None else base(grounds)
     return at_bottom if isinstance(at_bottom, Counted) else None
+
+
+def tail(event: BounceEvent) -> str:
+    """Returns what the type of a report means for the address, in a sentence."""
+    need = needs_confirmation(event)
+    if need is not None and event.type is EventType.HARD:
+        return f"It suppresses only with a second report on another day: {words.NEEDS[need]}."
+    return TAILS[event.type]
 
 
 def worst(cases: Sequence[ExplanationContext]) -> ExplanationContext:

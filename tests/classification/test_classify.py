@@ -231,6 +231,7 @@ def test_the_server_that_spoke_is_known_from_the_field_or_from_the_words() -> No
         ("550 no mailbox by that name is currently available", "likely"),
         ("550 5.1.1 zorp", "likely"),
         ("552 5.2.2 zorp", "likely"),
+        (f"5.4.4 {NO_NAME}Host not found", "sure"),
         ("550 5.7.1 User unknown", "guess"),
         ("550 zorp", "guess"),
         ("550 5.0.0 zorp", "guess"),

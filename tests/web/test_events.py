@@ -16,7 +16,7 @@ from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import OlderVerdict
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.message import pack
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import Confidence, Reason
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.view.mail_shown import MOST_SHOWN, shown_mail
 from tests.facts import DOUBT
@@ -202,6 +202,10 @@ def test_one_event_tells_how_it_was_read(web: Make) -> None:
     (bounce("b" * 32, "a@gmail.com", reason=None, kind=Kind.DELAY, action=None), "This is not a bounce"),
     (replace(bounce("b" * 32, "a@gmail.com"), evidence=Evidence.PROSE, doubt=DOUBT),
      "Doubtful: the return path holds a token signed for another recipient."),
+    (replace(bounce("b" * 32, "a@gmail.com"), confidence=Confidence.GUESS),
+     "It suppresses only with a second report on another day: the report&#39;s words are weak."),
+    (replace(bounce("b" * 32, "a@gmail.com"), final_recipient="u@other.example", forwarded=True),
+     "The mail went on to u@other.example, which failed."),
 ])
 def test_what_kind_of_report_it_is(web: Make, event: BounceEvent, told: str) -> None:
     client = web()

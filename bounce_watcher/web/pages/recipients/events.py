@@ -171,7 +171,7 @@ def event(request: PageRequest) -> Response:
     return request.page(
         "event.html", f"{explanations.what(found)} of {formatting.moment(found.at)}", event=found,
         what=explanations.what(found),
-        sentence=explanations.of_event(found), tail=explanations.TAILS[found.type], words=explanations.quoted(found),
+        sentence=explanations.of_event(found), tail=explanations.tail(found), words=explanations.quoted(found),
         not_counted=explanations.not_counted(found), rid=request.rid_of(found.recipient), type=found.type,
         colour=formatting.COLOURS[found.type] if found.type else "", provider=explanations.provider_of(found),
         steps=list(_steps(found, followed, told)), has_mail=ledger.lists.message(found.message_digest) is not None,
