@@ -55,6 +55,7 @@ _ROLE = re.compile(
 
 _MONITOR = re.compile(
     r"monitor|nagios|icinga|zabbix|logwatch|\bcron|jenkins|\bbuild|\bci\b|pipeline|service alert|\bdigest\b"
+    r"|campaign|campagne|kampagne|campana\b"
     r"|statistic|summary|report for (?:last|this|the)|\bqueue\b|backup|ticket|help ?desk"
     r"|majordomo|listserv|\bsympa\b|-(?:owner|request)@|\bowner-",
     re.IGNORECASE,

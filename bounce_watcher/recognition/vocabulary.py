@@ -29,6 +29,7 @@ FAILURE = (
     "automatically rejected", "been rejected", "rejected your message", "rejected recipient", "rejected by",
     "refused to accept", "not accepted", "was blocked", "been blocked", "not receive", "failed address",
     "delivery of the email was stopped", "delivery of the message was stopped", "unsolicited bulk e",
+    "days without success", "hours without success",
     "not be relayed", "turned it down", "turned down", "still trying to deliver", "still in our queue",
     "failed recipient", "delivery errors", "unknown user", "user unknown", "no such user", "unknown recipient",
     "invalid recipient", "user not found", "no such mailbox", "mailbox not found", "no mailbox here",
@@ -192,7 +193,8 @@ UNKNOWN = (
 FINAL = (
     "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue", "too long in the queue",
     "in the queue too long", "not be retried", "no longer try", "not continue trying", "no longer be tried",
-    "stopped trying", "keine weiteren", "aufgegeben", "abandonn", "plus de nouvelle tentative", "no se haran mas",
+    "stopped trying", "not try any longer", "not try any more",
+    "keine weiteren", "aufgegeben", "abandonn", "plus de nouvelle tentative", "no se haran mas",
     "no se realizaran mas", "nao havera nova", "nao serao feitas", "nessun ulteriore", "nessun altro tentativo",
     "geen verdere pogingen", "inga fler forsok", "ikke flere forsog", "ei yriteta uudelleen", "kolejnych prob nie",
     "nie beda podejmowane", "больше не будут", "больше не будет", "прекращены", "再送は行", "配信を中止", "配信を断念",

@@ -276,3 +276,23 @@ def test_a_service_that_misses_a_customer_reports_no_mail_of_ours(text: str, rec
 def test_groupwise_names_a_user_without_a_domain_in_its_language() -> None:
     text = "Die Nachricht konnte folgenden Empfängern nicht zugestellt werden:\n\tuser (Mailbox unbekannt)\n"
     assert reasons(text, "Mailer-Daemon@example.org") == {"user@example.org": Reason.INVALID_RECIPIENT}
+
+
+def test_a_name_with_its_address_in_brackets_heads_the_sentence_about_it() -> None:
+    sentence = "The email address you entered couldn't be found. Please check it and send the message again."
+    text = (
+        f"Delivery has failed to these recipients or groups:\n\nAda (user@example.org)\n{sentence}\n\n"
+        f"Bo Example (other@example.org)<mailto:other@example.org>\n{sentence}\n\nIt Desk (it@example.net)\nPhone 7\n"
+    )
+    assert reasons(text) == dict.fromkeys(("user@example.org", "other@example.org"), Reason.INVALID_RECIPIENT)
+
+
+def test_success_that_never_came_is_a_failure() -> None:
+    text = "Your message to <user@example.org> was in the queue for 5 days without success. We will not try any longer."
+    assert reasons(text, subject="Mail failure")
+
+
+def test_the_report_on_a_campaign_is_no_bounce() -> None:
+    text = "These could not be reached:\n\nuser@example.org\nother@example.org\n"
+    content = TOLD.format("Bounces <bounces@example.net>", "Bounced addresses of your campaign", "", text).encode()
+    assert read(content).kind is Kind.OTHER

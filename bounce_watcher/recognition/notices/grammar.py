@@ -60,8 +60,8 @@ _OUTCOME = re.compile(r"\W*(?:unrecoverable error|transient failure)\W*", re.IGN
 
 _OF_WRITER = re.compile(
     r"\b(?:we (?:tried to (?:send (?:a|you)|e-?mail)|sent you)|our (?:message|e-?mail|mail)"
-    r"|unsere? (?:nachricht|e-?mail|mail)|n(?:otre|os) (?:message|e-?mail)|nuestr[oa]s? (?:mensaje|correo)|noss[oa]s? (?:mensage|e-?mail)"
-    r"|nostr[oa] (?:messaggio|e-?mail)|on(?:s|ze) (?:bericht|e-?mail))"
+    r"|unsere? (?:nachricht|e-?mail|mail)|n(?:otre|os) (?:message|e-?mail)|nuestr[oa]s? (?:mensaje|correo)"
+    r"|noss[oa]s? (?:mensage|e-?mail)|nostr[oa] (?:messaggio|e-?mail)|on(?:s|ze) (?:bericht|e-?mail))"
 )
 """Says that it is about the writer's own mail: a service could not reach a customer."""
 
