@@ -296,3 +296,35 @@ def test_the_report_on_a_campaign_is_no_bounce() -> None:
     text = "These could not be reached:\n\nuser@example.org\nother@example.org\n"
     content = TOLD.format("Bounces <bounces@example.net>", "Bounced addresses of your campaign", "", text).encode()
     assert read(content).kind is Kind.OTHER
+
+
+@for_each(
+    ("author", "text", "kind"),
+    [
+        ("Admin <admin@example.com>", "Mail to info@example.com is rejected. It could not be delivered.", Kind.OTHER),
+        ("Admin <admin@example.com>", "Your mail to info@example.com could not be delivered.", Kind.BOUNCE),
+        ("Admin <admin@example.net>", "Mail to info@example.net could not be delivered.", Kind.BOUNCE),
+        ("Admin <postmaster@example.com>", "Mail to info@example.com could not be delivered.", Kind.BOUNCE),
+    ],
+)
+def test_what_an_administrator_tells_the_house_is_no_bounce(author: str, text: str, kind: Kind) -> None:
+    assert read(TOLD.format(author, "Mail delivery failed", "", text).encode()).kind is kind
+
+
+@for_each(
+    "text",
+    [
+        "Ваше сообщение для user@example.org отклонено.",
+        "Die Nachricht an user@example.org kam zurück: Empfänger unbekannt.",
+        "Ihre Nachricht an user@example.org wurde blockiert.",
+        "收件人不存在：user@example.org",
+    ],
+)
+def test_more_words_of_refusal_are_known(text: str) -> None:
+    assert list(reasons(text, "MAILER-DAEMON@example.net", "Mail")) == ["user@example.org"]
+
+
+@for_each("subject", ["[Bug 7] Mail delivery failed", "[Request 4711] Mail delivery failed", "[MAIL] Undeliverable"])
+def test_the_number_of_a_bug_or_ticket_shows_who_writes(subject: str) -> None:
+    content = TOLD.format("Desk <no-reply@example.net>", subject, "", LISTED).encode()
+    assert (read(content).kind is Kind.BOUNCE) is (subject == "[MAIL] Undeliverable")
