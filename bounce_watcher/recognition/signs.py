@@ -9,7 +9,7 @@ from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.recognition.vocabulary import folded, states_failure
 
 _DAEMON = re.compile(
-    r"mailer[-_]?daemon|post[-_]?master|mail[-_ ]?deliver|mail(?:er)? system|microsoftexchange|mdaemon"
+    r"mail(?:er)?[-_]?daemon|post[-_]?master|mail[-_ ]?deliver|mail(?:er)? system|microsoftexchange|mdaemon"
     r"|mail[-_ ]?admin|system administrator|delivery (?:sub)?system|^\W*daemon@|mailsweeper|interscan"
     r"|content-filter|sieve subsystem|courier mail server|mailmarshal|mimesweeper|mail security|spam firewall"
     r"|virus ?wall|scanmail|mailguard|groupshield|webshield|amavis|mailscanner",
@@ -35,9 +35,10 @@ _FAILURE_SUBJECT = re.compile(
 )
 _REPLY_SUBJECT = re.compile(
     r"\s*(?:\[[^\[\]]{1,40}\]\s*)?(?:re|aw|sv|fwd?|wg|tr|rv|enc|antw|vs|vb|pd)\s*(?:\[\d+\])?[:：]"
-    r"|\s*\[[^\[\]\d]{0,20}\d{3,10}\]",  # "[Request 4711] Mail delivery failed": the number of a ticket
+    r"|\s*\[(?:[^\[\]\d]{0,20}\d{3,10}|[^\[\]\d]{2,20}[ #]\d{1,10})\]",
     re.IGNORECASE,
 )
+"""Also the number of a ticket or a bug: "[Request 4711] Mail delivery failed"."""
 _SUCCESS_SUBJECT = re.compile(
     r"(?<!not )(?<!not be )\bsuccess|\(relay\)|^(?:delivered|relayed|expanded):", re.IGNORECASE
 )
@@ -55,6 +56,7 @@ _ROLE = re.compile(
 
 _MONITOR = re.compile(
     r"monitor|nagios|icinga|zabbix|logwatch|\bcron|jenkins|\bbuild|\bci\b|pipeline|service alert|\bdigest\b"
+    r"|bugzilla|\bbugs?[@.]|\bjira\b|campaign|campagne|kampagne|campana\b"
     r"|statistic|summary|report for (?:last|this|the)|\bqueue\b|backup|ticket|help ?desk"
     r"|majordomo|listserv|\bsympa\b|-(?:owner|request)@|\bowner-",
     re.IGNORECASE,

@@ -276,3 +276,55 @@ def test_a_service_that_misses_a_customer_reports_no_mail_of_ours(text: str, rec
 def test_groupwise_names_a_user_without_a_domain_in_its_language() -> None:
     text = "Die Nachricht konnte folgenden Empfängern nicht zugestellt werden:\n\tuser (Mailbox unbekannt)\n"
     assert reasons(text, "Mailer-Daemon@example.org") == {"user@example.org": Reason.INVALID_RECIPIENT}
+
+
+def test_a_name_with_its_address_in_brackets_heads_the_sentence_about_it() -> None:
+    sentence = "The email address you entered couldn't be found. Please check it and send the message again."
+    text = (
+        f"Delivery has failed to these recipients or groups:\n\nAda (user@example.org)\n{sentence}\n\n"
+        f"Bo Example (other@example.org)<mailto:other@example.org>\n{sentence}\n\nIt Desk (it@example.net)\nPhone 7\n"
+    )
+    assert reasons(text) == dict.fromkeys(("user@example.org", "other@example.org"), Reason.INVALID_RECIPIENT)
+
+
+def test_success_that_never_came_is_a_failure() -> None:
+    text = "Your message to <user@example.org> was in the queue for 5 days without success. We will not try any longer."
+    assert reasons(text, subject="Mail failure")
+
+
+def test_the_report_on_a_campaign_is_no_bounce() -> None:
+    text = "These could not be reached:\n\nuser@example.org\nother@example.org\n"
+    content = TOLD.format("Bounces <bounces@example.net>", "Bounced addresses of your campaign", "", text).encode()
+    assert read(content).kind is Kind.OTHER
+
+
+@for_each(
+    ("author", "text", "kind"),
+    [
+        ("Admin <admin@example.com>", "Mail to info@example.com is rejected. It could not be delivered.", Kind.OTHER),
+        ("Admin <admin@example.com>", "Your mail to info@example.com could not be delivered.", Kind.BOUNCE),
+        ("Admin <admin@example.net>", "Mail to info@example.net could not be delivered.", Kind.BOUNCE),
+        ("Admin <postmaster@example.com>", "Mail to info@example.com could not be delivered.", Kind.BOUNCE),
+    ],
+)
+def test_what_an_administrator_tells_the_house_is_no_bounce(author: str, text: str, kind: Kind) -> None:
+    assert read(TOLD.format(author, "Mail delivery failed", "", text).encode()).kind is kind
+
+
+@for_each(
+    "text",
+    [
+        "Ваше сообщение для user@example.org отклонено.",
+        "Die Nachricht an user@example.org kam zurück: Empfänger unbekannt.",
+        "Ihre Nachricht an user@example.org wurde blockiert.",
+        "收件人不存在：user@example.org",
+    ],
+)
+def test_more_words_of_refusal_are_known(text: str) -> None:
+    assert list(reasons(text, "MAILER-DAEMON@example.net", "Mail")) == ["user@example.org"]
+
+
+@for_each("subject", ["[Bug 7] Mail delivery failed", "[Request 4711] Mail delivery failed", "[MAIL] Undeliverable"])
+def test_the_number_of_a_bug_or_ticket_shows_who_writes(subject: str) -> None:
+    content = TOLD.format("Desk <no-reply@example.net>", subject, "", LISTED).encode()
+    assert (read(content).kind is Kind.BOUNCE) is (subject == "[MAIL] Undeliverable")

@@ -22,6 +22,7 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus
 from bounce_watcher.model.finding import Finding
+from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import sent_message
 from bounce_watcher.recognition.notices.reasons import REPLY, AddressPlace, Reasons
@@ -46,6 +47,7 @@ UNNAMED = "notice-unnamed"
 
 _WRAPPED = "application/ms-tnef"  # Exchange's own format of an original
 MAX_CANDIDATES = 1_000  # how many places of addresses are kept
+MAX_BEGINNING = 2_000  # how many characters may say that it is about the reader's mail
 OPENING_LINES = 15  # the number of lines within which a notice says what it is about
 
 _ON_MAIL = re.compile(
@@ -60,10 +62,12 @@ _OUTCOME = re.compile(r"\W*(?:unrecoverable error|transient failure)\W*", re.IGN
 
 _OF_WRITER = re.compile(
     r"\b(?:we (?:tried to (?:send (?:a|you)|e-?mail)|sent you)|our (?:message|e-?mail|mail)"
-    r"|unsere? (?:nachricht|e-?mail|mail)|n(?:otre|os) (?:message|e-?mail)|nuestr[oa]s? (?:mensaje|correo)|noss[oa]s? (?:mensage|e-?mail)"
-    r"|nostr[oa] (?:messaggio|e-?mail)|on(?:s|ze) (?:bericht|e-?mail))"
+    r"|unsere? (?:nachricht|e-?mail|mail)|n(?:otre|os) (?:message|e-?mail)|nuestr[oa]s? (?:mensaje|correo)"
+    r"|noss[oa]s? (?:mensage|e-?mail)|nostr[oa] (?:messaggio|e-?mail)|on(?:s|ze) (?:bericht|e-?mail))"
 )
 """Says that it is about the writer's own mail: a service could not reach a customer."""
+
+_OF_HOUSE = re.compile(r"[^@]{0,64}(?:daemon|post-?master|mail-?deliver|microsoftexchange)", re.IGNORECASE)
 
 FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
 
@@ -107,7 +111,7 @@ def by_text(message: ParsedMessage) -> Recognition | None:
 
 def by_first_lines(message: ParsedMessage) -> Recognition | None:
     """Recognises a notice with one sign of a mail system if its first lines say that their only address failed."""
-    if not has_one_sign(message):
+    if not has_one_sign(message) or _is_among_colleagues(message):
         return None
     notice, candidates = read_notice(message)
     opening = [number for number, line in enumerate(notice.lines) if line.strip()][:FIRST_LINES]
@@ -127,11 +131,26 @@ def resort(message: ParsedMessage) -> Recognition | None:
     notice, candidates = read_notice(message)
     if not (any(notice.announces) or is_of_daemon(message)) or not is_from_itself(message):
         return None
+    if _is_among_colleagues(message):
+        return None
     told = _of(notice, candidates, Strength.SENTENCE)
     accused = any(each.strength is Strength.ACCUSED for each in candidates)  # even if it is a bystander
     if not told and not accused:
         told = local_parts(notice) or only_one(notice)
     return _recognition(notice, told, RESORT)
+
+
+def _is_among_colleagues(message: ParsedMessage) -> bool:
+    """Checks for what an administrator tells everybody in the house: mail to one of its own addresses gets lost.
+
+    A daemon of the house also reports failures, and then the mail is the reader's.
+    """
+    sender = first_address(message.headers.get("from") or "") or ""
+    reader = first_address(message.headers.get("to") or "") or ""
+    if not sender or sender.rpartition("@")[2].lower() != reader.rpartition("@")[2].lower():
+        return False
+    is_daemon = _OF_HOUSE.match(sender) is not None or has_null_sender(message)
+    return not is_daemon and not says(folded(message.text[:MAX_BEGINNING]), YOUR_MAIL)
 
 
 def unnamed(message: ParsedMessage) -> Recognition | None:

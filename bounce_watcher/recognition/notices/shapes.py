@@ -34,8 +34,12 @@ _LED_TO = re.compile(rf"\s{{1,12}}\(?(?:expanded|generated) (?:from:?|by) {{0,3}
 _REASON_FIRST = re.compile(
     rf"[\s*>•-]{{0,12}}([^\W_][^@<>:\n]{{3,100}}?)\s[<\"'(]{{0,2}}({ADDRESS})[>\"')]{{0,3}}[\s.!;,:]{{0,4}}"
 )
-_MAILBOX = re.compile(rf"[\s*>•-]{{0,12}}([^\s*>•-][^<>@]{{0,100}})<({ADDRESS})>\s{{0,8}}")
-"""`Ada Example <user@example.org>`"""
+_MAILBOX = re.compile(
+    rf"[\s*>•-]{{0,12}}([^\s*>•-][^<>@():]{{0,100}})[<(]({ADDRESS})[>)](?:\s?<mailto:{ADDRESS}>)?\s{{0,8}}"
+)
+"""`Ada Example <user@example.org>`, in Exchange `Ada Example (user@example.org)`"""
+
+REASON_WIDTH = 40  # from how many characters on a line below a mailbox is a sentence about it, and no signature
 
 _REFUSED = re.compile(r"\b(?:fail|reject|refus|error|bounce|denied|unable|return)", re.IGNORECASE)
 _SUPPOSED = re.compile(r"\b(?:may|might|would) (?:be|have)\b", re.IGNORECASE)
@@ -95,7 +99,9 @@ def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate
     match = _ENCODED.match(line) or _BEHIND_NAME.match(line) or _AT_START.match(line)
     if match and match[1].lower() not in senders(line) and _is_entry(notice, number, line, match):
         return accused(number, match[1], line[match.end() :])
-    if (match := _MAILBOX.fullmatch(line)) and _is_listed(notice, number, match.start(1)):
+    if (match := _MAILBOX.fullmatch(line)) and (
+        _is_listed(notice, number, match.start(1)) or _heads_reason(notice.lines, number)
+    ):
         return accused(number, match[2], "")
     if (match := _REASON_FIRST.fullmatch(line)) and _is_on_recipient(match[1]):
         return accused(number, match[2], line)
@@ -144,6 +150,12 @@ def _is_listed(notice: Notice, number: int, indent: int) -> bool:
         if line.strip() and len(line) - len(line.lstrip()) <= indent and not line.lstrip().startswith(";"):
             return False
     return False
+
+
+def _heads_reason(lines: tuple[str, ...], number: int) -> bool:
+    """Checks whether a line is the first of its paragraph, and a whole sentence stands below it."""
+    above, below = lines[max(0, number - 1) : number], "".join(lines[number + 1 : number + 2])
+    return not "".join(above).strip() and len(below.strip()) >= REASON_WIDTH and "@" not in below
 
 
 def _stands_alone(line: str) -> bool:
