@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bounce_watcher.config.keys import table_of
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import History, RecipientRecord, State
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import Confidence, Reason
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
@@ -83,10 +83,12 @@ def test_the_words_are_those_of_the_policy() -> None:
         RecipientRecord(RECIPIENT, "news", released_at=march(24), expiry_level=1, expired_reason="mailbox_full")
     )
     delivered = History(RecipientRecord(RECIPIENT, "news", answered_until=march(3)))
+    guess = failure(Reason.INVALID_RECIPIENT, march(2), confidence=Confidence.GUESS)
     said = [
         text(replay(full, policy)[1][-1].grounds),
         text(decide(failure(Reason.INVALID_DOMAIN, march(2)), history(), policy).grounds),
         text(decide(failure(Reason.INVALID_RECIPIENT, march(2)), history(), policy).grounds),
+        text(decide(guess, history(), policy).grounds),
         text(decide(failure(Reason.MAILBOX_FULL, march(30)), lapsed, policy).grounds),
         text(decide(failure(Reason.INVALID_RECIPIENT, march(2), evidence=Evidence.PROSE), history(), policy).grounds),
         text(decide(failure(Reason.BAD_REPUTATION, march(2)), history(), policy).grounds),

@@ -122,7 +122,7 @@ def check_rows(name: str, pair: tuple[str, str]) -> None:
         before = house.rows_of(victim)
         assert before[EVENT.name]
         for day in (1, 10, 20):
-            house.take(form.make(other), day, form.settings)
+            house.take(b"X-Day: %d\n" % day + form.make(other), day, form.settings)
         assert house.rows_of(victim) == before
         if form.names(other):
             assert house.suppressed(other) is State.SUPPRESSED
