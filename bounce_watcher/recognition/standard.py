@@ -256,12 +256,15 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
 
 def _meant(report: _Report, recipient: RecipientReport) -> MailAddress | ProseAddress | None:
     """Returns the one address named elsewhere that `ada@#mx.example.org` is another form of: the local part is the
-    same, and behind odd signs stands its domain or a host in it."""
+    same, and behind odd signs stands its domain or a host in it. So is `<ada@example.org` with half a pair of brackets,
+    which alone might be half an address."""
     local, _, host = (recipient.unreadable or "").rpartition(";")[2].strip(" <>").rpartition("@")
     address, _ = _named_elsewhere(report, recipient)
-    if address is None or not _ODD_HOST.fullmatch(host):
+    if address is None:
         return None
     mailbox, _, domain = address.rpartition("@")
+    if not _ODD_HOST.fullmatch(host) and host.lower() != domain.lower():
+        return None
     is_of_domain = f".{host.lower().strip('#%_')}".endswith(f".{domain.lower()}")
     return address if is_of_domain and local == mailbox else None
 
