@@ -62,10 +62,13 @@ def _in_own_words(findings: tuple[Finding, ...]) -> Iterator[Finding]:
 
     Such words, and the status that came with them, got there by damage, or by a list whose reason is one member's.
     """
-    everybody = frozenset().union(*map(_keys_of, findings)) if len(findings) > 1 else frozenset()
+    if len(findings) < 2:
+        yield from findings
+        return
+    everybody = frozenset().union(*map(_keys_of, findings))
     for finding in findings:
         words = finding.report.diagnostic_code or ""
-        named = frozenset(map(address_key, find_addresses(words, MAX_NAMED))) if everybody and "@" in words else None
+        named = frozenset(map(address_key, find_addresses(words, MAX_NAMED))) if "@" in words else None
         if named and not named.isdisjoint(everybody) and named.isdisjoint(_keys_of(finding)):
             silent = replace(finding.report, status=None, diagnostic_code=None, stage=None)
             yield replace(finding, report=silent)

@@ -242,7 +242,7 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     Sendmail writes only the first line of the reply; its transcript has the others.
     """
     said = recipient.diagnostic_code or ""
-    own = _keys_of(recipient)
+    own = _keys_of(recipient) if report.answers else frozenset()
     if report.answers and (answer := answer_told(report.answers_to(own), said, own)):
         whole = answer.text if len(answer.text) > len(said) and is_first_line(said) else said
         return replace(recipient, diagnostic_code=whole[:MAX_WORDS], stage=answer.stage)

@@ -311,7 +311,7 @@ def plain_shapes(text: str) -> str:
     return text if text.isascii() else text.translate(_SHAPES)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)  # more than there are tables: to build one takes longer than to read a mail
 def _finder(phrases: tuple[str, ...]) -> AhoCorasick:
     return AhoCorasick([folded(phrase) for phrase in phrases])
 
