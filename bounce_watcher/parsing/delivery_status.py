@@ -56,35 +56,52 @@ def _blocks(text: str) -> tuple[Block, list[Block]]:
     """Returns the per-message fields and one block for each recipient.
 
     Blank lines do not separate reliably: Domino leaves them out, IIS and SurfControl put them inside a block. A new
-    recipient's block begins when fields repeat that the current one already has.
+    recipient's block begins when fields repeat that the current one already has. A diagnostic among the fields of the
+    message is the recipient's if there is only one; of several it may be anybody's.
     """
     message: Block = {}
     blocks: list[Block] = [{}]
+    stray: list[Block] = []
+    told = 0
     for group in _groups(text, message):
-        if not _is_of_another(blocks[-1], group):
-            for name, values in group.items():
-                blocks[-1].setdefault(name, []).extend(values)
+        is_on_message, told = len(message) > told and _OPENS_RECIPIENT.isdisjoint(group), len(message)
+        if is_on_message:
+            stray.append(group)
+        elif not _is_of_another(blocks[-1], group):
+            _extend(blocks[-1], group)
         elif len(blocks) < MAX_RECIPIENTS:
             blocks.append(group)
         else:
             break
-    return message, [block for block in blocks if not _OPENS_RECIPIENT.isdisjoint(block)]
+    recipients = [block for block in blocks if not _OPENS_RECIPIENT.isdisjoint(block)]
+    for group in stray if len(recipients) == 1 else ():
+        _extend(recipients[0], group)
+    return message, recipients
+
+
+def _extend(block: Block, group: Block) -> None:
+    for name, values in group.items():
+        block.setdefault(name, []).extend(values)
 
 
 def _groups(text: str, message: Block) -> Iterator[Block]:
-    """Yields groups of fields, each up to a gap or a repeated field. Fields of the message go into `message`."""
+    """Yields groups of fields, each up to a gap or a repeated field. Fields of the message go into `message`.
+
+    The field that opens the first recipient opens the others as well, even if it is the diagnostic.
+    """
     group: Block = {}
-    before = GAP
+    before, opener = GAP, ""
     for name, value in fields(text):
         if (name, value) == before:
             continue  # a line that was doubled on the way opens no further recipient
         before = name, value
-        if before == GAP or (name in group and name in _OPENS_RECIPIENT):
+        if before == GAP or (name in group and (name in _OPENS_RECIPIENT or name == opener)):
             yield group
             group = {}
         if name in _MESSAGE_FIELDS:
             message.setdefault(name, []).append(value)
         elif name:
+            opener = opener or name
             group.setdefault(name, []).append(value)
     yield group
 

@@ -85,8 +85,10 @@ def last_refusal(line: str) -> RefusalLine | None:
     return answers[-1] if answers else None
 
 
-def answer_told(answers: Iterable[RefusalLine], diagnostic: str) -> RefusalLine | None:
-    """Returns the answer that `diagnostic` repeats, whole or cut.
+def answer_told(
+    answers: Iterable[RefusalLine], diagnostic: str, own: frozenset[str] = frozenset()
+) -> RefusalLine | None:
+    """Returns the answer that `diagnostic` repeats, whole or cut; one about the addresses with the keys `own` first.
 
     If there is none, and all answers with its code are of one stage, returns the first of them; else None.
     """
@@ -94,6 +96,7 @@ def answer_told(answers: Iterable[RefusalLine], diagnostic: str) -> RefusalLine 
     if not said:
         return None
     alike = [each for each in answers if each.text.startswith(code)]
+    alike.sort(key=lambda each: own.isdisjoint(each.recipients))
     same = next((each for each in alike if _plain(each.text).startswith(said)), None)
     if same is not None:
         return same

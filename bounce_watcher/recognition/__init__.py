@@ -11,6 +11,7 @@ from bounce_watcher.recognition import (
     automatic,
     challenges,
     flufl,
+    forwarded,
     list_refusals,
     owner_notices,
     receipts,
@@ -44,12 +45,22 @@ _ANSWERS: tuple[Recognizer, ...] = (
     automatic.opt_out, automatic.answer, challenges.by_words, automatic.by_words, success.recognise,
 )
 
+
+def passed_on(message: ParsedMessage) -> Recognition | None:
+    """Recognises a failure notice that a person forwarded without a word."""
+    copied = forwarded.forwarded_copy(message)
+    if copied is None or not looks_like_failure_notice(copied):
+        return None
+    found = next(filter(None, (recognizer(copied) for recognizer in NOTICES)), None)
+    return forwarded.at_second_hand(found) if found and found.kind in {Kind.BOUNCE, Kind.DELAY} else None
+
+
 DOUBTFUL: tuple[Recognizer, ...] = (
-    *_ANSWERS, owner_notices.recognise, grammar.by_text, grammar.by_first_lines, automatic.auto_replied,
+    *_ANSWERS, passed_on, owner_notices.recognise, grammar.by_text, grammar.by_first_lines, automatic.auto_replied,
 )
 """Recognizers for messages of which little but the text says that a mail system wrote them."""
 
-ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, grammar.by_first_lines, automatic.auto_replied)
+ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, passed_on, grammar.by_first_lines, automatic.auto_replied)
 """Recognizers for messages that no mail system wrote."""
 
 _MARK_OF_FILTER = "X-SPASIGN: NG"

@@ -1,16 +1,18 @@
 """What recognizers are and return, and how their findings become one for each recipient."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding, Kind, SentMessage
+from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import sent_message
 
+MAX_NAMED = 100  # how many addresses of a recipient's words are looked at
 _RANK = {Action.FAILED: 3, Action.DELAYED: 2, Action.DELIVERED: 1, Action.RELAYED: 1, Action.EXPANDED: 0, None: -1}
 
 
@@ -45,7 +47,7 @@ def recognised(findings: Iterable[Finding], original: Headers | None) -> Recogni
 def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Returns one finding per recipient: the worst action wins, and of equal ones the first with a diagnostic."""
     best: dict[str, Finding] = {}
-    for finding in findings:
+    for finding in _in_own_words(tuple(findings)):
         recipient = finding.report.recipient
         if recipient is None:
             continue
@@ -53,6 +55,30 @@ def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         if key not in best or weight(finding) > weight(best[key]):
             best[key] = finding
     return tuple(best.values())
+
+
+def _in_own_words(findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Yields the findings; without words that name another recipient of the report, and not their own.
+
+    Such words, and the status that came with them, got there by damage, or by a list whose reason is one member's.
+    """
+    if len(findings) < 2:
+        yield from findings
+        return
+    everybody = frozenset().union(*map(_keys_of, findings))
+    for finding in findings:
+        words = finding.report.diagnostic_code or ""
+        named = frozenset(map(address_key, find_addresses(words, MAX_NAMED))) if "@" in words else None
+        if named and not named.isdisjoint(everybody) and named.isdisjoint(_keys_of(finding)):
+            silent = replace(finding.report, status=None, diagnostic_code=None, stage=None)
+            yield replace(finding, report=silent)
+        else:
+            yield finding
+
+
+def _keys_of(finding: Finding) -> frozenset[str]:
+    named = finding.report.original_recipient, finding.report.final_recipient
+    return frozenset(address_key(each) for each in named if each)
 
 
 def weight(finding: Finding) -> tuple[int, bool]:

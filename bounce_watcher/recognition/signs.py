@@ -63,6 +63,14 @@ _MONITOR = re.compile(
 )
 _COUNTS = re.compile(r"statistic|summary|report for (?:last|this|the)|\bqueue\b|logwatch|\bcron", re.IGNORECASE)
 """What a daemon tells of many mails at once, unless the subject or the return path says that one has failed."""
+_FAILED_AT_END = re.compile(
+    r"\S ?(?:[:;(\[|/-]|\u2013) ?(?:undeliver\w{1,6}|delivery (?:failed|failure|error)|not delivered|mail failure"
+    r"|unzustellbar|nicht zugestellt|zustellung fehlgeschlagen|non remis|non distribu[eé]|no entregado"
+    r"|n[aã]o entregue|non consegnato)\b[^:]{0,40}$",
+    re.IGNORECASE,
+)
+"""The outcome behind the subject of the mail, as gateways answer: "Re: The news of March: not delivered"."""
+
 _CARRIER = re.compile(
     r"parcel|paket|courier(?! mail)|ship(?:ping|ment)|\bcolis|livraison|fedex|\b(?:dhl|ups|usps|dpd|gls|hermes)\b"
     r"|@correos",
@@ -187,10 +195,14 @@ def may_be_failure_notice(message: ParsedMessage) -> bool:
 
 def has_one_sign(message: ParsedMessage) -> bool:
     """Checks for the weakest sign that a mail system wrote it: what the text says must then be plain by itself."""
-    is_passed_on = is_from_list(message) or is_passed_on_by_mailman(message) or is_reply_or_forward(message)
-    if not message.has_body or is_passed_on or _is_of_another_trade(message, is_daemon=False):
+    is_list = is_from_list(message) or is_passed_on_by_mailman(message)
+    if not message.has_body or is_list or _is_of_another_trade(message, is_daemon=False):
         return False
     sender = (message.headers.get("from") or "")[:400]
+    if "<" not in sender and _FAILED_AT_END.search((message.headers.get("subject") or "")[:400]):
+        return True  # people have a name
+    if is_reply_or_forward(message):
+        return False
     if _MACHINE.search(sender):
         return True
     return _ROLE.search(sender) is not None and (has_failure_subject(message) or has_null_sender(message))

@@ -74,6 +74,16 @@ class _Report:
         return read_transcript(self.notice)
 
     @lazy
+    def everybody(self) -> frozenset[str]:
+        """The keys of all recipients."""
+        return frozenset().union(*map(_keys_of, self.status.recipients))
+
+    def answers_to(self, own: frozenset[str]) -> tuple[RefusalLine, ...]:
+        """Returns the answers, without those that are only about other recipients of the report."""
+        others = self.everybody - own
+        return tuple(each for each in self.answers if own & each.recipients or not others & each.recipients)
+
+    @lazy
     def original(self) -> Headers | None:
         return original_headers(self.message)
 
@@ -220,6 +230,11 @@ def _in_transcript(recipient: RecipientReport, report: _Report) -> str:
     return one_line(own)[:MAX_WORDS]
 
 
+def _keys_of(recipient: RecipientReport) -> frozenset[str]:
+    named = recipient.original_recipient, recipient.final_recipient
+    return frozenset(address_key(each) for each in named if each)
+
+
 def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     """Adds the stage. Postfix and Exim write the bare reply in the status part, and its command only in the text.
 
@@ -227,7 +242,8 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     Sendmail writes only the first line of the reply; its transcript has the others.
     """
     said = recipient.diagnostic_code or ""
-    if report.answers and (answer := answer_told(report.answers, said)):
+    own = _keys_of(recipient) if report.answers else frozenset()
+    if report.answers and (answer := answer_told(report.answers_to(own), said, own)):
         whole = answer.text if len(answer.text) > len(said) and is_first_line(said) else said
         return replace(recipient, diagnostic_code=whole[:MAX_WORDS], stage=answer.stage)
     if recipient.final_recipient is None:
@@ -240,12 +256,15 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
 
 def _meant(report: _Report, recipient: RecipientReport) -> MailAddress | ProseAddress | None:
     """Returns the one address named elsewhere that `ada@#mx.example.org` is another form of: the local part is the
-    same, and behind odd signs stands its domain or a host in it."""
+    same, and behind odd signs stands its domain or a host in it. So is `<ada@example.org` with half a pair of brackets,
+    which alone might be half an address."""
     local, _, host = (recipient.unreadable or "").rpartition(";")[2].strip(" <>").rpartition("@")
     address, _ = _named_elsewhere(report, recipient)
-    if address is None or not _ODD_HOST.fullmatch(host):
+    if address is None:
         return None
     mailbox, _, domain = address.rpartition("@")
+    if not _ODD_HOST.fullmatch(host) and host.lower() != domain.lower():
+        return None
     is_of_domain = f".{host.lower().strip('#%_')}".endswith(f".{domain.lower()}")
     return address if is_of_domain and local == mailbox else None
 

@@ -11,7 +11,7 @@ from tests.pipeline.patterns import Named, all_patterns, attacks, faults
 
 PATTERNS = all_patterns()
 SIZE = 10_000
-"""Characters of an attack. For twice as many, what is quadratic takes a third of a second at least on a machine of 2026;
+"""Characters of an attack. On a machine of 2026 twice as many take what is quadratic a third of a second at least, and
 what is linear some milliseconds."""
 
 SECONDS = 0.03

@@ -328,3 +328,75 @@ def test_more_words_of_refusal_are_known(text: str) -> None:
 def test_the_number_of_a_bug_or_ticket_shows_who_writes(subject: str) -> None:
     content = TOLD.format("Desk <no-reply@example.net>", subject, "", LISTED).encode()
     assert (read(content).kind is Kind.BOUNCE) is (subject == "[MAIL] Undeliverable")
+CHARSET = "Content-Type: text/plain; charset=utf-8\n"
+DAEMON = (
+    "From: Mail Delivery Subsystem <MAILER-DAEMON@mail.example.net>\nTo: <ada@example.com>\nSubject: Returned mail\n\n"
+    "   ----- The following addresses had permanent fatal errors -----\n<user@example.org>\n\n"
+    "   ----- Transcript of session follows -----\n... while talking to mx.example.org.:\n"
+    ">>> RCPT To:<user@example.org>\n<<< 550 5.1.1 no such user\n550 5.1.1 <user@example.org>... User unknown\n"
+)
+
+
+def forwarded(text: str, subject: str = "Fwd: Returned mail") -> Recognition:
+    return read(TOLD.format("Ada <ada@example.com>", subject, CHARSET, text).encode())
+
+
+@for_each(
+    "bar",
+    [
+        "Begin forwarded message:", "-------- Forwarded Message --------", "-----Original Message-----",
+        "Anfang der weitergeleiteten Nachricht:", "---------- Mensaje reenviado ---------",
+        "----- 転送メッセージ -----",
+    ],
+)
+@for_each("quote", ["", "> ", ">"])
+def test_a_notice_that_is_forwarded_without_a_word_counts_as_prose(bar: str, quote: str) -> None:
+    [found] = forwarded(f"\n{bar}\n\n" + re.sub("^", quote, DAEMON, flags=re.MULTILINE)).findings
+    assert (found.report.recipient, found.report.action, found.evidence) == (
+        "user@example.org", Action.FAILED, Evidence.PROSE
+    )
+    assert classify(found.report, None, load_builtin()).reason is Reason.INVALID_RECIPIENT
+
+
+@for_each(
+    ("text", "subject"),
+    [
+        (f"What does this mean?\n\nBegin forwarded message:\n\n{DAEMON}", "Fwd: Returned mail"),
+        (f"Begin forwarded message:\n\n{DAEMON}", "Hello"),
+        (f"Begin forwarded message:\n\n{DAEMON.replace(DAEMON.partition('@')[0], 'From: Bob <bob')}", "Fwd: Hello"),
+        (f"Begin forwarded message:\n\nHe wrote:\n\n{DAEMON}", "Fwd: Returned mail"),
+    ],
+)
+def test_a_forward_with_words_of_its_own_or_of_other_mail_is_no_report(text: str, subject: str) -> None:
+    assert forwarded(text, subject).kind is Kind.OTHER
+
+
+def test_fields_that_somebody_copied_prove_nothing() -> None:
+    status = "Final-Recipient: rfc822; user@example.org\nAction: failed\nStatus: 5.1.1\n"
+    [found] = forwarded(f"Begin forwarded message:\n\n{DAEMON}\n{status}").findings
+    assert found.evidence is Evidence.PROSE
+
+
+@for_each(
+    ("author", "subject", "kind"),
+    [
+        ("gate.keeper@example.net", "Re: The news of March : non remis (delivery failed)", Kind.BOUNCE),
+        ("gate.keeper@example.net", "Re: The news of March (not delivered)", Kind.BOUNCE),
+        ("gate.keeper@example.net", "The news of March - Unzustellbar", Kind.BOUNCE),
+        ("gate.keeper@example.net", "Re: The news of March", Kind.OTHER),
+        ("Ada Keeper <ada@example.net>", "Re: The news of March (not delivered)", Kind.OTHER),
+    ],
+)
+def test_a_gateway_says_the_outcome_behind_the_subject_of_the_mail(author: str, subject: str, kind: Kind) -> None:
+    text = "*****\nVotre message n'a pas pu etre delivre a\nuser@example.org\n\n*****\n"
+    assert read(TOLD.format(author, subject, "", text).encode()).kind is kind
+
+
+@for_each("value", ["user@example.org>", "<user@example.org", " user@example.org >"])
+def test_half_a_pair_of_brackets_hides_no_recipient_whom_the_report_names_elsewhere(value: str) -> None:
+    odd = DSN.replace(b"rfc822; user@example.org", f"rfc822; {value}".encode())
+    assert [(each.report.recipient, each.evidence) for each in read(odd).findings] == [
+        ("user@example.org", Evidence.PROSE)
+    ]
+    [half] = read(odd.replace(b"To: user@example.org", b"To: the.user@example.org")).findings
+    assert half.report.recipient is None

@@ -24,7 +24,7 @@ from bounce_watcher.recognition.recognizer import Recognition, recognised
 NAME = "qmail"
 
 _PARAGRAPH = re.compile(
-    r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>( \([^()\n]{1,400}\))?:(.*(?:\n(?!<|--)[^\S\n]*\S.*)*)", re.MULTILINE
+    r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>( \([^()\n]{1,400}\))?:(.*(?:\n(?!<(?!<<)|--(?!>))[^\S\n]*\S.*)*)", re.MULTILINE
 )
 
 

@@ -25,10 +25,10 @@ from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import sent_message
-from bounce_watcher.recognition.notices.reasons import REPLY, AddressPlace, Reasons
+from bounce_watcher.recognition.notices.reasons import DECORATION, REPLY, AddressPlace, Reasons
 from bounce_watcher.recognition.notices.sentences import in_sentences, local_parts, only_one
 from bounce_watcher.recognition.notices.shapes import in_dialogue, in_lines
-from bounce_watcher.recognition.notices.text import Candidate, Notice, Strength, open_notice
+from bounce_watcher.recognition.notices.text import Candidate, Notice, Strength, open_notice, outcome_told
 from bounce_watcher.recognition.prose import action_told, finding
 from bounce_watcher.recognition.recognizer import Recognition, kind_of, recognised
 from bounce_watcher.recognition.signs import (
@@ -68,6 +68,8 @@ _OF_WRITER = re.compile(
 """Says that it is about the writer's own mail: a service could not reach a customer."""
 
 _OF_HOUSE = re.compile(r"[^@]{0,64}(?:daemon|post-?master|mail-?deliver|microsoftexchange)", re.IGNORECASE)
+_REFUSED_FOR_GOOD = re.compile(r"\W{0,3}5\d\d[ -]")
+_WORST_FIRST = (Action.FAILED, Action.DELAYED, Action.DELIVERED)
 
 FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
 
@@ -81,9 +83,16 @@ def read_notice(message: ParsedMessage) -> tuple[Notice, tuple[Candidate, ...]]:
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Recognises addresses in places where the form of the notice accuses them."""
+    """Recognises addresses in places where the form of the notice accuses them; else several in sentences of their own.
+
+    Who reads one place only would take the words of the second sentence for the first recipient's.
+    """
     notice, candidates = read_notice(message)
-    return _recognition(notice, _of(notice, candidates, Strength.ACCUSED), NAME)
+    told = _of(notice, candidates, Strength.ACCUSED)
+    if not told:
+        own = [each for each in _of(notice, candidates, Strength.SENTENCE) if each.is_alone]
+        told = own if len({address_key(each.address) for each in own}) > 1 else []
+    return _recognition(notice, told, NAME)
 
 
 def accused_addresses(message: ParsedMessage) -> tuple[str, ...]:
@@ -186,10 +195,33 @@ def _of(notice: Notice, candidates: Iterable[Candidate], strength: Strength) -> 
 def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognition | None:
     spans = tuple((first, last) for first, last, _ in notice.paragraphs)
     reasons = Reasons(notice.lines, spans, tuple(map(_place, told)))
-    is_divided = len({address_key(each.address) for each in told}) > 1 or notice.has_sections
     of_all = action_told(notice.message, "\n".join(notice.lines))
-    findings = (_finding(each, reasons, name, notice if is_divided else None, of_all) for each in told)
+    actions = _actions(notice, told, reasons)
+    failed = [each for each in told if actions.get(address_key(each.address)) is not Action.DELIVERED] or told
+    findings = (_finding(each, reasons, name, actions.get(address_key(each.address)) or of_all) for each in failed)
     return recognised(findings, notice.original)
+
+
+def _actions(notice: Notice, told: list[Candidate], reasons: Reasons) -> dict[str, Action]:
+    """Returns what the notice says was done for each recipient, by its key, if it is about several, of whom some may
+    have failed, others be delayed, and others have got the mail. The worst that any place says counts."""
+    keys = {address_key(each.address) for each in told}
+    if len(keys) == 1 and not notice.has_sections:
+        return {}
+    found: dict[str, Action] = {}
+    for key in keys:
+        places = [each for each in told if address_key(each.address) == key]
+        words = reasons.of(key).words
+        said = {outcome_told(each.words) or notice.said_of_section(each.line) for each in places}
+        said = {*said, outcome_told(words)} - {None}
+        is_served = any(notice.delivered[each.line] for each in places) and not REPLY.search(words)
+        said |= {Action.DELIVERED} if is_served else set()
+        if said:
+            found[key] = next(each for each in _WORST_FIRST if each in said)
+    if Action.DELAYED in found.values():  # what the text says of more tries is about those
+        refused = (key for key in keys - found.keys() if _REFUSED_FOR_GOOD.match(reasons.of(key).words))
+        found |= dict.fromkeys(refused, Action.FAILED)
+    return found
 
 
 def _place(candidate: Candidate) -> AddressPlace:
@@ -199,11 +231,6 @@ def _place(candidate: Candidate) -> AddressPlace:
     return AddressPlace(address_key(candidate.address), candidate.line, words, candidate.stage, is_whole)
 
 
-def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice | None, of_all: Action) -> Finding:
-    """Returns the finding on a candidate.
-
-    `divided` is the notice if it is about several recipients, of whom some may have failed and others be delayed.
-    """
+def _finding(candidate: Candidate, reasons: Reasons, name: str, action: Action) -> Finding:
     told = reasons.of(address_key(candidate.address))
-    own = divided.said_of_section(candidate.line) if divided else None
-    return finding(name, candidate.address, told.words or candidate.words, own or of_all, told.stage)
+    return finding(name, candidate.address, told.words or candidate.words.strip(DECORATION), action, told.stage)

@@ -39,6 +39,9 @@ DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"  # characters around addresses and 
 _RULE = re.compile(r"[\W_]{4,200}")
 BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
 _SENTENCE = re.compile(r"[^.!?。！？]{1,500}(?:\.(?! )[^.!?。！？]{1,500}){0,20}[.!?。！？]?")
+_ENTRY = re.compile(r"([ \t]*)[<\"']?([^\s<>@\"':,]{1,128}@[^\s<>@\"':,]{1,250})[>\"']?(?=[\s:,]|\.\.\.)")
+"""A line of a table: an address, accused or not, and what is said about it."""
+
 _NEXT_HOST = "... while talking to "
 _STEP = re.compile(
     r"\b(?:SMTP [Cc]ommand|STEP|[Ss]tep)[ :]{1,3}(RCPT|DATA|MAIL|rcpt|data)\b"
@@ -89,7 +92,7 @@ class Reasons:
 
     def _search(self, key: str) -> Told:
         places = self._by_key.get(key, [])[:MAX_PLACES]
-        own = [Told(self._beside(place), place.stage) for place in places]
+        own = [self._leading(place) or Told(self._beside(place), place.stage) for place in places]
         told = next((each for each in own if REPLY.search(each.words)), None)
         if told is None:
             told = self._with_more(next((each for each in own if each.words), Told("")), places)
@@ -155,12 +158,40 @@ class Reasons:
             return one_line(place.words)
         last = self._blocks[place.line][1]
         chunks = [place.words]
+        entry = self.lines[place.line]
+        is_entry, indent = bool(place.words.strip(DECORATION)), len(entry) - len(entry.lstrip())
         for number in range(last + 1, min(len(self.lines), last + 1 + REASON_LINES)):
             line = self.lines[number]
             if self._is_border(line) or self._keys_at.get(number, {place.key}) != {place.key}:
                 break
+            if is_entry and (other := _ENTRY.match(line)) and len(other[1]) <= indent and other[2].lower() != place.key:
+                break
             chunks.append(line)
         return one_line(" ".join(chunks)).lstrip(">:;,.)]\"' ")
+
+    def _leading(self, place: AddressPlace) -> Told | None:
+        """Returns the reason above an address in its own paragraph, if all addresses there stand below theirs.
+
+            550 5.1.1 No such user              the paragraph begins with a reason
+            first@example.org                   and ends with an address
+
+        Only of several recipients: "Reason: …" below one of them would be taken for the next one's.
+        """
+        if len(self._by_key) == 1 or place.is_whole or place.words.strip(DECORATION) or not self.paragraphs:
+            return None
+        first, last = self._paragraph(place.line)
+        taken = self._taken[bisect_right(self._taken, first - 1) : bisect_right(self._taken, last - 1)]
+        reasons = [n for n in self._reason_lines if first <= n < last]
+        if not reasons or reasons[0] > taken[0] or taken[-1] != last - 1:
+            return None
+        above = max((line for line in taken if line < place.line), default=first - 1)
+        own = [n for n in reasons if above < n < place.line]
+        return Told(one_line(" ".join(self.lines[own[0] : place.line]))) if own else None
+
+    @lazy
+    def _reason_lines(self) -> list[int]:
+        labels = {number for number, _ in self._labels if self.lines[number].partition(":")[2].strip()}
+        return sorted(labels.union(self._reply_lines).difference(self._taken))
 
     def _is_border(self, line: str) -> bool:
         text = line.strip()
@@ -209,7 +240,9 @@ class Reasons:
 
         "Your mail to / ada@example.org / could not be delivered, because the mailbox is full".
         """
-        return " ".join(filter(None, (self._above(place), self._after(place) if len(self._by_key) == 1 else "")))
+        above, is_alone = self._above(place), len(self._by_key) == 1
+        is_of_others = "@" in above and not is_alone
+        return " ".join(filter(None, ("" if is_of_others else above, self._after(place) if is_alone else "")))
 
     def _after(self, place: AddressPlace) -> str:
         first, last = next((span for span in self.paragraphs if span[0] > place.line), (0, 0))
@@ -261,7 +294,8 @@ class Reasons:
         if not is_label or not (colon or BAR.fullmatch(line.strip())):
             return ""
         below = self.lines[number + 1 : number + 1 + REASON_LINES]
-        start = next((place for place, each in enumerate(below) if each.strip()), 0) if not value.strip() else 0
+        start = next((place for place, each in enumerate(below) if each.strip()), 0) if not value.strip() else -1
+        start += start < 0 and len(self._by_key) == 1  # a further reason in the next paragraph can only be the same's
         end = next((place for place, each in enumerate(below) if place > start and not each.strip()), len(below))
         return one_line("\n".join((value, *below[:end])))
 

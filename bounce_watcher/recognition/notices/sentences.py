@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.parsing.address import find_addresses, first_address
@@ -35,16 +35,28 @@ def in_sentences(notice: Notice) -> Iterator[Candidate]:
         if "@" not in text or not (states_failure(text) or (_ADDRESSED in text and notice.announced(first))):
             continue
         paragraph = " ".join(line for line in notice.lines[first:last] if not command_on(line))
-        start = 0
-        for end in (*(match.end() for match in _SENTENCE_END.finditer(paragraph)), len(paragraph)):
-            sentence, start = paragraph[start:end], end
+        ends = [*(match.end() for match in _SENTENCE_END.finditer(paragraph)), len(paragraph)]
+        sentences = [paragraph[start:end] for start, end in pairwise((0, *ends))]
+        for number, sentence in enumerate(sentences):
             told = folded(sentence)
             if "@" not in sentence or not (states_failure(told) or _ADDRESSED in told) or offers_help(told):
                 continue
             authors = senders(sentence)
             named = [each for each in find_addresses(sentence, 20) if each.lower() not in authors]
-            words = sentence + paragraph[end:][:MAX_WORDS] if _is_one_list(sentence, named) else ""
-            yield from (Candidate(each, Strength.SENTENCE, first, words) for each in named)
+            words = _until_another(sentences[number:]) if _is_one_list(sentence, named) else ""
+            alone = len(named) == 1
+            yield from (Candidate(each, Strength.SENTENCE, first, words, is_alone=alone) for each in named)
+
+
+def _until_another(sentences: Sequence[str]) -> str:
+    """Returns the first sentence and those behind it, up to one that reports the failure of somebody else."""
+    first, known = sentences[0], sentences[0].lower()
+
+    def goes_on(sentence: str) -> bool:
+        named = find_addresses(sentence, 20) if "@" in sentence else ()
+        return all(each.lower() in known for each in named) or not states_failure(folded(sentence))
+
+    return first + "".join(takewhile(goes_on, sentences[1:]))[:MAX_WORDS]
 
 
 def only_one(notice: Notice) -> list[Candidate]:

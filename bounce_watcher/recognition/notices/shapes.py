@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.recognition.notices.reasons import DECORATION, REASON_LINES, REPLY
 from bounce_watcher.recognition.notices.sentences import senders, tells
@@ -10,8 +11,10 @@ from bounce_watcher.recognition.notices.text import ADDRESS, Candidate, Notice, 
 from bounce_watcher.recognition.vocabulary import (
     RECIPIENT_LABELS,
     SENDER_LABELS,
+    UNKNOWN,
     folded,
     offers_help,
+    says,
     states_failure,
     states_success,
 )
@@ -40,6 +43,16 @@ _MAILBOX = re.compile(
 """`Ada Example <user@example.org>`, in Exchange `Ada Example (user@example.org)`"""
 
 REASON_WIDTH = 40  # from how many characters on a line below a mailbox is a sentence about it, and no signature
+_ON_MAILBOX = re.compile(
+    r"[\s*>•-]{0,12}(?:(?:the|this|your|recipient(?:'s)?)\s){0,2}"
+    r"(?:user|mail ?box|account|(?:e-?mail )?address|recipient|inbox)"
+    rf"(?:\s(?:of|for|name|address|account)){{0,2}}:?\s[<\"'(]{{0,2}}({ADDRESS})[>\"')]{{0,2}}\s"
+    r"((?:is|was|has|does|do|did|could|can|cannot|can't|isn't|doesn't|not)\b.*)",
+    re.IGNORECASE,
+)
+"""`The mailbox of user@example.org is full.`"""
+
+_WHAT_IS_WRONG = re.compile(r"\b(?:full|quota|disabled|suspended|closed|inactive|deactivated|locked)\b")
 
 _REFUSED = re.compile(r"\b(?:fail|reject|refus|error|bounce|denied|unable|return)", re.IGNORECASE)
 _SUPPOSED = re.compile(r"\b(?:may|might|would) (?:be|have)\b", re.IGNORECASE)
@@ -54,9 +67,13 @@ _AT_START = re.compile(rf"[\s*>•-]{{0,12}}[<\"']?(?![245]\d\d-)({ADDRESS})[>\"
 def in_dialogue(notice: Notice) -> Iterator[Candidate]:
     """Yields the addresses of RCPT TO with the reply below it. A command accepted with 2xx accuses nobody.
 
-    Nor does one without a reply if the notice shows replies; James shows only the commands.
+    Nor does one without a reply if the notice shows replies; James shows only the commands. Of several attempts the
+    last that was answered counts.
     """
+    last = {address_key(address): number for number, address, reply in notice.mailed if reply}
     for number, address, reply in notice.mailed:
+        if last.get(address_key(address), number) != number:
+            continue
         if reply and reply[0] != "2":
             yield Candidate(address, Strength.ACCUSED, number, reply[1], "RCPT")
         elif not reply and not notice.shows_replies and notice.announced(number):
@@ -103,11 +120,15 @@ def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate
         _is_listed(notice, number, match.start(1)) or _heads_reason(notice.lines, number)
     ):
         return accused(number, match[2], "")
+    return _accused_in_sentence(number, line) or tuple(_in_statement(number, line))
+
+
+def _accused_in_sentence(number: int, line: str) -> tuple[Candidate, ...]:
     if (match := _REASON_FIRST.fullmatch(line)) and _is_on_recipient(match[1]):
         return accused(number, match[2], line)
-    if match := _INSIDE.search(line):
+    if (match := _ON_MAILBOX.fullmatch(line)) and _tells_what_is_wrong(match[2]):
         return accused(number, match[1], line)
-    return tuple(_in_statement(number, line))
+    return accused(number, match[1], line) if (match := _INSIDE.search(line)) else ()
 
 
 def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) -> bool:
@@ -120,6 +141,14 @@ def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) ->
     above = notice.lines[number - 1] if number else ""
     is_first = not above.strip() or _LEADING.match(above) is not None or _AT_START.match(above) is not None
     return is_first and tells(line[address.end() :])
+
+
+def _tells_what_is_wrong(words: str) -> bool:
+    """Checks whether words after the name of a mailbox say what is wrong with it, and not what may be."""
+    text = folded(words)
+    if _SUPPOSED.search(text) or states_success(text) or offers_help(text):
+        return False
+    return says(text, UNKNOWN) or tells(words) or _WHAT_IS_WRONG.search(text) is not None
 
 
 def _is_on_recipient(words: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.fields import Action
@@ -34,6 +34,15 @@ _ANSWERED = re.compile(r"(?:#|')[45]\d\d [45]\.\d{1,3}\.\d{1,3} ")
 _AUTHOR = re.compile(r"\b(?:sent by|sender is|message from|mail from):?$")
 
 
+_SUCCEEDED = re.compile(
+    r"\W{0,6}(?:and )?(?:(?:the|your|this) )?(?:(?:message|mail|e-?mail|it) )?(?:(?:was|has been|were) )?"
+    r"(?:successfully )?(?:delivered|relayed)\b(?! yet)"
+    r"|.{0,60}\b(?:(?:wurden?|erfolgreich) zugestellt|(?:a|ont) ete (?:remis|livre)|se entrego|fue entregado)\b"
+    r"|.{0,40}(?:(?:配送|配信|送達)されました|届きました|已(?:成功)?(?:投递|送达))"
+)
+"""Begins a heading, folded, above those who have got the mail."""
+
+
 class Strength(IntEnum):
     """How strongly a place accuses its address."""
 
@@ -45,13 +54,36 @@ class Strength(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An address at one place of a notice. `line` counts from 0; `words` is what its own line says about it."""
+    """An address at one place of a notice. `line` counts from 0; `words` is what its own line says about it.
+
+    `is_alone`: its sentence names no other.
+    """
 
     address: ProseAddress
     strength: Strength
     line: int
     words: str
     stage: str | None = None
+    is_alone: bool = False
+
+
+_OUTCOMES = {
+    Action.DELIVERED: r"(?:ok|sent|accepted)(?=\W*$| ?[(\[])|2\d\d [\w.]\w*"
+                      r"|delivered|relayed|success\w*|zugestellt|entregado",
+    Action.DELAYED: "delayed|deferred|queued|retrying|verzogert|retarde|retrasado|atrasado",
+    Action.FAILED: r"failed|undeliver\w*|not delivered|rejected|bounced",
+}
+_OUTCOME = re.compile(
+    r"\W{0,6}(?:(?:action|result|state|status|outcome|delivery(?: status)?|ergebnis|resultat|resultado)\W{1,4})?(?:"
+    + "|".join(rf"(?P<{action.name}>{words})" for action, words in _OUTCOMES.items())
+    + r")(?!\w)"
+)
+
+
+def outcome_told(words: str) -> Action | None:
+    """Returns the outcome with which the words on one recipient begin: `OK (250 queued)`, `Action: delayed`."""
+    match = _OUTCOME.match(folded(words))
+    return Action[match.lastgroup] if match and match.lastgroup else None
 
 
 def accused(line: int, address: str, words: str) -> tuple[Candidate, ...]:
@@ -168,8 +200,25 @@ class Notice:
 
     @lazy
     def sections(self) -> tuple[Action | None, ...]:
-        """For each line the outcome that the bar above it states; None without such a bar."""
-        return tuple(accumulate(map(_said_by_bar, self.lines), lambda above, here: here or above))
+        """For each line the outcome that the bar above it states; None without a bar, or below one that states none."""
+        told, said = [], None
+        for line in self.lines:
+            said = _said_by_bar(line) if BAR.fullmatch(line.strip()) else said
+            told.append(said)
+        return tuple(told)
+
+    @lazy
+    def delivered(self) -> tuple[bool, ...]:
+        """For each line whether the bar, or the heading with a colon, above it says that it was delivered to these."""
+        told, is_success = [], False
+        for line, section in zip(self.lines, self.sections, strict=True):
+            if _is_heading(line):
+                text = folded(line)
+                is_success = states_success(text) or (_SUCCEEDED.match(text) is not None and not states_failure(text))
+            elif is_success and states_failure(folded(line)):
+                is_success = False
+            told.append(is_success or section is Action.DELIVERED)
+        return tuple(told)
 
     @property
     def has_sections(self) -> bool:
@@ -192,8 +241,15 @@ class Notice:
 
 def _said_by_bar(line: str) -> Action | None:
     """Returns the outcome in `----- The following addresses had transient non-fatal errors -----`; else None."""
-    text = folded(line) if BAR.fullmatch(line.strip()) else ""
+    text = folded(line)
+    if states_success(text):
+        return Action.DELIVERED
     return action_said(text) or (Action.FAILED if states_failure(text) else None)
+
+
+def _is_heading(line: str) -> bool:
+    """Checks for words alone that end in a colon, as above a list."""
+    return "@" not in line and line.rstrip().endswith(":")
 
 
 def open_notice(message: ParsedMessage) -> Notice:
