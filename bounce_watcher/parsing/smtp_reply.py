@@ -54,7 +54,8 @@ _COMMAND = re.compile(
     r"(?:reply to|after|following|sending|performing|response to|sent:|>>>|error,|did not like our|failed on"
     r"|rejected command|progress was|remote server for) (?:the |pipelined |')?"
     r"(initial connection|end of data|final data|message body|[el]hlo|helo|starttls|auth|mail from"
-    r"|mail(?=[:;,.)\]]|$| command| failed)|rcpt to|rcpt|data|text(?= command))\b"  # not: "the following mail to ada@example.org"
+    # Not: "the following mail to ada@example.org".
+    r"|mail(?=[:;,.)\]]|$| command| failed)|rcpt to|rcpt|data|text(?= command))\b"
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
     r"|(does not like recipient|rejected recipient|has rejected address|sender was rejected|my name was rejected"
     r"|greeting failed)"
