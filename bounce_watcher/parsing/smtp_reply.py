@@ -28,8 +28,8 @@ _REPLY_START = re.compile(
     r"[245](?<![\w.-].)(?:\d\d[ -](?!(?:seconds|minutes|hours|days|recipients|messages|k?b)\b)|\.\d{1,3}\.\d{1,3} )"
 )
 _MARK_BEFORE = re.compile(
-    r"(?:\b(?:said|with(?: code)?|was|returned|replied|answered|follows|response|attempt|error|lasterror|led|status"
-    r"|smtp;)|->|<<<|[\])])"
+    r"(?:\b(?:said|with(?: code)?|was|returned|replied|answered|follows|response|reason|attempt|error|lasterror|led"
+    r"|status|smtp;)|->|<<<|[\])])"
     r"[:=]? ?(['\"(\[]?) ?$",
     re.IGNORECASE,
 )
@@ -55,9 +55,10 @@ _HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")
 
 _COMMAND = re.compile(
     r"(?:reply to|after|following|sending|performing|response to|sent:|>>>|error,|did not like our|failed on"
-    r"|rejected command|progress was) (?:the |pipelined |')?"
+    r"|rejected command|progress was|remote server for) (?:the |pipelined |')?"
     r"(initial connection|end of data|final data|message body|[el]hlo|helo|starttls|auth|mail from"
-    r"|mail(?=[:;,.)\]]|$| command| failed)|rcpt to|rcpt|data)\b"  # not: "the following mail to ada@example.org"
+    # Not: "the following mail to ada@example.org".
+    r"|mail(?=[:;,.)\]]|$| command| failed)|rcpt to|rcpt|data|text(?= command))\b"
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
     r"|(does not like recipient|rejected recipient|has rejected address|sender was rejected|my name was rejected"
     r"|greeting failed)"
@@ -68,7 +69,7 @@ _STAGE_HINTS = (
     "reply to", "talk to me", "response to", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ",
     "does not like", "was rejected", "error, ", "following ", "did not like", "failed on ", "rejected command",
     "rejected recipient", "rejected address", "progress was", "body of message", "[rcpt_to]", "[mail_from]", "[body]",
-    "(state 1",
+    "(state 1", "remote server for ",
 )  # fmt: skip
 _HINT_DEPTH = len("initial server ")
 """How far into a match of `_COMMAND` its hint may be: nothing before that needs to be searched."""
@@ -83,7 +84,7 @@ _STAGES = {
     "rcpt to": "RCPT", "rcpt": "RCPT", "does not like recipient": "RCPT",
     "rejected recipient": "RCPT", "has rejected address": "RCPT",
     "data": "DATA",
-    "body of message generated response": "DOT",
+    "body of message generated response": "DOT", "text": "DOT",
     "[rcpt_to]": "RCPT", "[mail_from]": "MAIL", "[body]": "DOT",                                       # Yahoo
     "(state 14)": "RCPT", "(state 15)": "DATA", "(state 17)": "DATA", "(state 18)": "DATA",            # old Gmail
     "end of data": "DOT", "final data": "DOT", "message body": "DOT", "failed after i sent the message": "DOT",

@@ -48,6 +48,12 @@ def told(reply: SmtpReply) -> tuple[str, int | None, str | None]:
             "5.1.1",
         ),
         (
+            "SMTP error from remote server for RCPT TO command, host: mx.example.org (192.0.2.7) reason: 550 5.1.1 no",
+            "550 5.1.1 no",
+            550,
+            "5.1.1",
+        ),
+        (
             f"host mx.example.org [192.0.2.7] {EXIM} after MAIL FROM:<b@example.com> SIZE=2022: 553 5.7.1 no",
             "553 5.7.1 no",
             553,
@@ -186,3 +192,9 @@ def test_reading_is_total(text: str) -> None:
 def test_no_repetition_makes_it_slow(piece: str) -> None:
     for _ in range(20):
         read_reply(piece * (MAX_DIAGNOSTIC // len(piece)))
+
+
+@for_each(("command", "stage"), [("RCPT TO", "RCPT"), ("MAIL FROM", "MAIL"), ("TEXT", "DOT")])
+def test_the_command_of_united_internets_notices(command: str, stage: str) -> None:
+    text = f"SMTP error from remote server for {command} command, host: mx.example.org (192.0.2.7) reason: 550 no"
+    assert read_reply(text).stage == stage
