@@ -14,7 +14,7 @@ SIZE = 10_000
 """Characters of an attack. On a machine of 2026 twice as many take what is quadratic a third of a second at least, and
 what is linear some milliseconds."""
 
-SECONDS = 0.03
+SECONDS = 0.1
 """What takes no more than this for the longer text is not quadratic. What takes more may be a slow machine: its growth
 tells."""
 
