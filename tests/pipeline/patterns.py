@@ -12,7 +12,7 @@ import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from re import _constants as code
 from re import _parser as parser
@@ -246,13 +246,19 @@ def attacks(named: Named, size: int) -> Iterator[str]:
     tokens = _tokens(named.pattern)[0]
     for way in islice(_ways(tokens), MOST_WAYS):
         begun = ""
-        for token in way:
+        for token, following in zip_longest(way, way[1:]):
             sign = _sign(token.chars)
-            for unit in {sign, begun + sign} - {""}:
+            is_within_word = _is_letter(token) and following is not None and _is_letter(following)
+            for unit in {sign, begun + sign} - {""} if not is_within_word else ():
                 yield begun + unit * (size // len(unit)) + "\0"
             begun += sign if token.is_needed else ""
     for unit in UNITS:
         yield unit * (size // len(unit))
+
+
+def _is_letter(token: Token) -> bool:
+    """Whether it holds one given character, in either case: a word is attacked where it ends."""
+    return len(token.chars) <= 2 and token.is_needed and not token.head and not token.is_look
 
 
 MOST_WAYS = 10
