@@ -1,6 +1,7 @@
 """Notices as people and gateways hand them on: saved, without their machine part, glued, in one sentence."""
 
 import re
+from itertools import product
 
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import load_builtin
@@ -309,6 +310,20 @@ def test_the_report_on_a_campaign_is_no_bounce() -> None:
 )
 def test_what_an_administrator_tells_the_house_is_no_bounce(author: str, text: str, kind: Kind) -> None:
     assert read(TOLD.format(author, "Mail delivery failed", "", text).encode()).kind is kind
+
+
+@for_each(("author", "text"), product(
+    ["Mail System <noreply@example.com>", "admin@example.com", "Gateway <gate@mx.example.net>"],
+    [
+        "The message could not be delivered to user@example.org: mailbox unknown.",
+        "We could not deliver the mail to user@example.org. The mailbox is full.",
+        "Our mail server could not deliver this mail to user@example.org: host not found.",
+        "Unser Mailserver konnte die Nachricht an user@example.org nicht zustellen.",
+    ],
+))
+def test_the_server_of_the_house_reports_on_strangers(author: str, text: str) -> None:
+    content = TOLD.format(author, "Mail delivery failed", "", text).encode()
+    assert [each.report.recipient for each in read(content).findings] == ["user@example.org"]
 
 
 @for_each(

@@ -16,7 +16,7 @@ strong ones, as an address in a sentence may be anybody's. The senders of the or
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
@@ -64,8 +64,9 @@ _OF_WRITER = re.compile(
     r"\b(?:we (?:tried to (?:send (?:a|you)|e-?mail)|sent you)|our (?:message|e-?mail|mail)"
     r"|unsere? (?:nachricht|e-?mail|mail)|n(?:otre|os) (?:message|e-?mail)|nuestr[oa]s? (?:mensaje|correo)"
     r"|noss[oa]s? (?:mensage|e-?mail)|nostr[oa] (?:messaggio|e-?mail)|on(?:s|ze) (?:bericht|e-?mail))"
+    r"(?![ -]?(?:server|serveur|servidor|system|gateway|filter|service|dienst|exchanger|relay|host|provider|admin))"
 )
-"""Says that it is about the writer's own mail: a service could not reach a customer."""
+"""Says that it is about the writer's own mail: a service could not reach a customer. Its mail server is no mail."""
 
 _OF_HOUSE = re.compile(r"[^@]{0,64}(?:daemon|post-?master|mail-?deliver|microsoftexchange)", re.IGNORECASE)
 _REFUSED_FOR_GOOD = re.compile(r"\W{0,3}5\d\d[ -]")
@@ -120,7 +121,7 @@ def by_text(message: ParsedMessage) -> Recognition | None:
 
 def by_first_lines(message: ParsedMessage) -> Recognition | None:
     """Recognises a notice with one sign of a mail system if its first lines say that their only address failed."""
-    if not has_one_sign(message) or _is_among_colleagues(message):
+    if not has_one_sign(message):
         return None
     notice, candidates = read_notice(message)
     opening = [number for number, line in enumerate(notice.lines) if line.strip()][:FIRST_LINES]
@@ -129,7 +130,9 @@ def by_first_lines(message: ParsedMessage) -> Recognition | None:
         return None
     named = [each for each in candidates if each.strength >= Strength.SENTENCE and each.line <= opening[-1]]
     is_one = len({address_key(each.address) for each in named}) == 1
-    return _recognition(notice, [each for each in named if notice.is_candidate(each.address)] if is_one else [], RESORT)
+    if not is_one or _is_among_colleagues(message, named):
+        return None
+    return _recognition(notice, [each for each in named if notice.is_candidate(each.address)], RESORT)
 
 
 def resort(message: ParsedMessage) -> Recognition | None:
@@ -140,23 +143,22 @@ def resort(message: ParsedMessage) -> Recognition | None:
     notice, candidates = read_notice(message)
     if not (any(notice.announces) or is_of_daemon(message)) or not is_from_itself(message):
         return None
-    if _is_among_colleagues(message):
-        return None
     told = _of(notice, candidates, Strength.SENTENCE)
     accused = any(each.strength is Strength.ACCUSED for each in candidates)  # even if it is a bystander
     if not told and not accused:
         told = local_parts(notice) or only_one(notice)
-    return _recognition(notice, told, RESORT)
+    return None if _is_among_colleagues(message, told) else _recognition(notice, told, RESORT)
 
 
-def _is_among_colleagues(message: ParsedMessage) -> bool:
+def _is_among_colleagues(message: ParsedMessage, told: Sequence[Candidate]) -> bool:
     """Checks for what an administrator tells everybody in the house: mail to one of its own addresses gets lost.
 
     A daemon of the house also reports failures, and then the mail is the reader's.
     """
     sender = first_address(message.headers.get("from") or "") or ""
     reader = first_address(message.headers.get("to") or "") or ""
-    if not sender or sender.rpartition("@")[2].lower() != reader.rpartition("@")[2].lower():
+    houses = {each.rpartition("@")[2].lower() for each in (sender, reader, *(each.address for each in told))}
+    if not (sender and reader and told) or len(houses) > 1:
         return False
     is_daemon = _OF_HOUSE.match(sender) is not None or has_null_sender(message)
     return not is_daemon and not says(folded(message.text[:MAX_BEGINNING]), YOUR_MAIL)
