@@ -206,6 +206,7 @@ def test_one_event_tells_how_it_was_read(web: Make) -> None:
      "It suppresses only with a second report on another day: the report&#39;s words are weak."),
     (replace(bounce("b" * 32, "a@gmail.com"), final_recipient="u@other.example", forwarded=True),
      "The mail went on to u@other.example, which failed."),
+    (replace(bounce("b" * 32, "a@gmail.com"), forwarded=True), "went on to an address that was forgotten, which"),
 ])
 def test_what_kind_of_report_it_is(web: Make, event: BounceEvent, told: str) -> None:
     client = web()

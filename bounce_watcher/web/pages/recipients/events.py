@@ -216,7 +216,8 @@ def _told(found: BounceEvent) -> Iterator[Step]:
     if found.confidence:
         yield _step("Confidence", f"{found.confidence.capitalize()}: {explanations.CONFIDENCE[found.confidence]}.")
     if found.forwarded:
-        yield _step("Forwarded", f"The mail went on to {harmless(found.final_recipient, 320)}, which failed.")
+        target = found.final_recipient or "an address that was forgotten"
+        yield _step("Forwarded", f"The mail went on to {harmless(target, 320)}, which failed.")
     if found.formerly:
         yield _step("Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}.")
     doubt = f" Doubtful: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
