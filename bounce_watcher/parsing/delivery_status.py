@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bounce_watcher.model.address import MailAddress
+from bounce_watcher.model.address import MailAddress, is_same_mailbox
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.parsing.address_fields import is_unreadable, read_recipient
 from bounce_watcher.parsing.dates import parse_date
@@ -32,6 +32,8 @@ _TOLD = frozenset({"action", "status"})
 _DIAGNOSTIC_ELSEWHERE = ("x-supplementary-info", "x-network-error", "x-exim-diagnostic", "x-smtp-response")
 """Fields in which Exchange, Courier and Exim write the cause when they leave out RFC 3464's field for it."""
 _MAILED, _REACHED = ("original-recipient",), ("final-recipient", "x-actual-recipient")
+_LED_TO = ("x-actual-recipient",)
+"""Where an alias led to: then Sendmail's Final-Recipient is the alias."""
 """Fields that name the recipient of the mail, and fields that name where it was redirected."""
 _DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
 _HOST = re.compile(r"(?:\s*[a-z][\w-]{0,30}\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
@@ -119,9 +121,14 @@ def _recipient(block: Block) -> RecipientReport:
     status = _status(status_text)
     if diagnostic is None and len(status_text) > 10:  # "Status: 5.1.1 (bad destination mailbox address)"
         diagnostic = status_text[:MAX_DIAGNOSTIC]
+    mailed, final, actual = (
+        next(filter(None, map(read_recipient, _values(block, names))), None) for names in (_MAILED, _REACHED, _LED_TO)
+    )
+    if final and actual and not is_same_mailbox(final, actual):
+        mailed, final = mailed or final, actual
     return RecipientReport(
-        original_recipient=next(filter(None, map(read_recipient, _values(block, _MAILED))), None),
-        final_recipient=next(filter(None, map(read_recipient, _values(block, _REACHED))), None),
+        original_recipient=mailed,
+        final_recipient=final,
         action=_action(_first(block, "action"), status, diagnostic),
         status=status,
         remote_mta=next((host for value in block.get("remote-mta", ()) if (host := parse_host(value))), None),

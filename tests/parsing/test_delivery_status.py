@@ -224,6 +224,23 @@ def test_hosts(value: str | None, host: str | None) -> None:
     assert parse_host(value) == host
 
 
+@for_each(
+    ("original", "actual", "mailed", "final"),
+    [
+        (None, "ada@elsewhere.example", "team@example.org", "ada@elsewhere.example"),
+        ("all@example.com", "ada@elsewhere.example", "all@example.com", "ada@elsewhere.example"),
+        (None, "team@mx1.example.org", None, "team@example.org"),
+        (None, "team@example.org", None, "team@example.org"),
+    ],
+)
+def test_an_alias_is_what_was_mailed(original: str | None, actual: str, mailed: str | None, final: str) -> None:
+    before = f"Original-Recipient: rfc822; {original}\n" if original else ""
+    found = only(
+        f"{before}Final-Recipient: RFC822; team@example.org\nX-Actual-Recipient: RFC822; {actual}\nAction: failed\n"
+    )
+    assert (found.original_recipient, found.final_recipient) == (mailed, final)
+
+
 def test_a_body_without_recipients_has_none() -> None:
     assert recipients("Reporting-MTA: dns; x\n") == ()
     assert recipients("") == ()
