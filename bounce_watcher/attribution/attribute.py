@@ -63,7 +63,9 @@ def attribute(
     found = traces(message, mail_from, settings, key_of, at)
     by = _attributed(finding, found, settings, at, genuine)
     final = finding.report.final_recipient
-    return replace(by, forwarded=bool(final and by.recipient) and not is_same_mailbox(final or "", by.recipient))
+    if not final or not by.recipient or is_same_mailbox(final, by.recipient):
+        return by
+    return replace(by, forwarded=True)
 
 
 def _attributed(

@@ -42,7 +42,6 @@ def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Rulese
     )
     match = _words(reply, diagnostic, told, ruleset)
     verdict = _judged(reply, match, told, gave_up=report.action is Action.FAILED)
-    verdict = replace(verdict, confidence=_confidence(verdict, match, told))
     if verdict.reason is Reason.INVALID_RECIPIENT and not _is_vouched_for(match, told):
         return replace(verdict, reason=Reason.RECIPIENT_FILTERED, said=verdict.reason)
     return _ran_out(verdict, report)
@@ -52,27 +51,25 @@ def classify_reply(text: str, ruleset: Ruleset, remote: str | None = None) -> Ve
     """Returns what one SMTP reply or diagnostic means by itself. `remote` is the host that sent it."""
     reply = read_reply(text)
     told = Circumstances(reply.status, reply.code, _host(remote) or reply.host, None, reply.stage)
-    match = _words(reply, text, told, ruleset)
-    verdict = _judged(reply, match, told, gave_up=False)
-    return replace(verdict, confidence=_confidence(verdict, match, told))
+    return _judged(reply, _words(reply, text, told, ruleset), told, gave_up=False)
 
 
 def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_up: bool) -> Verdict:
     if match is None:
         return _at_its_stage(_numbers(reply, told, gave_up=gave_up), None, _spoken_of(reply, told))
     rule = match.rule
-    verdict = Verdict(rule.reason, rule.id, rule.source, match.quote[:MAX_QUOTE], told.code, told.status)
+    verdict = Verdict(
+        rule.reason, rule.id, rule.source, match.quote[:MAX_QUOTE], told.code, told.status,
+        confidence=_confidence(rule, told),
+    )
     return _at_its_stage(verdict, rule, _spoken_of(reply, told))
 
 
-def _confidence(verdict: Verdict, match: Match | None, told: Circumstances) -> Confidence:
-    """Weighs the words, and what the status and the command that was refused say beside them."""
+def _confidence(rule: Rule, told: Circumstances) -> Confidence:
+    """Weighs the words of a rule, and what the status and the command that was refused say beside them."""
     exact = Reason.UNKNOWN if told.status is None else reason_of_status(told.status, told.code, told.stage)
     is_exact = exact is not Reason.UNKNOWN
-    agrees = is_exact and (exact.bounce_type is verdict.bounce_type or (exact, verdict.reason) in _ALSO_AGREE)
-    if match is None:
-        return Confidence.LIKELY if agrees else Confidence.GUESS
-    rule = match.rule
+    agrees = is_exact and (exact.bounce_type is rule.reason.bounce_type or (exact, rule.reason) in _ALSO_AGREE)
     is_known = _is_known(rule)
     is_clear = rule.precedence > Precedence.HINT or rule.id.startswith(_LOCAL_LANGUAGE)
     if not is_clear or (is_exact and not agrees):
@@ -96,7 +93,8 @@ def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict
     if told.status is not None and not told.status.is_generic:
         reason = reason_of_status(told.status, told.code, told.stage)
         if reason is not Reason.UNKNOWN:
-            return Verdict(reason, f"status.{told.status}", "RFC 3463, IANA registry", quote, told.code, told.status)
+            name, source = f"status.{told.status}", "RFC 3463, IANA registry"
+            return Verdict(reason, name, source, quote, told.code, told.status, confidence=Confidence.LIKELY)
     if gave_up and told.status is not None and told.status.class_ == 4:
         # A report of failure with a temporary status: the retries ran out, and no words say why.
         return Verdict(Reason.MESSAGE_EXPIRED, "expired", "RFC 3464 section 2.3.3", quote, told.code, told.status)
@@ -122,11 +120,15 @@ def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Ver
     if verdict.bounce_type is not BounceType.HARD or stage is None:
         return verdict
     if stage in _BEFORE_THE_RECIPIENT and not (stage == "CONNECT" and verdict.reason is Reason.DOMAIN_REFUSES_MAIL):
-        return replace(verdict, reason=_BEFORE_THE_RECIPIENT[stage], said=verdict.reason, stage=stage)
+        return _restated(verdict, _BEFORE_THE_RECIPIENT[stage], stage)
     known = rule is not None and _is_known(rule)
     if stage in _AFTER_THE_RECIPIENT and verdict.reason is Reason.INVALID_RECIPIENT and not known:
-        return replace(verdict, reason=Reason.RECIPIENT_FILTERED, said=verdict.reason, stage=stage)
+        return _restated(verdict, Reason.RECIPIENT_FILTERED, stage)
     return verdict
+
+
+def _restated(verdict: Verdict, reason: Reason, stage: str) -> Verdict:
+    return replace(verdict, reason=reason, said=verdict.reason, stage=stage, confidence=Confidence.LIKELY)
 
 
 def _is_known(rule: Rule) -> bool:

@@ -86,6 +86,8 @@ def is_same_mailbox(one: str, other: str) -> bool:
 
     A final recipient may have lost its sub-address and gained the name of the host that has the mailbox.
     """
+    if one == other:
+        return True
     (local, _, domain), (other_local, _, other_domain) = (address_key(each).rpartition("@") for each in (one, other))
     if local.partition("+")[0] != other_local.partition("+")[0]:
         return False

@@ -1,6 +1,7 @@
 """A header block of a message or of a part (RFC 5322 section 2.2), read only as far as needed."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
@@ -96,9 +97,10 @@ class Headers:
         """Checks whether a field with one of these names, given in lower case, occurs."""
         return not names.isdisjoint(self._index)
 
-    def says_any(self, words: tuple[tuple[str, str], ...]) -> bool:
-        """Checks whether one of these fields contains its word, given in lower case, near its beginning."""
-        return any(word in (self.get(name) or "")[:400].lower() for name, word in words)
+    def says_any(self, words: Mapping[str, tuple[str, ...]]) -> bool:
+        """Checks whether one of these fields contains one of its words near its beginning, all given in lower case."""
+        values = ((name, (self.get(name) or "")[:400].lower()) for name in words.keys() & self._index.keys())
+        return any(word in value for name, value in values for word in words[name])
 
     def names(self) -> tuple[str, ...]:
         """Returns the names that occur, each once, in lower case."""

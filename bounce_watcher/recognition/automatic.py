@@ -99,5 +99,7 @@ def _asks_for_an_end(line: str) -> bool:
     """Checks whether a folded line is only an opt-out, or one with the token of a List-Unsubscribe (RFC 2369, 8058)."""
     prefix = _REPLY_PREFIX.match(line)
     bare = (line[prefix.end() :] if prefix else line).strip(" .!\"'*<>[]()")
+    if not bare.startswith(_OPT_OUTS):
+        return False
     rests = (bare[len(phrase) :] for phrase in _OPT_OUTS if bare.startswith(phrase))
     return any(not rest or _TOKEN.fullmatch(rest) for rest in rests)

@@ -1,6 +1,7 @@
 """Challenges: a system holds the mail until its sender proves to be a person."""
 
 import re
+from collections.abc import Mapping
 
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
@@ -13,12 +14,11 @@ _FIELDS = frozenset({
     "x-bluebottle-request", "x-spamarrest-noauth", "x-boxtrapper", "x-choicemail-registration-request", "x-askversion",
     "x-spamazoid-md", "x-tmda-confirm", "x-qconfirm", "x-mailinblack", "x-choicemail-registration-uri",
 })  # fmt: skip
-_FIELD_VALUES = (
-    ("x-delivery-agent", "tmda"), ("x-mailer", "choicemail"), ("message-id", "-tmda-confirm"),
-    ("content-type", "mailinblack"),
-    ("return-path", "-challenge@"), ("return-path", "@boxbe.com"), ("return-path", "spamguard.vanquish.com"),
-    ("from", "-challenge@"), ("from", "@boxbe.com"), ("from", "@spamarrest.com"), ("from", "antispam uol"),
-)
+_FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
+    "x-delivery-agent": ("tmda",), "x-mailer": ("choicemail",), "message-id": ("-tmda-confirm",),
+    "content-type": ("mailinblack",), "return-path": ("-challenge@", "@boxbe.com", "spamguard.vanquish.com"),
+    "from": ("-challenge@", "@boxbe.com", "@spamarrest.com", "antispam uol"),
+}
 _SUBJECT = re.compile(
     r"(?:(?:re|aw)\s*:\s*)?(?:please confirm your message|confirmation request for|your email requires verification"
     r"|\[qurb #|spamlion:|unverified email to|please confirm (?:message|mail|delivery))"
