@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.fields import Action
+from bounce_watcher.model.fields import Action, RecipientReport
 from bounce_watcher.model.finding import Finding, Kind, SentMessage
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.headers import Headers
@@ -65,19 +65,20 @@ def _in_own_words(findings: tuple[Finding, ...]) -> Iterator[Finding]:
     if len(findings) < 2:
         yield from findings
         return
-    everybody = frozenset().union(*map(_keys_of, findings))
+    everybody = frozenset().union(*(keys_of(each.report) for each in findings))
     for finding in findings:
         words = finding.report.diagnostic_code or ""
         named = frozenset(map(address_key, find_addresses(words, MAX_NAMED))) if "@" in words else None
-        if named and not named.isdisjoint(everybody) and named.isdisjoint(_keys_of(finding)):
+        if named and not named.isdisjoint(everybody) and named.isdisjoint(keys_of(finding.report)):
             silent = replace(finding.report, status=None, diagnostic_code=None, stage=None)
             yield replace(finding, report=silent)
         else:
             yield finding
 
 
-def _keys_of(finding: Finding) -> frozenset[str]:
-    named = finding.report.original_recipient, finding.report.final_recipient
+def keys_of(report: RecipientReport) -> frozenset[str]:
+    """Returns the keys of the addresses by which a report names its recipient."""
+    named = report.original_recipient, report.final_recipient
     return frozenset(address_key(each) for each in named if each)
 
 

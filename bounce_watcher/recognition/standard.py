@@ -27,7 +27,7 @@ from bounce_watcher.recognition.prose import (
     without_bystanders,
     words_beside,
 )
-from bounce_watcher.recognition.recognizer import Recognition, each_once, kind_of
+from bounce_watcher.recognition.recognizer import Recognition, each_once, keys_of, kind_of
 from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward, looks_like_failure_notice
 
 NAME = "rfc3464"
@@ -76,7 +76,7 @@ class _Report:
     @lazy
     def everybody(self) -> frozenset[str]:
         """The keys of all recipients."""
-        return frozenset().union(*map(_keys_of, self.status.recipients))
+        return frozenset().union(*map(keys_of, self.status.recipients))
 
     def answers_to(self, own: frozenset[str]) -> tuple[RefusalLine, ...]:
         """Returns the answers, without those that are only about other recipients of the report."""
@@ -230,11 +230,6 @@ def _in_transcript(recipient: RecipientReport, report: _Report) -> str:
     return one_line(own)[:MAX_WORDS]
 
 
-def _keys_of(recipient: RecipientReport) -> frozenset[str]:
-    named = recipient.original_recipient, recipient.final_recipient
-    return frozenset(address_key(each) for each in named if each)
-
-
 def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     """Adds the stage. Postfix and Exim write the bare reply in the status part, and its command only in the text.
 
@@ -242,7 +237,7 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     Sendmail writes only the first line of the reply; its transcript has the others.
     """
     said = recipient.diagnostic_code or ""
-    own = _keys_of(recipient) if report.answers else frozenset()
+    own = keys_of(recipient) if report.answers else frozenset()
     if report.answers and (answer := answer_told(report.answers_to(own), said, own)):
         whole = answer.text if len(answer.text) > len(said) and is_first_line(said) else said
         return replace(recipient, diagnostic_code=whole[:MAX_WORDS], stage=answer.stage)
