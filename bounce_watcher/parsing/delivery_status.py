@@ -64,10 +64,10 @@ def _blocks(text: str) -> tuple[Block, list[Block]]:
     message: Block = {}
     blocks: list[Block] = [{}]
     stray: list[Block] = []
-    told = 0
+    before = 0  # how many fields of the message were known
     for group in _groups(text, message):
-        is_on_message, told = len(message) > told and _OPENS_RECIPIENT.isdisjoint(group), len(message)
-        if is_on_message:
+        adds_to_message, before = len(message) > before, len(message)
+        if adds_to_message and _OPENS_RECIPIENT.isdisjoint(group):
             stray.append(group)
         elif not _is_of_another(blocks[-1], group):
             _extend(blocks[-1], group)
