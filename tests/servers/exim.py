@@ -5,6 +5,7 @@ Debian-exim.
 """
 
 import shutil
+import subprocess
 
 from tests.servers.relay import ALIAS, BEHIND_ALIAS, MAILBOX, Relay, unpacked
 
@@ -105,8 +106,10 @@ class Exim(Relay):
     """Seconds."""
 
     def start(self) -> None:
-        # A copy, because Exim runs itself again as its own user, who may not see the folder of the original.
-        shutil.copy(unpacked("exim") / "usr/sbin/exim4", self.root / "exim4")
+        # A copy, because Exim runs itself again as its own user, who may not see the folder of the original. Made by
+        # another process: a file that this one writes is inherited by what its threads start just then, and cannot
+        # be run (ETXTBSY) until they have ended it.
+        subprocess.run(["cp", str(unpacked("exim") / "usr/sbin/exim4"), str(self.root / "exim4")], check=True)
         for folder in (self.root / "spool", self.root / "log"):
             folder.mkdir()
             shutil.chown(folder, self.user, self.user)
