@@ -42,8 +42,6 @@ def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Rulese
     )
     match = _words(reply, diagnostic, told, ruleset)
     verdict = _judged(reply, match, told, gave_up=report.action is Action.FAILED)
-    if verdict.reason is Reason.INVALID_RECIPIENT and not _is_vouched_for(match, told):
-        return replace(verdict, reason=Reason.RECIPIENT_FILTERED, said=verdict.reason)
     return _ran_out(verdict, report)
 
 
@@ -66,12 +64,20 @@ def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_
 
 
 def _confidence(rule: Rule, told: Circumstances) -> Confidence:
-    """Weighs the words of a rule, and what the status and the command that was refused say beside them."""
+    """Weighs the words of a rule, and what the status and the command that was refused say beside them.
+
+    Filters that refuse a message after its data print "user unknown" too. A report with nothing else to show (home-made
+    notices, gateways) must not end an address at once by that. Other clear words name what was looked up: a table, a
+    directory, a mailbox. Filters print English: words in the language of the country come from the system that has the
+    mailboxes.
+    """
     exact = Reason.UNKNOWN if told.status is None else reason_of_status(told.status, told.code, told.stage)
     is_exact = exact is not Reason.UNKNOWN
     agrees = is_exact and (exact.bounce_type is rule.reason.bounce_type or (exact, rule.reason) in _ALSO_AGREE)
     is_known = _is_known(rule)
-    is_clear = rule.precedence > Precedence.HINT or rule.id.startswith(_LOCAL_LANGUAGE)
+    is_alone = told.status is None and told.stage is None
+    is_strong = rule.precedence > Precedence.HINT and not (is_alone and rule.id == _FILTERS_SAY_SO_TOO)
+    is_clear = is_strong or rule.id.startswith(_LOCAL_LANGUAGE)
     if not is_clear or (is_exact and not agrees):
         return Confidence.LIKELY if agrees or is_known else Confidence.GUESS
     return Confidence.SURE if agrees or is_known or told.stage is not None else Confidence.LIKELY
@@ -133,21 +139,6 @@ def _restated(verdict: Verdict, reason: Reason, stage: str) -> Verdict:
 
 def _is_known(rule: Rule) -> bool:
     return rule.precedence >= Precedence.RECEIVER
-
-
-def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
-    """Checks whether more than a filter's words says that there is no such recipient.
-
-    Filters that refuse a message after its data print "user unknown" and weak phrases as well. A report with nothing
-    else to show (home-made notices, gateways) must not end an address by these: it takes a status or the command that
-    was refused. Any other words name what was looked up: a table, a directory, a mailbox, an account. Filters print
-    English: words in the language of the country come from the system that has the mailboxes.
-    """
-    if told.status is not None or told.stage is not None:
-        return True
-    if match is None or match.rule.id == _FILTERS_SAY_SO_TOO:
-        return False
-    return match.rule.precedence > Precedence.HINT or match.rule.id.startswith(_LOCAL_LANGUAGE)
 
 
 def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:

@@ -175,12 +175,14 @@ def test_silence_until_the_retries_ran_out_is_no_answer(
 
 
 @for_each("words", ["550 User unknown", "550 Unknown user ada", "550 mailbox unavailable"])
-def test_what_filters_say_as_well_needs_a_status_or_the_command_beside_it_to_be_hard(words: str) -> None:
+def test_what_filters_say_as_well_is_a_guess_without_a_status_or_the_command_beside_it(words: str) -> None:
     verdict = judged(words)
-    assert (verdict.reason, verdict.said) == (Reason.RECIPIENT_FILTERED, Reason.INVALID_RECIPIENT)
-    assert judged(words, "5.0.0").reason is Reason.INVALID_RECIPIENT
-    assert judged(words, stage="RCPT").reason is Reason.INVALID_RECIPIENT
+    assert (verdict.reason, verdict.confidence) == (Reason.INVALID_RECIPIENT, Confidence.GUESS)
+    for told in (judged(words, "5.1.1"), judged(words, "5.0.0", stage="RCPT")):
+        assert told.reason is Reason.INVALID_RECIPIENT
+        assert told.confidence is not Confidence.GUESS or words == "550 mailbox unavailable"
     assert classify_reply(words, RULES).reason is Reason.INVALID_RECIPIENT
+    assert judged(words, stage="DATA").reason is Reason.RECIPIENT_FILTERED
 
 
 @for_each("words", [

@@ -50,7 +50,6 @@ STAGES: Mapping[str, str] = {
 }
 
 WITHOUT_A_STAGE: Mapping[Reason, str] = {
-    Reason.RECIPIENT_FILTERED: "no status, no command and no known system supports the words",
     Reason.MESSAGE_EXPIRED: "the retries ran out without another reason",
 }
 """Why a verdict differs from its rule's if no stage made it differ, by its new reason."""
