@@ -103,6 +103,7 @@ def is_passed_on_by_mailman(message: ParsedMessage) -> bool:
     return "x-beenthere" in message.headers or "x-mailman-version" in message.headers
 
 
+@lru_cache(maxsize=1)  # several recognizers need it
 def has_daemon_sender(message: ParsedMessage) -> bool:
     """Checks whether From or the return path is one that only mail systems use."""
     sender = (message.headers.get("from") or "")[:400]
@@ -134,7 +135,7 @@ def _is_from_daemon(message: ParsedMessage) -> bool:
     return "daemon" in (message.headers.get("from") or "")[:400].lower()
 
 
-@lru_cache(maxsize=1)  # several recognizers need it
+@lru_cache(maxsize=1)
 def has_failure_subject(message: ParsedMessage) -> bool:
     """Checks whether the subject says that something was not delivered."""
     subject = (message.headers.get("subject") or "")[:400]
@@ -208,6 +209,7 @@ def has_one_sign(message: ParsedMessage) -> bool:
     return _ROLE.search(sender) is not None and (has_failure_subject(message) or has_null_sender(message))
 
 
+@lru_cache(maxsize=1)
 def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
     """Checks for reports of success, for monitors and digests, which quote dozens of failures, and for parcels."""
     subject = (message.headers.get("subject") or "")[:400]
