@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from bounce_watcher.model.address import ProseAddress, address_key
@@ -227,7 +228,7 @@ class Notice:
 
     def said_of_section(self, line: int) -> Action | None:
         """Returns the outcome that the line itself states, else the bar above it; None if neither does."""
-        return action_said(folded(self.lines[line])) or self.sections[line]
+        return _said_by_line(self.lines[line]) or self.sections[line]
 
     @lazy
     def calls_reader_sender(self) -> bool:
@@ -237,6 +238,11 @@ class Notice:
 
     def is_candidate(self, address: str) -> bool:
         return not is_bystander(address, self.barred)
+
+
+@lru_cache(maxsize=8)  # one line may name hundreds of addresses, and each asks
+def _said_by_line(line: str) -> Action | None:
+    return action_said(folded(line))
 
 
 def _said_by_bar(line: str) -> Action | None:
