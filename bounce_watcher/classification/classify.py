@@ -66,18 +66,13 @@ def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_
 def _confidence(rule: Rule, told: Circumstances) -> Confidence:
     """Weighs the words of a rule, and what the status and the command that was refused say beside them.
 
-    Filters that refuse a message after its data print "user unknown" too. A report with nothing else to show (home-made
-    notices, gateways) must not end an address at once by that. Other clear words name what was looked up: a table, a
-    directory, a mailbox. Filters print English: words in the language of the country come from the system that has the
-    mailboxes.
+    Words in the language of the country are clear, as they come from the system that has the mailboxes.
     """
     exact = Reason.UNKNOWN if told.status is None else reason_of_status(told.status, told.code, told.stage)
     is_exact = exact is not Reason.UNKNOWN
     agrees = is_exact and (exact.bounce_type is rule.reason.bounce_type or (exact, rule.reason) in _ALSO_AGREE)
     is_known = _is_known(rule)
-    is_alone = told.status is None and told.stage is None
-    is_strong = rule.precedence > Precedence.HINT and not (is_alone and rule.id == _FILTERS_SAY_SO_TOO)
-    is_clear = is_strong or rule.id.startswith(_LOCAL_LANGUAGE)
+    is_clear = _is_clear(rule, told) or rule.id.startswith(_LOCAL_LANGUAGE)
     if not is_clear or (is_exact and not agrees):
         return Confidence.LIKELY if agrees or is_known else Confidence.GUESS
     return Confidence.SURE if agrees or is_known or told.stage is not None else Confidence.LIKELY
@@ -139,6 +134,18 @@ def _restated(verdict: Verdict, reason: Reason, stage: str) -> Verdict:
 
 def _is_known(rule: Rule) -> bool:
     return rule.precedence >= Precedence.RECEIVER
+
+
+def _is_clear(rule: Rule, told: Circumstances) -> bool:
+    """Checks whether the words of a rule leave no doubt by themselves.
+
+    Filters that refuse a message after its data print "user unknown" too. A report that shows neither a status nor the
+    refused command (home-made notices, gateways) must not end an address at once by that. Other words name what was
+    looked up: a table, a directory, a mailbox.
+    """
+    if rule.id == _FILTERS_SAY_SO_TOO:
+        return told.status is not None or told.stage is not None
+    return rule.precedence > Precedence.HINT
 
 
 def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:

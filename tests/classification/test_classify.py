@@ -174,13 +174,22 @@ def test_silence_until_the_retries_ran_out_is_no_answer(
     assert judged(diagnostic, status, action).reason is reason
 
 
-@for_each("words", ["550 User unknown", "550 Unknown user ada", "550 mailbox unavailable"])
-def test_what_filters_say_as_well_is_a_guess_without_a_status_or_the_command_beside_it(words: str) -> None:
+@for_each(
+    ("words", "supported"),
+    [
+        ("550 User unknown", Confidence.SURE),
+        ("550 Unknown user ada", Confidence.SURE),
+        ("550 mailbox unavailable", Confidence.LIKELY),
+    ],
+)
+def test_what_filters_say_as_well_is_a_guess_without_a_status_or_the_command_beside_it(
+    words: str, supported: Confidence
+) -> None:
     verdict = judged(words)
     assert (verdict.reason, verdict.confidence) == (Reason.INVALID_RECIPIENT, Confidence.GUESS)
-    for told in (judged(words, "5.1.1"), judged(words, "5.0.0", stage="RCPT")):
-        assert told.reason is Reason.INVALID_RECIPIENT
-        assert told.confidence is not Confidence.GUESS or words == "550 mailbox unavailable"
+    told = judged(words, "5.1.1")
+    assert (told.reason, told.confidence) == (Reason.INVALID_RECIPIENT, supported)
+    assert judged(words, stage="RCPT").reason is Reason.INVALID_RECIPIENT
     assert classify_reply(words, RULES).reason is Reason.INVALID_RECIPIENT
     assert judged(words, stage="DATA").reason is Reason.RECIPIENT_FILTERED
 

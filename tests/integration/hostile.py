@@ -233,6 +233,12 @@ def prose_addresses(size: int) -> bytes:
     return (head("prose-addresses") + f"\nThe following addresses had permanent fatal errors:\n{lines}").encode()
 
 
+def addresses_in_a_line(size: int) -> bytes:
+    named = " ".join(f"l{number}@hostile.example.org" for number in range(size))
+    words = f"The following addresses had permanent fatal errors: é {named}\n550 User unknown\n"
+    return (head("addresses-in-a-line") + f"\n{words}").encode()
+
+
 def exim_addresses(size: int) -> bytes:
     named = ",\n ".join(f"e{number}@hostile.example.org" for number in range(size))
     text = "".join(f"  e{number}@hostile.example.org\n    Unrouteable address\n" for number in range(size))
@@ -360,6 +366,7 @@ ATTACKS = (
     Attack("blank-lines", blank_lines, MIB, 128 * KIB, bounces=True),
     Attack("many-signs", many_signs, MIB, 64 * KIB),
     Attack("prose-addresses", prose_addresses, 20_000, 250),
+    Attack("addresses-in-a-line", addresses_in_a_line, 20_000, 250),
     Attack("exim-addresses", exim_addresses, 20_000, 250),
     Attack("encoded-words", encoded_words, 50_000, 1_000),
     Attack("broken-words", broken_words, 5 * MIB, 16 * KIB),
