@@ -20,17 +20,49 @@ from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import is_reply_or_forward
 
 _BAR = re.compile(
-    r"\s{0,200}[-_=>* ]{0,40}(?:(?:begin |start of )?(?:forwarded|original) (?:message|mail|e-mail)"
-    r"|(?:anfang der )?(?:weitergeleitete|ursprüngliche)n? (?:nachricht|mail|e-mail)"
+    r"\s{0,200}(?:[-_=>* ]{0,40}(?:(?:begin |start of )?(?:forwarded|original) (?:message|mail|e-mail)"
+    r"|(?:anfang der )?(?:weitergeleitete|ursprüngliche)n? (?:nachricht|mail|e-mail)|original-?(?:nachricht|mail)"
     r"|(?:début du )?message (?:transféré|réexpédié|d'origine)|(?:inicio del )?mensaje (?:reenviado|original)"
-    r"|mensagem (?:encaminhada|original)|(?:inizio )?messaggio (?:inoltrato|originale)"
-    r"|(?:begin )?doorgestuurd bericht|oorspronkelijk bericht|vidarebefordrat (?:brev|meddelande)"
-    r"|videresendt (?:besked|melding)|wiadomość przekazana|пересылаемое сообщение"
-    r"|転送(?:された|される)?メッセージ(?:開始)?|转发(?:的)?邮件|轉寄的郵件|전달된 메(?:시지|일))"
-    r"[-_=>:* ]{0,40}\n\s{0,200}",
+    r"|(?:inizio )?messaggio (?:inoltrato|originale)|mensagem (?:encaminhada|original)"
+    r"|(?:begin )?doorgestuurd bericht|oorspronkelijk bericht"
+    r"|(?:vidarebefordrat |ursprungligt )(?:brev|meddelande)"
+    r"|(?:videresendt|oprindelig|opprinnelig) (?:besked|meddelelse|melding)"
+    r"|wiadomość (?:przekazana|oryginalna)|(?:přeposlaná|původní) zpráva|(?:přeposlaný|původní) e-mail"
+    r"|továbbított üzenet|eredeti üzenet|(?:välitetty|alkuperäinen) viesti|iletilen mesaj|orijinal mesaj"
+    r"|mesaj (?:redirecționat|original)|(?:пересылаемое|пересланное|исходное) сообщение"
+    r"|转发(?:的)?邮件|原始邮件|轉寄的郵件|原始郵件|転送(?:された|される)?メッセージ(?:開始)?|元のメッセージ"
+    r"|(?:전달된|원본) 메(?:시지|일))"
+    r"[-_=>:* ]{0,40}|[-_]{10,80})\n\s{0,200}",
     re.IGNORECASE,
 )
-_FIELD = re.compile(r"(>?) {0,2}(?:From|To|Date|Sent|Subject|Return-Path|Received|Reply-To) ?:", re.IGNORECASE)
+"""What mail programs write above a copy: a title in the user's language, or a ruled line."""
+_NAMES = {
+    "From": (
+        "from", "von", "de", "da", "van", "från", "fra", "od", "lähettäjä", "kimden", "gönderen", "feladó",
+        "expéditeur", "mittente", "remitente", "от", "от кого", "від", "από", "发件人", "寄件者", "寄件人", "差出人",
+        "보낸 사람",
+    ),
+    "Subject": (
+        "subject", "betreff", "objet", "sujet", "asunto", "oggetto", "assunto", "onderwerp", "ämne", "emne", "temat",
+        "předmět", "predmet", "aihe", "konu", "tárgy", "subiect", "тема", "θέμα", "主题", "主旨", "件名", "제목",
+    ),
+    "Date": (
+        "date", "sent", "datum", "gesendet", "envoyé", "fecha", "enviado", "enviado el", "data", "inviato", "verzonden",
+        "skickat", "dato", "sendt", "wysłano", "odesláno", "elküldve", "lähetetty", "tarih", "дата", "отправлено",
+        "日期", "发送时间", "日時", "送信日時", "날짜", "보낸 날짜",
+    ),
+    "To": (
+        "to", "an", "à", "a", "para", "per", "aan", "till", "til", "do", "komu", "vastaanottaja", "kime", "címzett",
+        "către", "кому", "προς", "收件人", "收件者", "宛先", "받는 사람",
+    ),
+    "Return-Path": ("return-path",), "Received": ("received",), "Reply-To": ("reply-to",),
+}
+"""The fields that mail programs copy, and how they call them in their users' languages."""
+_FIELD_OF = {name: field for field, names in _NAMES.items() for name in names}
+_FIELD = re.compile(
+    rf"(?P<quote>>?) {{0,2}}\*?(?P<name>{'|'.join(map(re.escape, _FIELD_OF))})\*? ?[:：]\*?", re.IGNORECASE
+)
+MAX_FIELDS = 40  # how many lines of a copied header are read
 _QUOTE = re.compile(r"^> ?", re.MULTILINE)
 
 
@@ -44,7 +76,19 @@ def forwarded_copy(message: ParsedMessage) -> ParsedMessage | None:
     if first is None:
         return None
     copied = text[first.start() :]
-    return parse((_QUOTE.sub("", copied) if first[1] else copied).encode("utf-8", "replace"))
+    return parse(_in_english(_QUOTE.sub("", copied) if first["quote"] else copied).encode("utf-8", "replace"))
+
+
+def _in_english(copied: str) -> str:
+    """Returns the copy with the names of its fields as RFC 5322 has them."""
+    header, blank, body = copied.partition("\n\n")
+    *lines, rest = header.split("\n", MAX_FIELDS)
+    return "\n".join([*map(_field_in_english, lines), _field_in_english(rest)]) + blank + body
+
+
+def _field_in_english(line: str) -> str:
+    field = _FIELD.match(line)
+    return f"{_FIELD_OF[field['name'].lower()]}:{line[field.end() :]}" if field else line
 
 
 def at_second_hand(recognition: Recognition) -> Recognition:

@@ -361,7 +361,7 @@ def forwarded(text: str, subject: str = "Fwd: Returned mail") -> Recognition:
     [
         "Begin forwarded message:", "-------- Forwarded Message --------", "-----Original Message-----",
         "Anfang der weitergeleiteten Nachricht:", "---------- Mensaje reenviado ---------",
-        "----- 転送メッセージ -----",
+        "----- 転送メッセージ -----", "________________________________",
     ],
 )
 @for_each("quote", ["", "> ", ">"])
@@ -371,6 +371,30 @@ def test_a_notice_that_is_forwarded_without_a_word_counts_as_prose(bar: str, quo
         "user@example.org", Action.FAILED, Evidence.PROSE
     )
     assert classify(found.report, None, load_builtin()).reason is Reason.INVALID_RECIPIENT
+
+
+@for_each(
+    ("bar", "sender", "subject", "date", "to"),
+    [
+        ("-------- Original-Nachricht --------", "Von", "Betreff", "Datum", "An"),
+        ("-----Ursprüngliche Nachricht-----", "Von", "Betreff", "Gesendet", "An"),
+        ("-----Message d'origine-----", "De ", "Objet ", "Envoyé ", "À "),
+        ("-----Mensaje original-----", "De", "Asunto", "Enviado el", "Para"),
+        ("-----Messaggio originale-----", "Da", "Oggetto", "Inviato", "A"),
+        ("-----Oorspronkelijk bericht-----", "*Van", "*Onderwerp", "*Verzonden", "*Aan"),
+        ("-------- Пересылаемое сообщение --------", "От кого", "Тема", "Дата", "Кому"),
+        ("-----原始邮件-----", "发件人", "主题", "发送时间", "收件人"),
+        ("-----元のメッセージ-----", "差出人", "件名", "送信日時", "宛先"),
+        ("_" * 32, "Od", "Temat", "Wysłano", "Do"),
+    ],
+)
+def test_the_copied_fields_may_be_named_in_the_users_language(
+    bar: str, sender: str, subject: str, date: str, to: str
+) -> None:
+    names = {"From": sender, "To": to, "Subject": subject}
+    copied = re.sub(r"^(From|To|Subject)", lambda found: names[found[1]], DAEMON, count=3, flags=re.MULTILINE)
+    [found] = forwarded(f"{bar}\n{date}: 3. Mai 2024 10:02\n{copied}", "WG: Returned mail").findings
+    assert (found.report.recipient, found.evidence) == ("user@example.org", Evidence.PROSE)
 
 
 @for_each(
