@@ -25,6 +25,7 @@ _MAILED = re.compile(
 )
 """The address that was mailed, in the words on the address that it led to."""
 _NAME = re.compile(r"[\w+=-]")
+_ADDRESSEE_FIELD = re.compile(r"\s*(?:to|cc):", re.IGNORECASE)
 _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 )
@@ -110,8 +111,11 @@ def paragraph_beside(text: str, address: str) -> str:
 
 
 def _beside(text: str, address: str) -> tuple[str, str]:
-    """Returns the paragraph beside an address, and the text below that paragraph."""
-    first = None
+    """Returns the paragraph beside an address, and the text below that paragraph.
+
+    A place in a copied header is the last resort: below `To: user@example.org` stand the other fields of the mail.
+    """
+    first = in_header = None
     for at in _places(text, address):
         rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
         own, _, below = rest.partition("\n\n")
@@ -119,8 +123,11 @@ def _beside(text: str, address: str) -> tuple[str, str]:
         found = _until_next_address(own, len(head) - len(head.lstrip())).lstrip(">:;,.)]\"' \t\n"), below
         if _REPLY.search(found[0]):
             return found
-        first = first or found
-    return first or ("", "")
+        if _ADDRESSEE_FIELD.match(head):
+            in_header = in_header or found
+        else:
+            first = first or found
+    return first or in_header or ("", "")
 
 
 def _places(text: str, address: str) -> Iterator[int]:

@@ -12,7 +12,7 @@ _DAEMON = re.compile(
     r"mail(?:er)?[-_]?daemon|post[-_]?master|mail[-_ ]?deliver|mail(?:er)? system|microsoftexchange|mdaemon"
     r"|mail[-_ ]?admin|system administrator|delivery (?:sub)?system|^\W*daemon@|mailsweeper|interscan"
     r"|content-filter|sieve subsystem|courier mail server|mailmarshal|mimesweeper|mail security|spam firewall"
-    r"|virus ?wall|scanmail|mailguard|groupshield|webshield|amavis|mailscanner",
+    r"|virus ?wall|memo service|^\W*[mp]mdf@|scanmail|mailguard|groupshield|webshield|amavis|mailscanner",
     re.IGNORECASE,
 )
 _SYSTEM_NAME = re.compile(

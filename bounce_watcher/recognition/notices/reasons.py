@@ -205,7 +205,7 @@ class Reasons:
                 own = said.words if "@" not in said.words or REPLY.search(below.words) else ""
                 return Told(f"{own} {below.words}".lstrip(), said.stage or below.stage)
         further = self._reply_above or (self._around(places[0]) if places else "")
-        if places and not said.words and further.endswith(":"):
+        if places and not said.words and (further if self._reply_above else self._above(places[0])).endswith(":"):
             further = f"{self._opening(places[0])} {further}".lstrip()
         return Told(" ".join(filter(None, (said.words, further))), said.stage)
 
