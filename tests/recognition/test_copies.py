@@ -14,9 +14,10 @@ from bounce_watcher.recognition.recognizer import Recognition
 from tests.families import for_each
 from tests.parsing.samples import report
 
-DSN = report(
+DSN_STATUS = (
     "Reporting-MTA: dns; mx.example.net\n\nFinal-Recipient: rfc822; user@example.org\nAction: failed\nStatus: 5.1.1\n"
 )
+DSN = report(DSN_STATUS)
 TOLD = "From: {}\nTo: bounces@example.com\nSubject: {}\n{}\n{}\n"
 
 
@@ -439,3 +440,71 @@ def test_half_a_pair_of_brackets_hides_no_recipient_whom_the_report_names_elsewh
     ]
     [half] = read(odd.replace(b"To: user@example.org", b"To: the.user@example.org")).findings
     assert half.report.recipient is None
+
+
+MAY_NOT_POST = "You are not allowed to post to this mailing list, and your message has been automatically rejected."
+NOT_AUTHORIZED = "You are not authorized to send mail to the NEWS-L list from your bounces@example.com account."
+
+
+@for_each(
+    ("author", "subject", "more", "text", "recipient"),
+    [
+        ("news-bounces@lists.example.org", "Request to mailing list News rejected", "", MAY_NOT_POST,
+         "news@lists.example.org"),
+        ("news-bounces@example.org", "Request to mailing list News rejected", "X-BeenThere: news@lists.example.org\n",
+         "Your message has been rejected, probably because you are not\nsubscribed to the mailing list and the list's\n"
+         "policy is to prohibit non-members from posting to it.", "news@lists.example.org"),
+        ('"LISTSERV Server (16.5)" <LISTSERV@LISTS.EXAMPLE.ORG>', "Rejected posting to NEWS-L@LISTS.EXAMPLE.ORG", "",
+         NOT_AUTHORIZED, "NEWS-L@lists.example.org"),
+        ("news-bounces@lists.example.org", "Your message to News awaits moderator approval", "",
+         "Your mail to 'News' is being held until the list moderator can review it for approval.", None),
+        ("Bob <bob@example.org>", "Rejected posting to NEWS-L@LISTS.EXAMPLE.ORG", "", NOT_AUTHORIZED, None),
+        ("Bob <bob@example.org>", "Hello", "X-BeenThere: news@lists.example.org\n", MAY_NOT_POST, None),
+    ],
+)
+def test_a_posting_that_a_list_refuses_has_failed_by_its_policy(
+    author: str, subject: str, more: str, text: str, recipient: str | None
+) -> None:
+    found = read(TOLD.format(author, subject, more, text).encode()).findings
+    assert [str(each.report.recipient) for each in found] == ([recipient] if recipient else [])
+    assert {classify(each.report, None, load_builtin()).reason for each in found} <= {Reason.POLICY}
+
+
+@for_each(
+    ("author", "subject", "text", "reason"),
+    [
+        ("Memo Service <mmdf@relay.example.net>", "Failed mail  (msg.aa01234)",
+         "    Your message could not be delivered to\n'user@example.org' for the following\n"
+         "reason:  ' Unknown user name in \"user@example.org\"'\n", Reason.INVALID_RECIPIENT),
+        ("MailMarshal <mailmarshal@example.org>", "Unacceptable language",
+         "MailMarshal has\nstopped the following email for the following reason:\n\n"
+         "   It believes it may contain unacceptable language.\n\n   From:    bounces@example.com\n"
+         "   To:      user@example.org\n   Subject: Joke\n", Reason.CONTENT_REJECTED),
+        ("Content-filter <postmaster@mx.example.org>", "BANNED CONTENTS",
+         "Our content checker found\n    banned name: .exe\n\nin email presumably from you <bounces@example.com>\n"
+         "to the following recipient:\n-> user@example.org\n\nOur internal reference code is 12-07.\n",
+         Reason.CONTENT_REJECTED),
+        ("Microsoft Outlook <postmaster@example.net>", "Unzustellbar: Termin",
+         "Fehler bei der Nachrichtenzustellung an folgende Empfänger oder Gruppen:\n\nuser@example.org\n"
+         "Die Adresse wurde nicht gefunden. Versuchen Sie, die Nachricht erneut zu senden. Wenn das Problem weiterhin "
+         "besteht, wenden Sie sich an den Helpdesk.\n\nGenerierender Server: ex.example.net\n\nuser@example.org\n"
+         "#550 5.1.1 RESOLVER.ADR.RecipNotFound; not found ##\n", Reason.INVALID_RECIPIENT),
+    ],
+)
+def test_notices_of_gateways_tell_that_it_has_failed_and_why(
+    author: str, subject: str, text: str, reason: Reason
+) -> None:
+    [found] = read(TOLD.format(author, subject, CHARSET, text).encode()).findings
+    assert (found.report.recipient, found.report.action) == ("user@example.org", Action.FAILED)
+    assert classify(found.report, None, load_builtin()).reason is reason
+
+
+def test_below_a_copied_to_field_stand_no_words_on_the_failure() -> None:
+    status = DSN_STATUS.replace("5.1.1", "5.4.4")
+    text = (
+        "This is about a message with these fields:\n\n  To: user@example.org\n  Subject: mailbox full\n\n"
+        "It cannot be delivered to:\n\n  Recipient address: user@example.org\n"
+        "  Reason: Illegal host/domain name found\n"
+    )
+    [found] = read(report(status, text=text)).findings
+    assert found.report.diagnostic_code == "Reason: Illegal host/domain name found"
