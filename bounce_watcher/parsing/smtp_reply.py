@@ -51,7 +51,13 @@ _CODE_TOLD = re.compile(
 """A separate code: "with code 550 (5.1.1) 'no'", "ERROR_CODE :550", "error 550:", "[550]", "#550", "> 550"."""
 _CODE_INSIDE = re.compile(rf"([245]\d\d)(?<![\w.:/#-]...)[ -]{_STATUS}")
 _REPEATED = re.compile(rf" ([245]\d\d)[ -] ?({_STATUS}(?: |$))?")
-_HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")
+_HOSTS = (
+    ("host ", re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")),
+    ("emote system: ", re.compile(r"\b[Rr]emote system: dns; ?([\w.-]{4,255})")),
+    (" gave this error", re.compile(r"(?<![\w.@-])([\w-]{1,63}(?:\.[\w-]{1,63}){1,8}) gave this error")),
+    (" Remote Server returned", re.compile(r"(?<![\w.@-])([\w-]{1,63}(?:\.[\w-]{1,63}){1,8}) Remote Server returned")),
+)
+"""How Postfix and Exim, Oracle's servers, and Exchange Online (twice) name the host that refused; a word of each."""
 
 _COMMAND = re.compile(
     r"(?:reply to|after|following|sending|performing|response to|sent:|>>>|error,|did not like our|failed on"
@@ -180,5 +186,5 @@ def read_stage(text: str) -> str | None:
 
 
 def _host(text: str) -> str | None:
-    found = _HOST.search(text) if "host " in text else None
-    return found[1].lower() if found and "." in found[1] else None
+    named = (found[1].lower() for word, host in _HOSTS if word in text and (found := host.search(text)))
+    return next((each for each in named if "." in each), None)

@@ -114,10 +114,11 @@ def has_daemon_sender(message: ParsedMessage) -> bool:
 def lacks_sender(message: ParsedMessage) -> bool:
     """Checks for a copy without From: people paste a notice with half of its header, or with none.
 
-    A header that was damaged, and so was not read, does not lack it.
+    Some systems write the null return path there as well. A header that was damaged, and so was not read, does not
+    lack it.
     """
     if message.headers.raw:
-        return not message.headers.has_any(_AUTHORS)
+        return not message.headers.has_any(_AUTHORS) or (message.headers.get("from") or "").strip() == "<>"
     return _FIELD.search(message.content.lstrip()[:MAX_HEADER].partition(b"\n\n")[0]) is None
 
 

@@ -40,7 +40,8 @@ FAILURE = (
     "mailbox is full", "mailbox full", "over quota", "mailbox exceeds", "invalid final delivery", "unknown host",
     "error sending your", "error sending message", "error in sending", "error occurred while", "errors occurred",
     "has been delayed", "is delayed", "still undelivered", "bounce notification", "is not a known user",
-    "does not have an account", "doesn't have an account", "only a temporary failure", "temporary failure report",
+    "does not have an account", "doesn't have an account", "unrouteable address", "unroutable address",
+    "only a temporary failure", "temporary failure report",
     # German
     "nicht zugestellt", "nicht zustell", "unzustellbar", "zustellung fehlgeschlagen", "zustellung ist fehlgeschlagen",
     "fehler bei der nachrichtenzustellung", "fehler bei der zustellung", "zustellungsfehler", "zustellfehler",

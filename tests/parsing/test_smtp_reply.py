@@ -170,8 +170,20 @@ def test_a_code_that_stands_apart(diagnostic: str, code: int | None) -> None:
     assert read_reply(diagnostic).code == code
 
 
-def test_host() -> None:
-    assert read_reply("host MX.Example.org[192.0.2.7] said: 550 no").host == "mx.example.org"
+@for_each(
+    "diagnostic",
+    [
+        "host MX.Example.org[192.0.2.7] said: 550 no",
+        "Diagnostic code: smtp;550 no Remote system: dns;mx.example.org (TCP|192.0.2.1|19454|192.0.2.7|25)",
+        "mx.example.org gave this error: not here -> 550 no",
+        "user@example.net mx.example.org Remote Server returned '550 5.1.351 not here -> 550 no'",
+    ],
+)
+def test_host(diagnostic: str) -> None:
+    assert read_reply(diagnostic).host == "mx.example.org"
+
+
+def test_what_is_no_host() -> None:
     assert read_reply("550 no host here [192.0.2.7]").host is None
 
 

@@ -1,6 +1,7 @@
 """Notices as people and gateways hand them on: saved, without their machine part, glued, in one sentence."""
 
 import re
+from base64 import b64encode
 from itertools import product
 
 from bounce_watcher.classification.classify import classify
@@ -508,3 +509,31 @@ def test_below_a_copied_to_field_stand_no_words_on_the_failure() -> None:
     )
     [found] = read(report(status, text=text)).findings
     assert found.report.diagnostic_code == "Reason: Illegal host/domain name found"
+
+
+def test_the_command_is_taken_from_the_conversation_below_also_without_a_status_part() -> None:
+    text = (
+        "   ----- The following addresses had permanent fatal errors -----\n<user@example.org>\n"
+        "    (reason: 550 Unknown user user@example.org)\n\n   ----- Transcript of session follows -----\n"
+        "... while talking to mx.example.org.:\n>>> DATA\n<<< 550 Unknown user user@example.org\n"
+        "554 5.0.0 Service unavailable\n"
+    )
+    [found] = read(TOLD.format("MAILER-DAEMON@mail.example.net", "Returned mail", "", text).encode()).findings
+    assert found.report.stage == "DATA"
+    assert classify(found.report, None, load_builtin()).reason is Reason.RECIPIENT_FILTERED
+
+
+@for_each("author", ["<>", ""])
+def test_a_notice_without_a_sender_is_the_mail_systems(author: str) -> None:
+    text = "The following addresses had delivery problems\n\n<user@example.org>   (user@example.org... No such user)\n"
+    assert reasons(text, author, "Delivery Status") == {"user@example.org": Reason.INVALID_RECIPIENT}
+
+
+@for_each(("end", "recipients"), [("\n", ["user@example.org"]), ("", [])])
+def test_a_last_line_counts_if_the_mail_was_not_cut_there(end: str, recipients: list[str]) -> None:
+    told = "Return-Path: <>\nFrom: MAILER-DAEMON@example.net\nSubject: Delivery Status Notification (Failure)\n"
+    text = "Content-Transfer-Encoding: base64\n\n" + b64encode(
+        b"An error occurred while trying to deliver the mail to the following recipients:\nuser@example.org"
+    ).decode()
+    found = read((told + text + end).encode()).findings
+    assert [str(each.report.recipient) for each in found] == recipients

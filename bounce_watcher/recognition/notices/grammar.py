@@ -72,7 +72,7 @@ _OF_HOUSE = re.compile(r"[^@]{0,64}(?:daemon|post-?master|mail-?deliver|microsof
 _REFUSED_FOR_GOOD = re.compile(r"\W{0,3}5\d\d[ -]")
 _WORST_FIRST = (Action.FAILED, Action.DELAYED, Action.DELIVERED)
 
-FIRST_LINES = 5  # how many lines of a text with hardly a sign may say that an address failed
+FIRST_LINES = 8  # how many lines of a text with hardly a sign may say that an address failed
 
 
 @lru_cache(maxsize=1)  # called twice: for the strong places and, when all else has failed, for the weak ones

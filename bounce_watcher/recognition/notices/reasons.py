@@ -18,7 +18,7 @@ from itertools import pairwise, takewhile
 
 from bounce_watcher.model.lazy import lazy
 from bounce_watcher.parsing.charset import one_line
-from bounce_watcher.parsing.transcript import RefusalLine, answer_on, is_summary, read_transcript
+from bounce_watcher.parsing.transcript import RefusalLine, answer_on, answer_told, is_summary, read_transcript
 from bounce_watcher.recognition.prose import MAX_PLACES
 from bounce_watcher.recognition.vocabulary import (
     REASON_ENDS,
@@ -98,7 +98,15 @@ class Reasons:
             told = self._with_more(next((each for each in own if each.words), Told("")), places)
         if is_summary(told.words) and (answer := answer_on(self._answers, key)):
             told = Told(answer.text, answer.stage)
-        return told if told.stage else Told(told.words, _step(told.words))
+        return Told(told.words, told.stage or _step(told.words) or self._stage_shown(told.words, key))
+
+    def _stage_shown(self, words: str, key: str) -> str | None:
+        """Returns the command that a conversation further down shows the reply in `words` to answer, if it does."""
+        reply = REPLY.search(words)
+        if reply is None:
+            return None
+        answer = answer_told(self._answers, words[reply.start() :].strip(DECORATION), frozenset({key}))
+        return answer.stage if answer else None
 
     @lazy
     def _answers(self) -> tuple[RefusalLine, ...]:

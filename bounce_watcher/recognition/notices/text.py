@@ -261,8 +261,8 @@ def _is_heading(line: str) -> bool:
 def open_notice(message: ParsedMessage) -> Notice:
     """Reads the text of a message above the original as a notice."""
     text = message.text
-    if len(message.parts) == 1 and message.content_type == "text/plain":
-        text = text[: text.rfind("\n") + 1]  # half a line may hold half an address
+    if len(message.parts) == 1 and message.content_type == "text/plain" and not message.content.endswith(b"\n"):
+        text = text[: text.rfind("\n") + 1]  # a mail that was cut: half a line may hold half an address
     text = set_apart(plain_shapes(split_text(text[:MAX_TEXT])[0]))
     original = original_headers(message)
     lines = tuple(text.split("\n")[:MAX_LINES])
