@@ -47,11 +47,15 @@ _ANSWERS: tuple[Recognizer, ...] = (
 
 
 def passed_on(message: ParsedMessage) -> Recognition | None:
-    """Recognises a failure notice that a person forwarded without a word."""
+    """Recognises a failure notice that a person forwarded without a word.
+
+    A forward shows neither the return path nor other marks of a mail system: one sign is enough if the text is plain.
+    """
     copied = forwarded.forwarded_copy(message)
-    if copied is None or not looks_like_failure_notice(copied):
+    if copied is None or not may_be_failure_notice(copied):
         return None
-    found = next(filter(None, (recognizer(copied) for recognizer in NOTICES)), None)
+    recognizers = NOTICES if looks_like_failure_notice(copied) else (grammar.by_text,)
+    found = next(filter(None, (recognizer(copied) for recognizer in recognizers)), None)
     return forwarded.at_second_hand(found) if found and found.kind in {Kind.BOUNCE, Kind.DELAY} else None
 
 

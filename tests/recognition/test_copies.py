@@ -537,3 +537,12 @@ def test_a_last_line_counts_if_the_mail_was_not_cut_there(end: str, recipients: 
     ).decode()
     found = read((told + text + end).encode()).findings
     assert [str(each.report.recipient) for each in found] == recipients
+
+
+@for_each(("author", "kind"), [("<postmaster@outlook.example>", Kind.BOUNCE), ("Bob <bob@example.net>", Kind.OTHER)])
+def test_a_forward_loses_the_return_path_so_that_one_sign_is_enough(author: str, kind: Kind) -> None:
+    copied = (
+        f"From: {author}\nSubject: Kohaletoimetamatu: Proov\nTo: <ada@example.com>\n\n"
+        "Kohaletoimetamine nendele adressaatidele või rühmadele nurjus:\n\nuser@example.org\n"
+    )
+    assert forwarded(f"---------- Forwarded message ---------\n{copied}", "Fwd: Proov").kind is kind
