@@ -30,7 +30,7 @@ _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 )
 _DELAY_SUBJECT = re.compile(
-    r"\bdelay|\bwarning: (?:message|could not send|your (?:mail|message))|still being retried"
+    r"\bdelay|\bwarning: (?:message(?! delivery failed)|could not send|your (?:mail|message))|still being retried"
     r"|\bverzoger|\bretard|\bdifferee?\b|\bretrasad|\batrasad|\bin ritardo|\bvertraagd|\bforsen|\bforsinke|\bviivasty"
     r"|\bopozni|\bzpozd|\boneskor|\bkeslelt|\bintarzi|задерж|отложен|затрим|\bgecik|遅延|延迟|延遲|지연"
 )

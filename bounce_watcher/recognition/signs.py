@@ -12,7 +12,8 @@ _DAEMON = re.compile(
     r"mail(?:er)?[-_]?daemon|post[-_]?master|mail[-_ ]?deliver|mail(?:er)? system|microsoftexchange|mdaemon"
     r"|mail[-_ ]?admin|system administrator|delivery (?:sub)?system|^\W*daemon@|mailsweeper|interscan"
     r"|content-filter|sieve subsystem|courier mail server|mailmarshal|mimesweeper|mail security|spam firewall"
-    r"|virus ?wall|memo service|^\W*[mp]mdf@|scanmail|mailguard|groupshield|webshield|amavis|mailscanner",
+    r"|virus ?wall|memo service|posta-certificata@|^\W*[mp]mdf@|scanmail|mailguard|groupshield"
+    r"|webshield|amavis|mailscanner",
     re.IGNORECASE,
 )
 _SYSTEM_NAME = re.compile(
@@ -30,7 +31,7 @@ _FAILURE_SUBJECT = re.compile(
     r"|could ?n[o']t (?:be )?(?:send|sent|deliver)|not be delivered|addressing error|no valid recipient|^ndn:"
     r"|delayed mail|mail delay|could not send message|rejected|^bounce|warning: message|unknown user|user unknown"
     r"|unzustellbar|nicht zugestellt|zustell|état de la distribution|non remis|no se (?:pudo|puede) entregar"
-    r"|mancato recapito|onbestelbaar|退信|配信|送信でき|エラー|не доставлен|недоставлен",
+    r"|mancato recapito|mancata consegna|onbestelbaar|退信|配信|送信でき|エラー|не доставлен|недоставлен",
     re.IGNORECASE,
 )
 _REPLY_SUBJECT = re.compile(

@@ -31,7 +31,8 @@ FAILURE = (
     "content checker found", "stopped the following e", "stopped the following message",
     "delivery of the email was stopped", "delivery of the message was stopped", "unsolicited bulk e",
     "days without success", "hours without success",
-    "not be relayed", "turned it down", "turned down", "still trying to deliver", "still in our queue",
+    "not be relayed", "has blocked a message", "has blocked your", "has blocked the ",
+    "turned it down", "turned down", "still trying to deliver", "still in our queue",
     "failed recipient", "delivery errors", "unknown user", "user unknown", "no such user", "unknown recipient",
     "invalid recipient", "user not found", "no such mailbox", "mailbox not found", "no mailbox here",
     "mailbox unavailable", "unknown mailbox", "mailbox unknown", "unknown address", "address unknown",
@@ -278,7 +279,7 @@ _SENDER = (
     "remitente", "remetente", "mittente", "da", "afzender", "van", "avsandare", "afsender", "avsender", "fra", "fran",
     "lahettaja", "nadawca", "od", "odesilatel", "felado", "отправитель", "от", "от кого", "відправник", "gonderen",
     "差出人", "送信者", "送信元", "发件人", "發件人", "寄件者", "보낸 사람", "보낸사람", "발신자", "nguoi gui",
-    "pengirim", "generated from", "expanded from", "date", "subject",
+    "pengirim", "generated from", "expanded from", "date", "subject", "subject of the message",
 )  # fmt: skip
 """Labels before an address that takes part but has not failed."""
 

@@ -315,9 +315,9 @@ def _answer(lines: tuple[str, ...]) -> Told:
 
 
 def _is_on_the_failure(sentence: str) -> bool:
-    """Checks that a sentence neither names anybody, nor announces a try, nor says whom to ask."""
+    """Checks that a sentence neither names anybody, nor announces a try or a list, nor says whom to ask."""
     text = folded(sentence)
-    return "@" not in text and not states_retry(text) and not offers_help(text)
+    return "@" not in text and not text.endswith(":") and not states_retry(text) and not offers_help(text)
 
 
 def is_on_the_mail(text: str) -> bool:
