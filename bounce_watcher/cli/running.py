@@ -15,12 +15,13 @@ from bounce_watcher.cli.framework.opening import config_path, load_settings, str
 from bounce_watcher.cli.framework.options import ConfigFile, DryRun, IntoStream, Json, example, flag, option
 from bounce_watcher.cli.framework.output import clean, complain, count, json_line, progress, say
 from bounce_watcher.model.about import About, AboutKind
+from bounce_watcher.model.faults import FilingBlocked
 from bounce_watcher.model.ledger import AlertKind
 from bounce_watcher.model.sending import DeliveredOutcome, SentOutcome
 from bounce_watcher.policy.guards.limits import FloodSettings
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words.obstacles import told
+from bounce_watcher.words.faults import describe
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def poll(
         about = targets[delivery.target]
         say(json_line(_target_row(delivery, about)) if as_json else _sent(delivery, about))
     for each in report.passes:
-        for trouble in filter(None, (each.failure, _obstacle(each))):
+        for trouble in filter(None, (_failure(each), _obstacle(each))):
             complain(trouble)
     if not report.ok:
         raise typer.Exit(1)
@@ -91,12 +92,16 @@ def _mailbox_row(each: PassReport) -> Row:
     return {
         "mailbox": each.mailbox, "messages": totals.messages, "events": totals.events, "suppressed": totals.suppressed,
         "released": totals.released, "duplicates": totals.duplicates, "quarantined": totals.quarantined,
-        "doubted": totals.doubted, "opt_outs": totals.opt_outs, "failure": each.failure, "obstacle": _obstacle(each),
+        "doubted": totals.doubted, "opt_outs": totals.opt_outs, "failure": _failure(each), "obstacle": _obstacle(each),
     }
 
 
+def _failure(each: PassReport) -> str | None:
+    return describe(each.failure) if each.failure else None
+
+
 def _obstacle(each: PassReport) -> str | None:
-    return told(About(AboutKind.MAILBOX, each.mailbox), each.obstacles) if each.obstacles else None
+    return describe(FilingBlocked(About(AboutKind.MAILBOX, each.mailbox), each.obstacles)) if each.obstacles else None
 
 
 def _target_row(each: DispatchReport, about: About) -> Row:

@@ -23,6 +23,7 @@ from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.polling import filing_of
 from bounce_watcher.service.state import MailboxState, ServiceState, Trouble, Troubles, What
+from bounce_watcher.words.faults import describe
 
 Of = tuple[AlertKind, grounds.Subject]
 """What identifies an alert: its kind and its subject."""
@@ -63,7 +64,7 @@ class Alarms:
     def look(self) -> None:
         state, now = self._state(), utcnow()
         try:
-            with self._troubles.guard(LEDGER, by_kind=True):
+            with self._troubles.guard(LEDGER):
                 paces = self._ledger.recording.paces([mailbox.name for mailbox in state.mailboxes], now)
                 self._keep(findings(self._settings, state, self._ledger.figures.queues(), paces, now), now)
         except BounceWatcherError:
@@ -122,16 +123,21 @@ def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> I
     if limit is None:
         return
     for mailbox in state.mailboxes:
-        since = mailbox.moved_at if mailbox.stopped else mailbox.trouble_since
+        trouble = mailbox.trouble
+        since = mailbox.moved_at if mailbox.stopped else trouble.since if trouble else None
         if since is not None and (mailbox.stopped or now - since >= limit):
             fault = grounds.MailboxFault.STOPPED if mailbox.stopped else grounds.MailboxFault.UNREAD
-            said = mailbox.trouble
+            said = trouble
         elif (filing := state.troubles.get(filing_of(mailbox.name))) and now - filing.since >= limit:
-            fault, since, said = grounds.MailboxFault.UNFILED, filing.since, filing.text
+            fault, since, said = grounds.MailboxFault.UNFILED, filing.since, filing
         else:
             continue
         of = _mailbox(AlertKind.MAILBOX, mailbox.name)
-        yield alert_on(*of, since, grounds.MailboxFails(mailbox.name, fault, since), quote=said and one_line(said))
+        yield alert_on(*of, since, grounds.MailboxFails(mailbox.name, fault, since), quote=_quote(said))
+
+
+def _quote(trouble: Trouble | None) -> str | None:
+    return one_line(describe(trouble.fault)) if trouble else None
 
 
 def _quiet(state: ServiceState, paces: Mapping[str, ArrivalRate], now: datetime) -> Iterator[Alert]:
@@ -159,7 +165,7 @@ def _targets(settings: Settings, state: ServiceState, queues: Mapping[str, Queue
         of = _target(receiver.name)
         if trouble is not None and queue.due and not (queue.disabled or queue.paused) and now - trouble.since >= limit:
             failing = grounds.TargetFails(receiver.label, trouble.since, queue.due)
-            yield alert_on(*of, trouble.since, failing, quote=one_line(trouble.text), count=queue.due)
+            yield alert_on(*of, trouble.since, failing, quote=_quote(trouble), count=queue.due)
         elif queue.dead:
             yield alert_on(*of, now, grounds.TargetGaveUp(receiver.label, receiver.name, queue.dead), count=queue.dead)
 
@@ -199,5 +205,5 @@ def _on_ledger(trouble: Trouble | None) -> Message:
         return Message("bounce-watcher: the database can be used again", "What waited is read and told now.",
                        is_bad=False)
     text = (f"It can't be used since {trouble.since:%Y-%m-%d %H:%M} UTC: mail waits in its mailboxes, "
-            f"and nobody is told anything.\n{quoted(one_line(trouble.text))}")
+            f"and nobody is told anything.\n{quoted(one_line(describe(trouble.fault)))}")
     return Message("bounce-watcher: the database can't be used", text, is_bad=True)

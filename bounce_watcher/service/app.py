@@ -28,6 +28,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
+from bounce_watcher.model.faults import ErrorRaised
 from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.announcing import announcer
@@ -39,6 +40,7 @@ from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.state import Counts, ServiceState, Troubles, expect
 from bounce_watcher.service.watching import Housekeeping, MailboxJob, Progress
 from bounce_watcher.words import risk
+from bounce_watcher.words.faults import describe
 
 DELIVER_EVERY = timedelta(seconds=5)
 EXPIRE_EVERY = timedelta(minutes=1)
@@ -163,21 +165,17 @@ class Service:
     def state(self) -> ServiceState:
         """Returns the current state of everything. May be called from any thread."""
         troubles, ages, stuck = self._troubles.open(), self._progress.ages(), set(self.stuck())
-        mailboxes = []
-        for job in self._mailboxes:
-            trouble = troubles.get(job.account.about)
-            mailboxes.append(replace(
-                self._poller.states.of(job.account), moved_at=utcnow() - timedelta(seconds=ages[job.name]),
-                stopped=job.name in stuck, trouble=trouble.text if trouble else None,
-                trouble_since=trouble.since if trouble else None,
-            ))
-        mode = self._settings.policy.mode
-        return ServiceState(self._started_at, mode, tuple(mailboxes), troubles, self._counts.counted())
+        mailboxes = tuple(replace(
+            self._poller.states.of(job.account), moved_at=utcnow() - timedelta(seconds=ages[job.name]),
+            stopped=job.name in stuck, trouble=troubles.get(job.account.about),
+        ) for job in self._mailboxes)
+        return ServiceState(self._started_at, self._settings.policy.mode, mailboxes, troubles, self._counts.counted())
 
     def status(self) -> str:
         """One line for `systemctl status`."""
         watched = f"watching {len(self._mailboxes)} mailboxes"
-        troubles = "; ".join(f"{about}: {each.text}" for about, each in sorted(self._troubles.open().items()))
+        found = sorted(self._troubles.open().items())
+        troubles = "; ".join(f"{about}: {describe(trouble.fault)}" for about, trouble in found)
         return f"{watched}; {troubles}"[:400] if troubles else watched
 
     def __exit__(self, *_: object) -> None:
@@ -236,7 +234,7 @@ def _open_patiently(settings: Settings) -> Ledger | None:
             return ledger
         except TemporaryFailure as failure:
             failures += 1
-            troubles.raised(LEDGER, str(failure))
+            troubles.raised(LEDGER, ErrorRaised.of(failure))
         wait = min(reconnect_delay(failures, 0.5), HEARTBEAT.total_seconds())
         notify("STATUS=waiting for the database", "WATCHDOG=1", f"EXTEND_TIMEOUT_USEC={int((wait + 30) * 1e6)}")
         if _next_signal(timedelta(seconds=wait)) in {signal.SIGTERM, signal.SIGINT}:

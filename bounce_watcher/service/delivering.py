@@ -18,6 +18,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.faults import NotAccepted
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.backoff import Circuit
 from bounce_watcher.outbox.opening import Receiver, channel_to
@@ -126,7 +127,7 @@ class Deliverer:
         found = Counter[Disposition]()
         with suppress(BounceWatcherError):  # the guard has logged it
             if self._keeps is not None and self._circuit.allows(utcnow()):
-                with self._troubles.guard(LEDGER, by_kind=True):
+                with self._troubles.guard(LEDGER):
                     self._ledger.outbox.supersede_stale(self.target, utcnow(), self._keeps)
             while not stop.is_set() and self._circuit.allows(utcnow()):
                 tries = self._turn(stop)
@@ -141,7 +142,7 @@ class Deliverer:
     def _turn(self, stop: threading.Event) -> list[_Try]:
         """Sends one lease, with as many calls at a time as are allowed: a single one while the circuit is open."""
         turn = _Turn(stop, utcnow() + BEGUN)
-        with self._troubles.guard(LEDGER, by_kind=True):
+        with self._troubles.guard(LEDGER):
             items = self._ledger.outbox.lease(self.target, utcnow(), self._lease, self._channel.room, self._keeps)
         batches = self._channel.batches(items)
         most = len(batches) if self._circuit.is_closed else 1
@@ -152,7 +153,7 @@ class Deliverer:
                 self._write(group)
                 tries += group
         if unsent := [item for each in tries if not each.attempts for item in each.items]:
-            with self._troubles.guard(LEDGER, by_kind=True):
+            with self._troubles.guard(LEDGER):
                 self._ledger.outbox.give_back(unsent)
         if attempts := _attempts(tries):
             self._circuit = self._judged(attempts)
@@ -195,7 +196,7 @@ class Deliverer:
         """
         outcomes = [outcome for each in tries for outcome in each.outcomes]
         if outcomes:
-            with self._troubles.guard(LEDGER, by_kind=True):
+            with self._troubles.guard(LEDGER):
                 self._ledger.outbox.conclude(outcomes, utcnow())
         for each in tries:
             for item, attempt in each.outcomes:
@@ -211,7 +212,7 @@ class Deliverer:
                 "refused for good", action="change_refused", target=str(self.about), id=item.id, answer=attempt.answer
             )
         elif attempt.disposition is not Disposition.AGAIN and not is_old:
-            self._troubles.raised(self.about, attempt.answer, alike=attempt.disposition)
+            self._troubles.raised(self.about, NotAccepted(attempt.disposition, attempt.answer))
         log.debug(
             "webhook sent", action="webhook_sent", target=self.target, webhook_id=item.id, type=item.type.value,
             outcome=attempt.disposition.value,

@@ -14,6 +14,7 @@ from bounce_watcher.intake.imap.session import ImapSession, open_session
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.faults import ErrorRaised, FilingBlocked
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.service.analysis.analyser import Analyser
@@ -22,7 +23,6 @@ from bounce_watcher.service.delivering import DispatchReport, deliver_all, in_pa
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, PassTotals, Recorder
 from bounce_watcher.service.state import Counts, MailboxStates, Troubles, What
-from bounce_watcher.words.obstacles import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class PassReport:
     mailbox: str
     totals: PassTotals
     unfinished: bool = False
-    failure: str | None = None
+    failure: ErrorRaised | None = None
     obstacles: tuple[Obstacle, ...] = ()
 
 
@@ -103,7 +103,7 @@ class Poller:
                 self._recorder.drain(self._pages(account, session), settle, self.stop)
         except BounceWatcherError as failure:
             self._counts.add(What.PASSES, account.name, "failed")
-            return PassReport(account.name, total, failure=str(failure))
+            return PassReport(account.name, total, failure=ErrorRaised.of(failure))
         if not session.unfinished and not self.stop.is_set():
             self._read[account.name] = begun
         took = self.states.passed(account, begun)
@@ -111,7 +111,7 @@ class Poller:
         self._counts.add(What.PASS_SECONDS, account.name, number=took)
         obstacles = session.obstacles()
         if obstacles:
-            self._troubles.raised(filing_of(account.name), told(account.about, obstacles))
+            self._troubles.raised(filing_of(account.name), FilingBlocked(account.about, obstacles))
         elif not session.unfinished:
             self._troubles.cleared(filing_of(account.name))
         return PassReport(account.name, total, unfinished=session.unfinished, obstacles=obstacles)
@@ -141,7 +141,7 @@ def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda
             passes = drain_all(settings, poller, on_page)
         recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
         deliveries = deliver_all(settings, ledger, troubles, stop)
-        with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER, by_kind=True):
+        with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER):
             ledger.privacy.finish_forgetting()
     return PollReport(passes, deliveries)
 

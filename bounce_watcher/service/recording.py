@@ -111,7 +111,7 @@ class Recorder:
         alarm that a suppression waits for. But a mailbox may never come back, so this at most doubles the wait.
         """
         wait = self._policy.guard.wait
-        with self._troubles.guard(LEDGER, by_kind=True):
+        with self._troubles.guard(LEDGER):
             self._ledger.recording.settle_alerts(now, self._announce, self._policy)
             self._ledger.recording.end_waits(max(read_until or now - wait, now - wait), wait, self._announce)
             return self._ledger.suppressions.expire(now, self._announce)
@@ -121,7 +121,7 @@ class Recorder:
         records = [each.record for each in analysed if each.record is not None]
         if not self._keep_raw:
             records = [replace(record, packed=None) for record in records]
-        with self._troubles.guard(LEDGER, by_kind=True):
+        with self._troubles.guard(LEDGER):
             outcome = self._ledger.recording.record(records, self._decide, self._announce, self._policy)
         self._count(ticket.page, outcome)
         log.debug("page written", action="page_written", messages=len(ticket.page), events=outcome.events)

@@ -13,8 +13,9 @@ from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.intake.imap.session import UnsettledMail
 from bounce_watcher.logs import log
-from bounce_watcher.model.about import About
+from bounce_watcher.model.about import LEDGER, About
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
+from bounce_watcher.model.faults import ErrorRaised, Fault, NotAccepted
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import EVENT_KINDS, Kind
 from bounce_watcher.model.ledger import Disposition
@@ -22,6 +23,7 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.faults import describe
 
 _BREAK = timedelta(hours=1)
 """If a pass is late by more than this, the server may have been away, and its mail comes late."""
@@ -36,7 +38,7 @@ class ReportedFailure(TemporaryFailure):
 class Trouble:
     """What is wrong, as last reported, and since when without a break (aware)."""
 
-    text: str
+    fault: Fault
     since: datetime
 
 
@@ -45,20 +47,16 @@ class Troubles:
 
     def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
         self._now = now
-        self._open: dict[About, tuple[Trouble, str]] = {}
+        self._open: dict[About, Trouble] = {}
         self._lock = threading.Lock()
 
-    def raised(self, about: About, text: str, alike: str | None = None) -> None:
-        """Logs a warning if the trouble is new or different from before.
-
-        `alike` identifies the trouble if `text` also holds what differs each time; by default `text` does.
-        """
-        alike = alike or text
+    def raised(self, about: About, fault: Fault) -> None:
+        """Logs a warning if the trouble is new or different from before."""
         with self._lock:
-            before, known = self._open.get(about, (None, None))
-            self._open[about] = Trouble(text, before.since if before else self._now()), alike
-        if known != alike:
-            log.warning("trouble began", action="trouble_raised", about=str(about), trouble=text)
+            before = self._open.get(about)
+            self._open[about] = Trouble(fault, before.since if before else self._now())
+        if before is None or _alike(about, before.fault) != _alike(about, fault):
+            log.warning("trouble began", action="trouble_raised", about=str(about), trouble=describe(fault))
 
     def cleared(self, about: About) -> None:
         with self._lock:
@@ -68,14 +66,11 @@ class Troubles:
 
     def open(self) -> dict[About, Trouble]:
         with self._lock:
-            return {about: trouble for about, (trouble, _) in self._open.items()}
+            return dict(self._open)
 
     @contextmanager
-    def guard(self, about: About, *, by_kind: bool = False) -> Iterator[None]:
+    def guard(self, about: About) -> Iterator[None]:
         """Raises a trouble for a failure inside and clears it on success.
-
-        With `by_kind`, failures of one class are the same trouble: a database that goes down gives another message each
-        time.
 
         Raises ReportedFailure in place of any BounceWatcherError, so that it is logged only under its nearest name.
         """
@@ -84,9 +79,20 @@ class Troubles:
         except ReportedFailure:
             raise
         except BounceWatcherError as failure:
-            self.raised(about, str(failure), alike=type(failure).__name__ if by_kind else None)
+            self.raised(about, ErrorRaised.of(failure))
             raise ReportedFailure(failure.problem, failure.fix, about=failure.about) from failure
         self.cleared(about)
+
+
+def _alike(about: About, fault: Fault) -> object:
+    """Returns what stays the same while a trouble goes on, of a fault that may have other words each time."""
+    match fault:
+        case NotAccepted(disposition):
+            return disposition
+        case ErrorRaised(kind) if about == LEDGER:  # a database that goes down gives another message each time
+            return kind
+        case _:
+            return fault
 
 
 # ── counters since the process began: they only grow ────────────────────────────────────────────────────────────────
@@ -165,8 +171,7 @@ class MailboxState:
     oldest_waiting_at: datetime | None = None
     newest_at: datetime | None = None
     read: int = 0
-    trouble: str | None = None
-    trouble_since: datetime | None = None
+    trouble: Trouble | None = None
     moved_at: datetime | None = None
     stopped: bool = False
     read_since: datetime | None = None

@@ -150,7 +150,7 @@ class Housekeeping:
 
     def finish_forgetting(self) -> None:
         """Finishes what `forget` left open: notices that were still due, and files that were in use."""
-        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER):
             left = self._ledger.privacy.finish_forgetting()
             if left is not self._left:
                 warn_of_files(left)
@@ -172,7 +172,7 @@ class Housekeeping:
         quota = self._settings.raw_quota
         if quota is None:
             return
-        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER):
             if dropped := self._ledger.history.trim_raw(quota):
                 log.warning("more mail came than raw_quota has room for: the oldest is kept no longer",
                             action="raw_quota_reached", messages=dropped, quota=quota)
@@ -180,5 +180,5 @@ class Housekeeping:
     def _drop(self, what: str, retention: timedelta | None, purge: Callable[[datetime], int]) -> None:
         if retention is None:
             return
-        with suppress(BounceWatcherError), self._troubles.guard(LEDGER, by_kind=True):
+        with suppress(BounceWatcherError), self._troubles.guard(LEDGER):
             log.debug(f"{what} purged", action="purged", messages=purge(utcnow() - retention))

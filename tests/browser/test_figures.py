@@ -9,7 +9,7 @@ from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.state import MailboxState, ServiceState, Trouble
+from bounce_watcher.service.state import MailboxState, ServiceState
 from tests.browser.conftest import (
     PHONE,
     Dashboard,
@@ -24,6 +24,7 @@ from tests.browser.conftest import (
     working,
 )
 from tests.browser.seeded import configured
+from tests.troubles import failed
 
 
 def test_all_trouble_at_once_fits(house: Dashboard, opened: Open) -> None:
@@ -47,12 +48,12 @@ def test_the_first_run_fits(opened: Open, tmp_path: Path) -> None:
 def troubled() -> ServiceState:
     now = utcnow()
     ago = now - timedelta(hours=6)
-    words = "login refused: [AUTHENTICATIONFAILED] " + "x" * 300
-    broken = MailboxState("a-mailbox-with-quite-a-long-name", "INBOX", "news", ago, 1.0, 41, ago, ago, 4, words, ago)
+    login = failed("login refused: [AUTHENTICATIONFAILED] " + "x" * 300, ago)
+    broken = MailboxState("a-mailbox-with-quite-a-long-name", "INBOX", "news", ago, 1.0, 41, ago, ago, 4, login)
     behind = MailboxState("slow", "INBOX", "news", now, 1.0, 41, ago, now, 4)
     return ServiceState(ago, Mode.SHADOW, (broken, behind), {
-        About(AboutKind.MAILBOX, "a-mailbox-with-quite-a-long-name"): Trouble(words, ago),
-        About(AboutKind.WEBHOOK, "shop"): Trouble("HTTP 503", ago),
+        About(AboutKind.MAILBOX, "a-mailbox-with-quite-a-long-name"): login,
+        About(AboutKind.WEBHOOK, "shop"): failed("HTTP 503", ago),
     })
 
 

@@ -25,11 +25,13 @@ from bounce_watcher.service import alarms, app
 from bounce_watcher.service.alarms import Alarms, LedgerAlarm, findings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.app import Cooldown, Service
-from bounce_watcher.service.state import MailboxState, ServiceState, Trouble, Troubles, What
+from bounce_watcher.service.state import MailboxState, ServiceState, Troubles, What
+from bounce_watcher.words.faults import describe
 from bounce_watcher.words.grounds import text
 from tests.facts import BY
 from tests.ledger.making import LEASE, Platform, bounce, mail, page, record
 from tests.servers.receiver import Receiver
+from tests.troubles import failed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -37,7 +39,7 @@ RETURNS = ImapAccount("returns", "127.0.0.1", 9, Security.NONE, "bounces")
 SHOP = WebhookTarget("shop", "https://shop.example.com/bounces", (SecretStr("whsec_x"),))
 OPERATOR = Notifier("operator", SecretStr("json://127.0.0.1:9/"))
 MAILBOX = MailboxState("returns", "INBOX", "news", last_read_at=NOON)
-DOWN = replace(MAILBOX, trouble="someone@example.org was refused", trouble_since=NOON)
+DOWN = replace(MAILBOX, trouble=failed("someone@example.org was refused", NOON))
 
 
 @dataclass
@@ -79,7 +81,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def test_mail_that_cannot_be_filed_makes_an_alert_that_names_folder_and_quota(desk: Desk) -> None:
     said = "mailbox returns: folder Done is full (STORAGE of quota root done: 99 of 100 KiB used); make room"
-    filing = {About(AboutKind.FILING, "returns"): Trouble(said, NOON)}
+    filing = {About(AboutKind.FILING, "returns"): failed(said, NOON)}
     desk.state = replace(desk.state, troubles=filing)
     assert desk.look(14) == []
     alert, = desk.look(1)
@@ -113,7 +115,7 @@ def test_a_service_begun_anew_neither_ends_an_alert_before_it_knows_nor_repeats_
     desk.look(15)
     desk.mailbox(replace(MAILBOX, last_read_at=None))
     assert len(desk.look()) == 1, "nothing has been read yet"
-    desk.mailbox(replace(DOWN, trouble_since=desk.now))
+    desk.mailbox(replace(DOWN, trouble=failed("refused", desk.now)))
     assert len(desk.look(20)) == 1, "down since another time, as far as it knows"
     assert len(desk.told()) == 1
 
@@ -190,7 +192,7 @@ def test_a_mailbox_that_gets_no_mail_is_told_once_and_when_mail_comes_again(desk
 
 @pytest.mark.parametrize("state", [
     replace(READ, last_read_at=None),
-    replace(READ, trouble="refused", trouble_since=NOON),
+    replace(READ, trouble=failed("refused", NOON)),
     replace(READ, stopped=True, moved_at=NOON),
     replace(READ, waiting=1, oldest_waiting_at=NOON),
     replace(READ, read_since=None),
@@ -239,7 +241,7 @@ def test_who_wants_to_hear_nothing_of_silence(desk: Desk) -> None:
 
 def test_a_target_that_takes_nothing(desk: Desk) -> None:
     record(desk.ledger, page(bounce("m")), Platform(targets=("shop",), now=NOON))
-    desk.state = replace(desk.state, troubles={About(AboutKind.WEBHOOK, "shop"): Trouble("HTTP 503", NOON)})
+    desk.state = replace(desk.state, troubles={About(AboutKind.WEBHOOK, "shop"): failed("HTTP 503", NOON)})
     assert desk.look(59) == []
     [alert] = desk.look(1)
     assert (alert.kind, alert.subject.name, alert.count, alert.quote) == (AlertKind.TARGET, "shop", 1, "HTTP 503")
@@ -270,7 +272,7 @@ def test_dead_letters(desk: Desk) -> None:
     (Queue(), False),                      # what was in trouble has gone
 ])
 def test_what_a_trouble_of_a_target_comes_to(desk: Desk, queue: Queue, lasts: bool) -> None:
-    state = replace(desk.state, troubles={About(AboutKind.WEBHOOK, "shop"): Trouble("HTTP 503", NOON)})
+    state = replace(desk.state, troubles={About(AboutKind.WEBHOOK, "shop"): failed("HTTP 503", NOON)})
     found = findings(desk.settings, state, {"shop": queue}, {}, NOON + HOUR)
     assert ((AlertKind.TARGET, Subject(SubjectKind.TARGET, "shop")) in found.lasting) is lasts
 
@@ -286,7 +288,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
 
 
 def test_of_a_ledger_that_is_away_the_operator_is_told_past_it(heard: list[Message]) -> None:
-    alarm, trouble = LedgerAlarm((OPERATOR,), 15 * MINUTE), Trouble("the server is away", NOON)
+    alarm, trouble = LedgerAlarm((OPERATOR,), 15 * MINUTE), failed("the server is away", NOON)
     for minute in range(30):
         alarm.look(trouble, NOON + minute * MINUTE)
     assert [message.title for message in heard] == ["bounce-watcher: the database can't be used"]
@@ -307,7 +309,7 @@ def test_who_cannot_be_told_is_told_later(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(NotifierChannel, "tell", tell)
     alarm = LedgerAlarm((OPERATOR,), MINUTE)
     for minute in range(1, 6):
-        alarm.look(Trouble("away", NOON), NOON + minute * MINUTE)
+        alarm.look(failed("away", NOON), NOON + minute * MINUTE)
     assert len(tried) == 3
 
 
@@ -318,7 +320,7 @@ def test_a_ledger_that_fails_is_no_crash(desk: Desk, heard: list[Message], monke
     monkeypatch.setattr(Figures, "queues", fail)
     looking = Alarms(desk.settings, desk.ledger, lambda: desk.state, desk.troubles, announcer(desk.settings))
     looking.look()
-    assert desk.troubles.open()[LEDGER].text == "away"
+    assert describe(desk.troubles.open()[LEDGER].fault) == "away"
     desk.now = datetime.now(UTC) + HOUR
     looking.look()
     assert len(heard) == 1

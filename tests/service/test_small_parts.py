@@ -13,9 +13,11 @@ from structlog.testing import capture_logs
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.service.app import notify, watchdog_interval
-from bounce_watcher.service.state import ReportedFailure, Trouble, Troubles
+from bounce_watcher.service.state import ReportedFailure, Troubles
 from bounce_watcher.service.watching import Progress
+from bounce_watcher.words.faults import describe
 from tests.families import for_each
+from tests.troubles import failed
 
 OURS = About(AboutKind.MAILBOX, "a")
 
@@ -54,7 +56,7 @@ def test_a_failure_is_logged_under_its_nearest_name_only() -> None:
         with troubles.guard(LEDGER):
             raise PermanentFailure("no schema")
     assert [each["about"] for each in logged] == ["ledger"]
-    assert {about: trouble.text for about, trouble in troubles.open().items()} == {LEDGER: "no schema"}
+    assert {about: describe(trouble.fault) for about, trouble in troubles.open().items()} == {LEDGER: "no schema"}
 
 
 def test_a_trouble_that_changes_its_words_goes_on_and_one_that_comes_back_is_new() -> None:
@@ -63,10 +65,10 @@ def test_a_trouble_that_changes_its_words_goes_on_and_one_that_comes_back_is_new
     troubles = Troubles(lambda: next(times))
     for text in ("refused", "timed out"):
         fail(troubles, OURS, TemporaryFailure(text))
-    assert troubles.open() == {OURS: Trouble("timed out", noon)}
+    assert troubles.open() == {OURS: failed("timed out", noon)}
     troubles.cleared(OURS)
     fail(troubles, OURS, TemporaryFailure("refused"))
-    assert troubles.open() == {OURS: Trouble("refused", noon + timedelta(hours=1))}
+    assert troubles.open() == {OURS: failed("refused", noon + timedelta(hours=1))}
 
 
 def test_other_exceptions_pass_unchanged() -> None:

@@ -13,6 +13,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.app import Service
 from bounce_watcher.service.state import MailboxState, MailboxStates
+from bounce_watcher.words.faults import describe
 from tests.integration.house import wait_until
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -75,10 +76,10 @@ def test_a_service_tells_of_a_mailbox_that_it_cannot_reach(tmp_path: Path) -> No
     [mailbox] = state.mailboxes
     assert state.mode is Mode.ENFORCE
     assert state.troubles.keys() == {ACCOUNT.about}
-    assert mailbox.trouble == state.troubles[ACCOUNT.about].text
-    assert "refused" in mailbox.trouble
-    assert mailbox.trouble_since is not None
-    assert state.started_at <= mailbox.trouble_since
+    assert mailbox.trouble is not None
+    assert mailbox.trouble == state.troubles[ACCOUNT.about]
+    assert "refused" in describe(mailbox.trouble.fault)
+    assert state.started_at <= mailbox.trouble.since
     assert mailbox.moved_at is not None
     assert mailbox.moved_at >= state.started_at - timedelta(seconds=1)
     assert (mailbox.last_read_at, mailbox.stopped, mailbox.read) == (None, False, 0)

@@ -16,6 +16,7 @@ from bounce_watcher.service import polling
 from bounce_watcher.service.polling import Poller
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.state import Troubles
+from bounce_watcher.words.faults import describe
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -74,7 +75,9 @@ def test_a_pass_that_did_not_come_to_its_end_has_not_read_all(mail: Mail, poller
     mail.unfinished = True
     poller.run(ONE)
     mail.unfinished, mail.failure = False, TemporaryFailure("gone")
-    assert poller.run(ONE).failure == "gone"
+    failure = poller.run(ONE).failure
+    assert failure is not None
+    assert describe(failure) == "gone"
     mail.failure = None
     poller.stop.set()
     poller.run(ONE)

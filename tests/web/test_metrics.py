@@ -18,10 +18,11 @@ from bounce_watcher.model.ledger import Actor, Attempt, Disposition
 from bounce_watcher.outbox.webhook.target import WebhookTarget
 from bounce_watcher.policy.guards.limits import GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings
-from bounce_watcher.service.state import Counts, MailboxState, Trouble, What, expect
+from bounce_watcher.service.state import Counts, MailboxState, What, expect
 from bounce_watcher.web.http import metrics
 from tests.ledger.making import LEASE, Platform, bounce, day, mail, page, record
 from tests.servers.promtool import promtool
+from tests.troubles import failed
 from tests.web.conftest import NOON, TOKEN, Web
 
 Make = Callable[..., Web]
@@ -135,8 +136,8 @@ def test_mail_from_the_future_makes_no_negative_lag(at: Web) -> None:
 
 def test_trouble_and_a_starving_watchdog(at: Web) -> None:
     since = NOON - MINUTE
-    at.standing = replace(at.standing, mode=Mode.SHADOW, troubles={LEDGER: Trouble("away", since)})
-    mailbox_of(at, last_read_at=NOON, trouble="refused", trouble_since=since)
+    at.standing = replace(at.standing, mode=Mode.SHADOW, troubles={LEDGER: failed("away", since)})
+    mailbox_of(at, last_read_at=NOON, trouble=failed("refused", since))
     figures = read(at)
     assert of(figures, "mailbox_up", mailbox="returns") == 0
     assert of(figures, "trouble_start_time_seconds", about="ledger") == since.timestamp()

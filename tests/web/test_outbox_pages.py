@@ -16,9 +16,10 @@ import pytest
 
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.state import ServiceState, Trouble
+from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.pages.outbox.delivery import error_of
 from tests.outbox.samples import target
+from tests.troubles import failed
 from tests.web.conftest import NOON, TOKEN, Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, rows, section, words
@@ -107,7 +108,7 @@ def test_pages_follow_one_another(web: Make) -> None:
 
 
 def test_a_target_in_trouble_says_since_when_and_why(desk: Web) -> None:
-    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.about: Trouble("timed out after 20 s", NOON)})
+    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.about: failed("timed out after 20 s", NOON)})
     told = words(section(desk.get("/outbox").text, "targets"))
     assert "crm-hook Webhook Failing" in told
     assert re.search(r"Since 2 Mar, 12:00 \(\d+ d\): timed out after 20 s", told)
@@ -208,7 +209,7 @@ def test_a_paused_target_is_resumed_and_nothing_was_lost(desk: Web) -> None:
 
 
 def test_the_overview_tells_of_a_pause_and_of_no_trouble(desk: Web) -> None:
-    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.about: Trouble("timed out after 20 s", NOON)})
+    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.about: failed("timed out after 20 s", NOON)})
     assert "crm-hook is not accepting webhooks" in words(desk.get("/").text)
     pause(desk)
     told = words(desk.get("/").text)

@@ -20,6 +20,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import MailboxState, ServiceState, Trouble
 from tests.facts import an_alert
 from tests.ledger.making import LEASE, Platform, bounce, mail, record
+from tests.troubles import failed
 from tests.web.conftest import Web
 from tests.web.looking import links, page, rows, section, tile, words
 
@@ -218,12 +219,13 @@ def test_one_line_says_that_all_is_well(web: Make) -> None:
 def test_all_trouble_at_once_is_told_the_worst_first(web: Make) -> None:
     client, now = web(), utcnow()
     ago = timedelta(hours=6)
-    broken = MailboxState("fbl", "INBOX", "news", now - ago, 1.0, 4, now - ago, now, 1, "login refused", now - ago)
+    login = failed("login refused", now - ago)
+    broken = MailboxState("fbl", "INBOX", "news", now - ago, 1.0, 4, now - ago, now, 1, login)
     behind = MailboxState("slow", "INBOX", "news", now, 1.0, 41, now - timedelta(minutes=18), now, 1)
     stuck = MailboxState("stuck", "INBOX", "news", now - ago, 1.0, 0, None, now, 1, moved_at=now - ago, stopped=True)
     client.standing = working(broken, behind, stuck, troubles={
-        About(AboutKind.MAILBOX, "fbl"): Trouble("login refused", now - ago),
-        About(AboutKind.WEBHOOK, "shop"): Trouble("no answer", now - ago), LEDGER: Trouble("disk full", now - ago),
+        About(AboutKind.MAILBOX, "fbl"): login,
+        About(AboutKind.WEBHOOK, "shop"): failed("no answer", now - ago), LEDGER: failed("disk full", now - ago),
     })
     platform = Platform(now=now - timedelta(hours=2))
     recorded(client, bounces(30, spread=timedelta(days=1)), platform)
@@ -288,7 +290,7 @@ def test_no_name_breaks_out_of_a_page(web: Make, name: str) -> None:
     events = [replace(bounce(f"m{n}", f"u{n}@{domain}", at=now, stream=name, reason=Reason.SPAM), sending=name)
               for n in range(3)]
     recorded(client, events)
-    client.standing = working(MailboxState(name, name, name, now, trouble=name, trouble_since=now))
+    client.standing = working(MailboxState(name, name, name, now, trouble=failed(name, now)))
     for path in ("/", "/streams", "/providers"):
         html = page(client, path)
         assert "<svg onload" not in html
@@ -321,7 +323,7 @@ def test_what_it_means_that_unproven_reports_count_is_said(web: Make) -> None:
 
 def test_mail_that_cannot_be_filed_is_told_beside_a_mailbox_that_is_read(web: Make) -> None:
     client = web()
-    trouble = Trouble("folder Done is <full>; make room there", utcnow() - timedelta(hours=2))
+    trouble = failed("folder Done is <full>; make room there", utcnow() - timedelta(hours=2))
     client.standing = working(troubles={About(AboutKind.FILING, "returns"): trouble})
     text = words(section(page(client, "/"), "now"))
     assert "Can't file mail of mailbox returns since" in text

@@ -4,17 +4,18 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args
 
-from hypothesis import given
+from hypothesis import assume, given
 
 from bounce_watcher.model import grounds as grounds_module
 from bounce_watcher.model.about import About, AboutKind
+from bounce_watcher.model.faults import Fault, FilingBlocked
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Scene, Subject
 from bounce_watcher.model.grounds_json import ALARM, DOUBT, EXCLUSION, GROUNDS, OLDER_VERDICTS, SUBJECT, Codec, as_data
 from bounce_watcher.model.list_comparison import Cause, DifferenceKind
 from bounce_watcher.model.obstacles import Obstacle
+from bounce_watcher.words import faults, obstacles
 from bounce_watcher.words import grounds as words
-from bounce_watcher.words import obstacles
 from bounce_watcher.words.grounds import difference
 from tests.any_value import any_of
 
@@ -85,6 +86,12 @@ def test_obstacles(obstacle: Obstacle) -> None:
     problem, fix = obstacles.explained(obstacle)
     assert problem and fix
     in_one_line(lambda it: obstacles.told(About(AboutKind.MAILBOX, "returns"), [it]), obstacle)
+
+
+@given(any_of(Fault))
+def test_faults(fault: Fault) -> None:
+    assume(not isinstance(fault, FilingBlocked) or fault.obstacles)
+    in_one_line(faults.describe, fault)
 
 
 def test_each_kind_is_among_them() -> None:

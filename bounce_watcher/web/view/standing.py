@@ -10,8 +10,8 @@ from bounce_watcher.model.about import AboutKind
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.words import formatting
+from bounce_watcher.service.state import MailboxState, ServiceState, Trouble
+from bounce_watcher.words import faults, formatting
 from bounce_watcher.words.formatting import age, counted, name, number, when
 from bounce_watcher.words.risk import danger, remedy
 
@@ -50,14 +50,18 @@ def _since(at: datetime, now: datetime) -> str:
     return f"since {when(at, now)} ({age(now - at)})"
 
 
+def _why(trouble: Trouble, now: datetime) -> str:
+    return f"{_since(trouble.since, now)}: {_ended(faults.describe(trouble.fault))}"
+
+
 _MAILBOXES, _OUTBOX = ("/#mailboxes", "View mailboxes"), ("/outbox", "Open outbox")
 
 
 def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[StatusNotice]:
     for each in state.mailboxes:
         mailbox = f"Mailbox {name(each.name)}"
-        if each.trouble is not None and each.trouble_since is not None:
-            told = f"{_since(each.trouble_since, now)}: {_ended(each.trouble)}"
+        if each.trouble is not None:
+            told = _why(each.trouble, now)
             yield StatusNotice("is-bad", f"{mailbox} can't be read",
                                f"{told} New mail stays in the mailbox, not counted yet.", *_MAILBOXES)
         elif each.stopped:
@@ -90,7 +94,7 @@ def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) 
     for about, trouble in sorted(state.troubles.items()):
         if about.kind is AboutKind.MAILBOX or queues.get(about.name, Queue()).paused:
             continue
-        told = f"{_since(trouble.since, now)}: {_ended(trouble.text)}"
+        told = _why(trouble, now)
         if about.kind is AboutKind.WEBHOOK:
             yield StatusNotice("is-bad", f"{name(about.name)} is not accepting webhooks", f"{told} Nothing is lost.",
                                *_OUTBOX)
@@ -211,7 +215,7 @@ def _mailbox(each: MailboxState, now: datetime) -> MailboxStatus:
     known = each.last_read_at is not None and each.trouble is None
     return MailboxStatus(
         name(each.name), name(each.folder), name(each.stream), _state(each, now),
-        formatting.harmless(each.trouble) if each.trouble else "", each.last_read_at, read,
+        formatting.harmless(faults.describe(each.trouble.fault)) if each.trouble else "", each.last_read_at, read,
         number(each.waiting) if known else "unknown", each.oldest_waiting_at if known else None, each.newest_at,
         each.read,
     )

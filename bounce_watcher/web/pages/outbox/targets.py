@@ -34,6 +34,7 @@ from bounce_watcher.web.pages.shared.forms import LONGEST_REASON, OfferedChange,
 from bounce_watcher.web.pages.shared.listing import Download, Filter, Filters, one_of
 from bounce_watcher.web.request import PageRequest, post, see
 from bounce_watcher.words import formatting
+from bounce_watcher.words.faults import describe
 from bounce_watcher.words.formatting import age, counted, harmless, name, number, when
 from bounce_watcher.words.rows import outbox_row
 
@@ -91,7 +92,7 @@ def _state(
     if disabled is not None:
         return ("Receiver gone", "is-bad"), since(*disabled)
     if trouble := request.context.state().troubles.get(receiver.about):
-        return ("Failing", "is-bad"), since(trouble.since, trouble.text)
+        return ("Failing", "is-bad"), since(trouble.since, describe(trouble.fault))
     return ("Delivering" if queue.due else "Idle", "is-ok"), ""
 
 

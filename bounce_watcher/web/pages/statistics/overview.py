@@ -19,7 +19,7 @@ from bounce_watcher.web.pages.statistics.bounces import Bounces
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import links, ranges, rates, standing
 from bounce_watcher.web.view.ranges import NAMES, Range, Unit
-from bounce_watcher.words import formatting
+from bounce_watcher.words import faults, formatting
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.formatting import counted, number
 
@@ -281,7 +281,8 @@ def _mailboxes_step(settings: Settings, state: ServiceState) -> SetupStep:
         return (title, "No [[mailbox]] is configured.", _OPEN, "/settings", "Settings")
     trouble = next((each.trouble for each in state.mailboxes if each.trouble), None)
     if trouble is not None:
-        return (title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
+        why = formatting.harmless(faults.describe(trouble.fault))
+        return (title, why, ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
     read = any(each.last_read_at for each in state.mailboxes)
     text = "The service signs in and reads the folder." if read else "The first read is in progress."
     return (title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
