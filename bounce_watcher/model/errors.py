@@ -4,17 +4,20 @@ import copyreg
 from typing import Any
 
 from bounce_watcher.model.about import About
+from bounce_watcher.model.advice import Advice
 
 
 class BounceWatcherError(Exception):
     """Base of all our errors: what it is `about`, the `problem`, and the `fix` ("" if there is none).
 
+    `advice` is the fix as a value, if it names settings: it can then be put into words for another place.
     `str()` joins all three in one line: `mailbox returns: the log-in was refused; check username and password`.
     """
 
-    def __init__(self, problem: str, fix: str = "", *, about: About | None = None) -> None:
+    def __init__(self, problem: str, fix: str | Advice = "", *, about: About | None = None) -> None:
         super().__init__(problem, fix)
-        self.problem, self.fix, self.about = problem, fix, about
+        self.problem, self.fix, self.about = problem, str(fix), about
+        self.advice = fix if isinstance(fix, Advice) else None
 
     def __str__(self) -> str:
         return "; ".join(filter(None, (self.headline, self.fix)))

@@ -8,8 +8,10 @@ import pytest
 from bounce_watcher.cli.framework.asking import Asker
 from bounce_watcher.cli.framework.output import WrongUsage
 from bounce_watcher.cli.start import init_mailbox
+from bounce_watcher.cli.start.init_mailbox import OPTIONS
 from bounce_watcher.cli.start.init_steps import ask_target
 from bounce_watcher.intake.imap.account import Security
+from bounce_watcher.model.advice import KEYS, Advice
 from bounce_watcher.service.setup.discovery import Greeting, ServerCandidate
 from bounce_watcher.service.setup.writing import ConfigDraft
 from tests.cli.conftest import Program
@@ -112,3 +114,8 @@ def test_the_address_of_a_webhook_with_a_key_in_it_is_kept_as_a_secret(url: str,
     assert draft.secrets.get("webhook-url") == (url if kept else None)
     webhook = draft.tables["webhook"]
     assert (webhook.get("url"), webhook.get("url_file")) == ((None, kept) if kept else (url, None))
+
+
+def test_each_setting_that_advice_names_has_its_option() -> None:
+    assert OPTIONS.keys() == KEYS.keys()
+    assert all(advice.naming(OPTIONS) != str(advice) for advice in Advice)

@@ -56,7 +56,7 @@ def test_a_mailbox_that_is_away(program: Program) -> None:
     done = program.ledger("poll")
     assert done.status == 1
     assert "mailbox returns" in done.complaint
-    assert "are `host` and `port` right?" in done.complaint
+    assert "Check `host` and `port`" in done.complaint
     assert "interrupted" in done.out
     failed, webhook = program.ledger("poll", "--json").rows
     assert f"bounce-watcher: {failed['failure']}" == done.complaint

@@ -15,7 +15,7 @@ ACCOUNT = ImapAccount("returns", "imap.example.com", 993, Security.TLS, "bounces
 
 @pytest.mark.parametrize("error, says, mend", [
     (ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)), "refused by imap.example.com:993",
-     "are `host` and `port` right?"),
+     "Check `host` and `port`"),
     (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "imap.example.com", "is `host` right"),
     (OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH)), "no way to imap.example.com:993", "network"),
     (TimeoutError("timed out"), "no answer in time", "is the server up"),

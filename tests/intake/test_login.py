@@ -103,7 +103,7 @@ def test_a_server_that_takes_passwords_over_tls_only_says_what_to_do(
     server = start_dovecot(Layout(cleartext_login=False, address="127.0.0.2"))
     failure = _failure(_over(server, Security.NONE, host="127.0.0.2"))
     assert isinstance(failure, PermanentFailure)
-    assert "set security to tls or starttls" in str(failure)
+    assert "set `security` to tls or starttls" in str(failure)
     assert read(_over(server, Security.STARTTLS, host="127.0.0.2")) == []
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from bounce_watcher.intake.imap.connection import LoginRefused
 from bounce_watcher.model.about import LEDGER, About, AboutKind
+from bounce_watcher.model.advice import Advice
 from bounce_watcher.model.errors import BounceWatcherError, ConfigError, PermanentFailure, TemporaryFailure
 
 RETURNS = About(AboutKind.MAILBOX, "returns")
@@ -15,7 +16,8 @@ RETURNS = About(AboutKind.MAILBOX, "returns")
 @pytest.mark.parametrize(("error", "text", "headline"), [
     (TemporaryFailure("no answer; none at all"), "no answer; none at all", "no answer; none at all"),
     (PermanentFailure("no schema", "upgrade", about=LEDGER), "ledger: no schema; upgrade", "ledger: no schema"),
-    (LoginRefused("refused", "check it", about=RETURNS, is_for_password=True), "mailbox returns: refused; check it",
+    (LoginRefused("refused", Advice.CREDENTIALS, about=RETURNS, is_for_password=True),
+     "mailbox returns: refused; check username and password",
      "mailbox returns: refused"),
     (ConfigError("a.toml", ("x: bad", "y: worse")), "a.toml: x: bad; a.toml: y: worse",
      "a.toml: x: bad; a.toml: y: worse"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -176,23 +176,13 @@ def _trusted_by_a_person(ask: Asker, given: Options, failure: Untrusted) -> Cert
 
 def _plainly(failure: BounceWatcherError) -> BounceWatcherError:
     """Rewords a failure: without a mailbox name, as nobody has given one yet, and with options in place of keys."""
-    fix = failure.fix
-    for key, option in _SAID.items():
-        fix = fix.replace(key, option)
+    fix = failure.advice.naming(OPTIONS) if failure.advice else failure.fix
     return (PermanentFailure if isinstance(failure, PermanentFailure) else TemporaryFailure)(failure.problem, fix)
 
 
-_SAID = {
-    "are `host` and `port` right?": "is --host HOST:PORT right?",
-    "is `host` right,": "is --host right,",
-    "is `host` right?": "is --host right?",
-    "check `port` and `security` (993 is tls, 143 is starttls)": "check --host HOST:PORT and --security (993 is tls, "
-                                                                "143 is starttls)",
-    "set ca_file to the authority": "name the certificate authority with --ca-file",
-    "or fix the server's certificate or `host`": "or fix the server's certificate or --host",
-    "check username and password": "check --username and the password",
-    "set security to tls and port to 993": "use --security tls and port 993",
-    "set security to tls or starttls, or use [mailbox.oauth2]": "use --security tls or starttls, or OAuth2",
+OPTIONS: Mapping[str, str] = {
+    "host": "--host", "port": "the port in --host", "place": "--host HOST:PORT", "security": "--security",
+    "ca_file": "--ca-file", "username": "--username", "password": "the password", "oauth2": "OAuth2",
 }
 
 

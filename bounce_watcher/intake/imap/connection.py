@@ -23,6 +23,7 @@ from bounce_watcher.intake.imap.oauth2 import AccessToken, TokenStore
 from bounce_watcher.intake.imap.watchdog import Watchdog
 from bounce_watcher.intake.imap.wire import Plug, Wire
 from bounce_watcher.model.about import About
+from bounce_watcher.model.advice import Advice
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # it logs user names and every close
@@ -167,8 +168,8 @@ class Connection:
         except BaseException as failure:
             _end(client)
             if isinstance(failure, CapabilityError):
-                fix = "set security to tls and port to 993"
-                raise PermanentFailure("the server offers no STARTTLS", fix, about=account.about) from None
+                problem = "the server offers no STARTTLS"
+                raise PermanentFailure(problem, Advice.NO_STARTTLS, about=account.about) from None
             raise
         return client
 
@@ -189,7 +190,7 @@ def _end(client: IMAPClient) -> None:
 class LoginRefused(PermanentFailure):
     """A log-in that the server refused. `is_for_password`: the server blames the user or password (RFC 5530)."""
 
-    def __init__(self, problem: str, fix: str, *, about: About, is_for_password: bool) -> None:
+    def __init__(self, problem: str, fix: Advice, *, about: About, is_for_password: bool) -> None:
         super().__init__(problem, fix, about=about)
         self.is_for_password = is_for_password
 
@@ -231,8 +232,7 @@ def _by_password(client: IMAPClient, account: ImapAccount, way: PasswordLogin | 
         _attempt(account, "", lambda: client.sasl_login("LOGIN", lambda _: next(answers, None)))
     elif client.has_capability("LOGINDISABLED"):
         raise PermanentFailure(
-            "the server allows no password log-in on this connection",
-            "set security to tls or starttls, or use [mailbox.oauth2]", about=account.about,
+            "the server allows no password log-in on this connection", Advice.NO_PASSWORD, about=account.about
         )
     elif not takes_command:
         raise PermanentFailure(
@@ -291,4 +291,4 @@ def _refusal(account: ImapAccount, token: str, text: str) -> BounceWatcherError:
         fix = "check username, scope and the mailbox's permission for the client"
         return PermanentFailure(problem, fix, about=about)
     is_for_password = _OF_PASSWORD.search(text) is not None
-    return LoginRefused(problem, "check username and password", about=about, is_for_password=is_for_password)
+    return LoginRefused(problem, Advice.CREDENTIALS, about=about, is_for_password=is_for_password)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.model.about import About
+from bounce_watcher.model.advice import Advice
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
 LONGEST_TEXT = 300
@@ -54,18 +55,18 @@ def one_line(text: str, secrets: tuple[str, ...] = ()) -> str:
     return " ".join(text.split())[:LONGEST_TEXT]
 
 
-def explained(error: Exception, account: ImapAccount) -> tuple[str, str]:
+def explained(error: Exception, account: ImapAccount) -> tuple[str, str | Advice]:
     """Returns the part of an exception's text that is useful to a person, and the fix, "" if none is known."""
     place = f"{account.host}:{account.port}"
     if isinstance(error, TimeoutError):
         return "no answer in time", "is the server up, and does a firewall let us through?"
     if isinstance(error, ConnectionRefusedError):
-        return f"refused by {place}", "is the server up, and are `host` and `port` right?"
+        return f"refused by {place}", Advice.PLACE
     if isinstance(error, socket.gaierror):
         known = f"no address is known for {account.host} ({error.strerror})"
-        return known, "is `host` right, and does DNS answer here?"
+        return known, Advice.NAME
     if isinstance(error, OSError) and error.errno in _NO_WAY:
-        return f"no way to {place} ({error.strerror})", "is this machine's network up, and is `host` right?"
+        return f"no way to {place} ({error.strerror})", Advice.NETWORK
     text = str(error) or type(error).__name__
     return f"an answer that can't be understood ({text})" if isinstance(error, _NONSENSE) else text, ""
 
@@ -81,17 +82,16 @@ def translated(account: ImapAccount, doing: str) -> Iterator[None]:
     except ssl.SSLCertVerificationError as error:
         why = one_line(error.verify_message or str(error))
         raise PermanentFailure(
-            f"{doing}: the server's certificate is not trusted: {why}",
-            "set ca_file to the authority that signed it, or fix the server's certificate or `host`", about=about,
+            f"{doing}: the server's certificate is not trusted: {why}", Advice.CERTIFICATE, about=about
         ) from error
     except ssl.SSLError as error:
         if error.reason in _TLS_MISMATCH:
-            fix = "check `port` and `security` (993 is tls, 143 is starttls)"
-            raise PermanentFailure(f"{doing}: no TLS to be had ({error.reason})", fix, about=about) from error
+            raise PermanentFailure(f"{doing}: no TLS to be had ({error.reason})", Advice.TLS, about=about) from error
         raise TemporaryFailure(f"{doing}: {one_line(str(error), secrets)}", about=about) from error
     except imaplib.IMAP4.readonly as error:
-        fix = "give its user the right to change it"
-        raise PermanentFailure(f"{doing}: the folder is read-only", fix, about=about) from error
+        raise PermanentFailure(
+            f"{doing}: the folder is read-only", "give its user the right to change it", about=about
+        ) from error
     except (imaplib.IMAP4.error, OSError, *_NONSENSE) as error:
         why, fix = explained(error, account)
         raise TemporaryFailure(f"{doing}: {one_line(why, secrets)}", fix, about=about) from error

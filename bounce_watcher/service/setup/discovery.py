@@ -136,7 +136,7 @@ class Untrusted(PermanentFailure):
     """The server's certificate is not trusted. `account` is how to reach it."""
 
     def __init__(self, failure: PermanentFailure, account: ImapAccount) -> None:
-        super().__init__(failure.problem, failure.fix, about=failure.about)
+        super().__init__(failure.problem, failure.advice or failure.fix, about=failure.about)
         self.account = account
 
 
