@@ -115,7 +115,7 @@ FILES = (
 SINGLE = (
     "/recipients/{rid}", "/recipients/{stranger}", "/recipients/{rid}/release", "/recipients/{rid}/suppress",
     "/recipients/{rid}/forget", "/events/{event}", "/events/{event}/mail", "/incidents/{alert}", "/incidents/{over}",
-    "/incidents/{alert}/undo", "/outbox/{delivery}", "/outbox/retry?target=crm", "/outbox/dismiss?target=crm",
+    "/incidents/{alert}/undo", "/outbox/{delivery}", "/outbox/retry?target=crm", "/outbox/discard?target=crm",
     "/review/{group}", "/review/{group}/aside", "/undo", "/settings", "/metrics",
 )
 API = (

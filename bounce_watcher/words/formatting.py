@@ -52,7 +52,7 @@ DELIVERIES: Mapping[OutboxState, tuple[str, str]] = {
     OutboxState.DELIVERED: ("Delivered", "is-ok"),
     OutboxState.DEAD: ("Dead letter", "is-bad"),
     OutboxState.SUPERSEDED: ("Superseded", ""),
-    OutboxState.DISCARDED: ("Dismissed", ""),
+    OutboxState.DISCARDED: ("Discarded", ""),
 }
 
 TRIES: Mapping[Disposition, tuple[str, str]] = {

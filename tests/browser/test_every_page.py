@@ -34,7 +34,7 @@ NO_LINK = {
 SHOWN = [path for path in routes("GET") if not path.endswith(FILES) and path != "/outbox/resume"]
 """The preview of a resume is that of a pause, which no target has at the same time."""
 FIRST = ("/recipients?state=suppressed", "/outbox?state=dead", "/review/opt-outs?state=done", "/")
-"""Where a crawl begins: among many others it would hardly come to what can be released, dismissed, or taken up."""
+"""Where a crawl begins: among many others it would hardly come to what can be released, discarded, or taken up."""
 OTHERWISE = (
     "/?range=24h", "/?range=90d", "/events?type=soft&-stream=receipts&range=30d", "/events?rule=no.such.rule",
     "/events?from=2026-03-02&to=2026-03-01&x=1", "/outbox?state=delivered", "/recipients?state=suppressed",

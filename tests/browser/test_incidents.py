@@ -63,17 +63,17 @@ def test_what_gave_up_is_sent_again_without_scripts(fresh_desk: Dashboard, opene
     assert page.get_by_text("Sent again by hand").count() == 2
 
 
-@pytest.mark.presses("/outbox/{id}/dismiss", "/outbox/dismiss")
-def test_what_gave_up_is_dismissed(desk: Dashboard, opened: Open) -> None:
+@pytest.mark.presses("/outbox/{id}/discard", "/outbox/discard")
+def test_what_gave_up_is_discarded(desk: Dashboard, opened: Open) -> None:
     first, second = dead(desk)
     page = opened(desk, f"/outbox/{first}")
-    follow(page.get_by_role("link", name="Dismiss…"))
+    follow(page.get_by_role("link", name="Discard…"))
     assert dead(desk) == [first, second], "a preview changes nothing"
     page.get_by_label("Why?").fill("told them by phone")
     follow(page.locator("main form.change button"))
     assert dead(desk) == [second]
     page.goto("/outbox")
-    follow(page.locator("section[aria-labelledby=errors]").get_by_role("link", name="Dismiss…").first)
+    follow(page.locator("section[aria-labelledby=errors]").get_by_role("link", name="Discard…").first)
     page.get_by_label("Why?").fill("and the other")
     follow(page.locator("main form.change button"))
     assert dead(desk) == []
@@ -81,8 +81,8 @@ def test_what_gave_up_is_dismissed(desk: Dashboard, opened: Open) -> None:
     assert {"and the other", "told them by phone"} <= {*because}
 
 
-@pytest.mark.presses("/outbox/shown/retry", "/outbox/shown/dismiss")
-def test_all_that_a_filter_shows_are_sent_again_or_dismissed(fresh_desk: Dashboard, opened: Open) -> None:
+@pytest.mark.presses("/outbox/shown/retry", "/outbox/shown/discard")
+def test_all_that_a_filter_shows_are_sent_again_or_discarded(fresh_desk: Dashboard, opened: Open) -> None:
     gave_up = dead(fresh_desk)
     waiting = {item.id for item in fresh_desk.ledger.lists.outbox() if item.state is OutboxState.DUE}
     page = opened(fresh_desk, "/outbox?state=dead")
@@ -91,7 +91,7 @@ def test_all_that_a_filter_shows_are_sent_again_or_dismissed(fresh_desk: Dashboa
         item.id for item in fresh_desk.ledger.lists.outbox() if item.state is OutboxState.DUE
     } == {*gave_up, *waiting}
     page.goto("/outbox?state=due")
-    _decide_on_all_that_match(page, "Dismiss")
+    _decide_on_all_that_match(page, "Discard")
     assert not [item for item in fresh_desk.ledger.lists.outbox() if item.state is OutboxState.DUE]
 
 

@@ -1,4 +1,4 @@
-"""One delivery in the browser: how it stands, each try, what would be sent; retried or dismissed as at the shell."""
+"""One delivery in the browser: how it stands, each try, what would be sent; retried or discarded as at the shell."""
 
 import json
 import shlex
@@ -134,16 +134,16 @@ def test_retry_of_one_is_that_of_the_shell(desk: Web) -> None:
     assert (done.action, done.subject, done.count, done.actor) == ("retry", a.id, 1, "API token")
 
 
-def test_dismiss_of_one_after_a_preview(desk: Web) -> None:
+def test_discard_of_one_after_a_preview(desk: Web) -> None:
     path, before = path_of(desk, "f"), state_of(desk.ledger)
-    preview = desk.get(f"{path}/dismiss").text
+    preview = desk.get(f"{path}/discard").text
     assert "recipient.suppressed on f@example.org" in preview
     assert state_of(desk.ledger) == before
-    assert desk.post(f"{path}/dismiss", data={**form_of(preview), "seen": "0" * 32}).status_code == 409
+    assert desk.post(f"{path}/discard", data={**form_of(preview), "seen": "0" * 32}).status_code == 409
     assert state_of(desk.ledger) == before
-    result = desk.post(f"{path}/dismiss", data=form_of(preview, because="wrong list"))
+    result = desk.post(f"{path}/discard", data=form_of(preview, because="wrong list"))
     assert result.headers["location"] == f"{path}?done=discard"
     assert items(desk.ledger)["f"].state is OutboxState.DISCARDED
-    assert desk.get(f"{path}/dismiss").status_code == 409
-    assert "Dismissed by a person: never sent to crm-hook." in desk.get(path).text
+    assert desk.get(f"{path}/discard").status_code == 409
+    assert "Discarded by a person: never sent to crm-hook." in desk.get(path).text
     assert [done.because for done in on_page(desk)] == ["wrong list"]

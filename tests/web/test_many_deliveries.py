@@ -1,4 +1,4 @@
-"""Many deliveries retried or dismissed in the browser: of a target, with an error, or all that a filter shows."""
+"""Many deliveries retried or discarded in the browser: of a target, with an error, or all that a filter shows."""
 
 import re
 
@@ -53,17 +53,17 @@ def test_retry_of_all_of_a_target_uses_it_again(desk: Web) -> None:
     assert desk.get("/outbox/retry?target=crm-hook").status_code == 409
 
 
-def test_dismiss_of_all_of_a_target_needs_a_reason(desk: Web) -> None:
-    preview = desk.get("/outbox/dismiss?target=crm-hook").text
-    assert "3 dead letters would be dismissed" in preview
-    assert "2 waiting deliveries would be dismissed and never sent." in preview
-    path, before = "/outbox/dismiss?target=crm-hook", state_of(desk.ledger)
+def test_discard_of_all_of_a_target_needs_a_reason(desk: Web) -> None:
+    preview = desk.get("/outbox/discard?target=crm-hook").text
+    assert "3 dead letters would be discarded" in preview
+    assert "2 waiting deliveries would be discarded and never sent." in preview
+    path, before = "/outbox/discard?target=crm-hook", state_of(desk.ledger)
     assert desk.post(path, data=form_of(preview)).status_code == 422
     assert state_of(desk.ledger) == before
     result = desk.post(path, data=form_of(preview, because="the list is gone"))
     assert result.status_code == 303
     assert [item.state for item in desk.ledger.lists.outbox()].count(OutboxState.DISCARDED) == 5
-    assert "5 deliveries are dismissed." in words(desk.get(result.headers["location"]).text)
+    assert "5 deliveries are discarded." in words(desk.get(result.headers["location"]).text)
 
 
 def test_what_changed_meanwhile_is_looked_at_again_and_many_are_counted(
@@ -84,29 +84,29 @@ def test_what_changed_meanwhile_is_looked_at_again_and_many_are_counted(
 
 # ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize(("query", "retried", "dismissed"), [
+@pytest.mark.parametrize(("query", "retried", "discarded"), [
     ("target=crm-hook", "cba", "cbafe"), ("state=dead", "cba", "cba"), ("state=due", "fe", "fe"),
     ("state=delivered&state=dead", "cbad", "cba"), ("-state=due", "cba", "cba"), ("state=delivered", "d", None),
     ("state=superseded", None, None), ("target=other", None, None),
     ("range=24h&type=recipient.suppressed", "cba", "cbafe"),
 ])
-def test_all_that_a_filter_shows_is_retried_or_dismissed(
-    desk: Web, query: str, retried: str | None, dismissed: str | None
+def test_all_that_a_filter_shows_is_retried_or_discarded(
+    desk: Web, query: str, retried: str | None, discarded: str | None
 ) -> None:
     text = desk.get(f"/outbox?{query}").text
-    for action, who in (("retry", retried), ("dismiss", dismissed)):
+    for action, who in (("retry", retried), ("discard", discarded)):
         path = f"/outbox/shown/{action}?{query}"
         assert (path in links(text)) is (who is not None)
         preview = desk.get(path)
         assert preview.status_code == (409 if who is None else 200)
         told = re.findall(r"recipient.suppressed on (.)@", words(preview.text))
         assert sorted(told) == sorted(who or "")
-    for action, who in (("dismiss", dismissed), ("retry", retried)):
+    for action, who in (("discard", discarded), ("retry", retried)):
         if who is None:
             continue
         before, path = items(desk.ledger), f"/outbox/shown/{action}?{query}"
         preview = desk.get(path)
-        if preview.status_code == 409:  # all was dismissed by now
+        if preview.status_code == 409:  # all was discarded by now
             assert action == "retry"
             continue
         assert desk.post(path, data=form_of(preview.text)).status_code == 422, "why?"
@@ -116,7 +116,7 @@ def test_all_that_a_filter_shows_is_retried_or_dismissed(
         assert result.status_code == 303
         wanted = OutboxState.DUE if action == "retry" else OutboxState.DISCARDED
         after = items(desk.ledger)
-        chosen = who if action == "dismiss" else [each for each in who if before[each].state in RETRIED]
+        chosen = who if action == "discard" else [each for each in who if before[each].state in RETRIED]
         assert {each: item.state for each, item in after.items()} == {
             each: wanted if each in chosen else item.state for each, item in before.items()
         }
@@ -127,13 +127,13 @@ def test_all_that_a_filter_shows_is_retried_or_dismissed(
 
 def test_without_a_filter_not_everything_is_changed(desk: Web) -> None:
     for query in ("", "?after=o5", "?done=retry", "?foo=1", "?since=nonsense", "?state=dead&taget=shop"):
-        for action in ("retry", "dismiss"):
+        for action in ("retry", "discard"):
             assert desk.get(f"/outbox/shown/{action}{query}").status_code == 422
     assert "/outbox/shown/" not in desk.get("/outbox").text
 
 
 def test_what_came_meanwhile_is_looked_at_again(desk: Web) -> None:
-    path = "/outbox/shown/dismiss?target=crm-hook"
+    path = "/outbox/shown/discard?target=crm-hook"
     old = form_of(desk.get(path).text, because="x")
     tell(desk, "g")
     assert desk.post(path, data=old).status_code == 409
@@ -158,15 +158,15 @@ def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
     assert desk.ledger.lists.disabled_endpoints() == {}
 
 
-def test_what_lost_its_content_can_only_be_dismissed(desk: Web) -> None:
+def test_what_lost_its_content_can_only_be_discarded(desk: Web) -> None:
     desk.ledger.privacy.forget("a@example.org", BY)
     for path in ("/outbox/shown/retry?state=dead", "/outbox/retry?target=crm-hook"):
         text = desk.get(path).text
         assert "2 dead letters would be due at once." in text
         assert "Retry 2 deliveries" in text
     assert desk.get("/outbox/retry?target=crm-hook&error=no+stored+answer").status_code == 409
-    preview = desk.get("/outbox/shown/dismiss?state=dead").text
-    assert "3 dead letters would be dismissed and never sent." in preview
+    preview = desk.get("/outbox/shown/discard?state=dead").text
+    assert "3 dead letters would be discarded and never sent." in preview
 
 
 # ── what a retry sends, and what not ────────────────────────────────────────────────────────────────────────────────

@@ -56,7 +56,7 @@ def test_targets_stand_on_top_and_what_they_did_not_take_is_grouped_by_error(des
     assert line[0] == "crm-hook Webhook"
     assert line[1:5] == ["Delivering", "2", "0 s", "3"] or line[1:3] + line[4:5] == ["Delivering", "2", "3"]
     assert line[5:8] == ["1", "4", "–"]
-    assert buttons == ["Retry all… Dismiss… Pause… Send a test"]
+    assert buttons == ["Retry all… Discard… Pause… Send a test"]
     grouped = [(row[0].removesuffix(" crm-hook"), row[2], row[3]) for row in rows(section(text, "errors")) if row[1:]]
     assert grouped == [
         ("500: request # failed for <address>", "Dead letter", "2"), ("HTTP 400: no such list", "Dead letter", "1"),
@@ -140,10 +140,10 @@ def test_answers_of_targets_are_shown_harmless(web: Make) -> None:
     demand_harmless(client.get("/outbox").text)
     for item in client.ledger.lists.outbox():
         demand_harmless(client.get(f"/outbox/{item.id}").text)
-        demand_harmless(client.get(f"/outbox/{item.id}/dismiss").text)
+        demand_harmless(client.get(f"/outbox/{item.id}/discard").text)
     for text in (item.last_answer or "" for item in client.ledger.lists.outbox()):
         query = urlencode({"target": "crm-hook", "error": error_of(text)})
-        for what in ("retry", "dismiss"):
+        for what in ("retry", "discard"):
             preview = client.get(f"/outbox/{what}?{query}")
             assert preview.status_code == 200
             demand_harmless(preview.text)
@@ -278,7 +278,7 @@ def test_what_uses_a_target_again_does_not_resume_it(desk: Web) -> None:
     preview = desk.get(path).text
     assert "crm-hook is enabled again, whatever it answered before." in preview
     assert would_be_sent(preview) == [to_send, PAUSED]
-    assert PAUSED not in desk.get("/outbox/dismiss?target=crm-hook").text, "never sent at all"
+    assert PAUSED not in desk.get("/outbox/discard?target=crm-hook").text, "never sent at all"
 
 
 def test_one_that_is_retried_waits_for_its_paused_target(desk: Web) -> None:
@@ -302,12 +302,12 @@ def all_forms(client: Web, headers: dict[str, str] | None = None) -> list[tuple[
 
     return [
         (f"{a}/retry", {"csrf": csrf_of(text(a)), "because": "x"}),
-        (f"{f}/dismiss", form_of(text(f"{f}/dismiss"))),
+        (f"{f}/discard", form_of(text(f"{f}/discard"))),
         ("/outbox/retry?target=crm-hook", form_of(text("/outbox/retry?target=crm-hook"))),
-        ("/outbox/dismiss?target=crm-hook", form_of(text("/outbox/dismiss?target=crm-hook"), because="x")),
+        ("/outbox/discard?target=crm-hook", form_of(text("/outbox/discard?target=crm-hook"), because="x")),
         ("/outbox/test", {"csrf": csrf_of(text("/outbox")), "target": "crm-hook"}),
         ("/outbox/shown/retry?state=dead", form_of(text("/outbox/shown/retry?state=dead"), because="x")),
-        ("/outbox/shown/dismiss?state=dead", form_of(text("/outbox/shown/dismiss?state=dead"), because="x")),
+        ("/outbox/shown/discard?state=dead", form_of(text("/outbox/shown/discard?state=dead"), because="x")),
         ("/outbox/pause?target=crm-hook", form_of(text("/outbox/pause?target=crm-hook"), because="x")),
     ]
 

@@ -1,4 +1,4 @@
-"""One delivery: its state, each try, the request; retried at once, or dismissed after a preview.
+"""One delivery: its state, each try, the request; retried at once, or discarded after a preview.
 
 Also what all pages of the outbox share: texts for a delivery, its error, a pause, and what a person has done.
 """
@@ -58,7 +58,7 @@ def paused_since(pause: Pause, now: datetime) -> str:
 
 _CHANGED: Mapping[str, tuple[str, str]] = {
     "retry": ("delivery is due again", "deliveries are due again"),
-    "discard": ("delivery is dismissed", "deliveries are dismissed"),
+    "discard": ("delivery is discarded", "deliveries are discarded"),
 }
 _SWITCHED = {"pause": f"is paused: {UNTIL_RESUMED}", "resume": "is resumed: waiting deliveries are sent."}
 DONE = frozenset({*_CHANGED, *_SWITCHED, "test"})
@@ -108,10 +108,10 @@ def delivery(request: PageRequest) -> Response:
         replaced_by=ledger.outbox.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
         tries=ledger.outbox.deliveries.tries(item.id),
         heading=_REQUEST.get(item.state, "Request if retried"),
-        can_retry=item.state in Retry.states and item.body != "{}", can_dismiss=item.state in Discard.states,
+        can_retry=item.state in Retry.states and item.body != "{}", can_discard=item.state in Discard.states,
         retry_word="Send again" if item.state is OutboxState.DELIVERED else "Retry now",
         told=outcome(done[0], [item.target] if paused else []) if done and request.query.get("done") else None,
-        what_was_done={"retry": "Sent again", "discard": "Dismissed"},
+        what_was_done={"retry": "Sent again", "discard": "Discarded"},
     )
 
 
@@ -143,14 +143,14 @@ def _sentence(item: OutboxItem, paused: Pause | None, now: datetime) -> str:
         OutboxState.DEAD: f"Dead letter after {tries}: {target} did not receive it. No further tries unless you retry "
                           "it.",
         OutboxState.SUPERSEDED: f"Superseded by a newer state of the address for {target}; never sent.",
-        OutboxState.DISCARDED: f"Dismissed by a person{after}: never sent to {target}.",
+        OutboxState.DISCARDED: f"Discarded by a person{after}: never sent to {target}.",
     }[item.state]
 
 
 def retry(request: PageRequest) -> Response:
     item = _item(request)
     if item.state not in Retry.states:
-        raise HTTPException(409, "It is dismissed or superseded, so it can't be sent: nothing was changed.")
+        raise HTTPException(409, "It is discarded or superseded, so it can't be sent: nothing was changed.")
     by = request.actor(because(request, required=False))
     if not Retry(*request.context.house, ids=[item.id], state=item.state).carry_out(by):
         raise HTTPException(409, "It can't be sent: a newer state exists, its content is erased, or it is "
@@ -158,18 +158,18 @@ def retry(request: PageRequest) -> Response:
     return see(f"/outbox/{item.id}?done=retry")
 
 
-def dismiss(request: PageRequest) -> OfferedChange:
+def discard(request: PageRequest) -> OfferedChange:
     item = _item(request)
     if item.state not in Discard.states:
-        raise HTTPException(409, "It is no longer waiting, so it can't be dismissed.")
+        raise HTTPException(409, "It is no longer waiting, so it can't be discarded.")
     operation = Discard(*request.context.house, items=[item])
     return OfferedChange(operation, Preview(
-        f"Dismiss the delivery to {name(item.target)}", "Dismiss delivery", f"/outbox/{item.id}",
+        f"Discard the delivery to {name(item.target)}", "Discard delivery", f"/outbox/{item.id}",
         (told(item),), operation.preview(request.actor(None)).seen, ("Nothing: it is never sent.",), STAYS, FOR_GOOD,
         is_danger=True,
     ), f"/outbox/{item.id}?done=discard")
 
 
 ROUTES = (
-    get("/outbox/{id}", delivery), post("/outbox/{id}/retry", retry), *changing("/outbox/{id}/dismiss", dismiss),
+    get("/outbox/{id}", delivery), post("/outbox/{id}/retry", retry), *changing("/outbox/{id}/discard", discard),
 )

@@ -1,4 +1,4 @@
-"""Many deliveries retried or dismissed at once, after a preview: those of a target, with one error, or of a filter."""
+"""Many deliveries retried or discarded at once, after a preview: those of a target, with one error, or of a filter."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -96,10 +96,10 @@ def _to_send(found: ItemOutline) -> Iterator[str]:
 RETRY = Way(
     "Retry", "retry", Retry, "be due at once", _used_again, _to_send,
     ("Superseded deliveries are not sent. Those without content stay.",),
-    "This can't be reversed once sent; waiting deliveries can be dismissed.",
+    "This can't be reversed once sent; waiting deliveries can be discarded.",
 )
-DISMISS = Way(
-    "Dismiss", "discard", Discard, "be dismissed and never sent", lambda _: (),
+DISCARD = Way(
+    "Discard", "discard", Discard, "be discarded and never sent", lambda _: (),
     lambda _: ("Nothing: they are never sent.",), STAYS, FOR_GOOD, is_danger=True,
 )
 
@@ -159,14 +159,14 @@ def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
 def _matching(request: PageRequest, asked: listing.Filters, way: Way) -> Iterator[OutboxItem]:
     """Yields the newest deliveries in each state that the filter names, or in each of the usual ones.
 
-    Those without content can only be dismissed, so a retry skips them.
+    Those without content can only be discarded, so a retry skips them.
     """
     choice = asked.choices.get(FilterField.STATE, Choice())
     for state in way.operation.states if choice.any_of else way.operation.usual:
         if is_asked_for(state, choice):
             wanted = replace(asked.query, choices={**asked.choices, FilterField.STATE: Choice((state,))})
             found = request.context.ledger.outbox.deliveries.all(wanted)
-            yield from islice((item for item in found if item.body != NO_BODY or way is DISMISS), MOST_AT_ONCE + 1)
+            yield from islice((item for item in found if item.body != NO_BODY or way is DISCARD), MOST_AT_ONCE + 1)
 
 
 # ── the preview ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,8 +204,8 @@ def _changes(way: Way, chosen: DeliverySelection) -> Iterator[str]:
 ROUTES = tuple(
     route
     for path, way, choose in (
-        ("/outbox/retry", RETRY, _of_target), ("/outbox/dismiss", DISMISS, _of_target),
-        ("/outbox/shown/retry", RETRY, _of_filter), ("/outbox/shown/dismiss", DISMISS, _of_filter),
+        ("/outbox/retry", RETRY, _of_target), ("/outbox/discard", DISCARD, _of_target),
+        ("/outbox/shown/retry", RETRY, _of_filter), ("/outbox/shown/discard", DISCARD, _of_filter),
     )
     for route in changing(path, partial(_change, way, choose))
 )

@@ -136,7 +136,7 @@ def outbox(request: PageRequest) -> Response:
         dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(request, asked),
         filtered=listing.address("", filter_of(request)),
         may_retry=_leaves(asked, FilterField.STATE, Retry.states),
-        may_dismiss=_leaves(asked, FilterField.STATE, Discard.states),
+        may_discard=_leaves(asked, FilterField.STATE, Discard.states),
         quote=lambda **values: listing.address("", list(values.items())),
     )
 

@@ -33,7 +33,7 @@ _WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
 ACTIONS = {
     "release": "Released by hand", "confirm": "Confirmed by hand", "suppress": "Suppressed by hand",
     "forget": "Forgotten on request", "protect": "Protected", "unprotect": "Protection ended", "reread": "Reclassified",
-    "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
+    "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Discarded", "test": "Target tested",
     "pause": "Target paused", "resume": "Target resumed", "end-session": "Session ended",
     "opt-out done": "Opt-out marked as done", "opt-out up": "Opt-out reopened",
 }
