@@ -216,9 +216,9 @@ def log(request: PageRequest) -> Response:
     actions = request.context.ledger.log
     if listing.wanted_format(request):
         return listing.download(request, asked, DOWNLOAD, actions.all(asked.query))
-    page = actions.page(asked.query, listing.place(request, (int,)))
+    page, _, values = listing.listed(request, asked, lambda: actions.page(asked.query, listing.place(request, (int,))))
     return request.page(
-        "log.html", "Log", **listing.shown(request, asked, page),
+        "log.html", "Log", **values,
         rows=[(done, ACTIONS.get(done.action, done.action), _subject(request, done)) for done in page.rows],
     )
 

@@ -288,12 +288,8 @@ def listed(
             found = None if page.looked_back_to else count()
         except TookTooLong:
             is_late = True
-    return page, found, shown(request, asked, page, late=is_late)
-
-
-def shown(request: PageRequest, asked: Filters, page: Page[Any], *, late: bool = False) -> dict[str, Any]:
-    return {
-        "asked": asked, "pager": pager(request, page), "late": late, "exports": exports(request), "by": FilterField,
+    return page, found, {
+        "asked": asked, "pager": pager(request, page), "late": is_late, "exports": exports(request), "by": FilterField,
         "times": times_of(request, asked), "range": request.query.get("range", ""),
     }
 
