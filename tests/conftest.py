@@ -11,7 +11,6 @@ from hypothesis import settings
 
 from bounce_watcher.classification import rule_check
 from bounce_watcher.cli.commands import LazyGroup
-from bounce_watcher.config import rules
 from bounce_watcher.service.operations import drafting
 
 pytest_plugins = [
@@ -53,7 +52,7 @@ def rules_are_checked_once() -> Iterator[None]:
     """An operator's files are checked by all of our examples: here hundreds of commands read the same ones."""
     checked = cache(rule_check.check)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (rules, drafting):
+        for module in (rule_check, drafting):
             patch.setattr(module, "check", checked)
         yield
 

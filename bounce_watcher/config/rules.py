@@ -5,12 +5,15 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.values import quoted, reason
 from bounce_watcher.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bounce_watcher.classification.rule_check import Checked
 
 MAX_BYTES = 1024 * 1024
 """The most bytes of all rule files together. Our own rules are a quarter of this."""
@@ -32,12 +35,18 @@ def own_rules(rules_dir: object, folder: Path, notes: Notes) -> OwnRules:
     if not files:
         notes.warning(_KEY, f"{quoted(path)} contains no *.toml file, so only the built-in rules apply")
     own = tuple(_contents(files, notes))
-    checked = check(own)
+    checked = _checked(own)
     for problem in checked.problems:
         notes.problem(_KEY, str(problem))
     for warning in checked.warnings:
         notes.warning(_KEY, warning)
     return own
+
+
+def _checked(rules: OwnRules) -> "Checked":
+    from bounce_watcher.classification.rule_check import check  # noqa: PLC0415 - most have no rules of their own
+
+    return check(rules)
 
 
 # ── drafted in the dashboard or at the shell ────────────────────────────────────────────────────────────────────────
@@ -70,7 +79,7 @@ def save_rule(rules_dir: Path, rule: str) -> Path:
         notes = Notes()
         files = tuple(_contents(_files(rules_dir, notes) or (), notes))
         wanted = files_with(files, rules_dir, rule)
-        problems = (*(text for _, text in notes.problems), *map(str, check(wanted).problems))
+        problems = (*(text for _, text in notes.problems), *map(str, _checked(wanted).problems))
         if problems:
             raise ConfigError(str(rules_dir), problems)
         path = rules_dir / DRAFTED

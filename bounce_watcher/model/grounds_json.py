@@ -5,7 +5,9 @@ pydantic reads and writes it. It is imported on first use, because most commands
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
+from dataclasses import fields
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args
 
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Subject
@@ -17,21 +19,16 @@ T = TypeVar("T")
 
 
 class Codec(Generic[T]):
-    """Converts one type of value to and from JSON. `told_by` is the field that distinguishes the members of a union."""
+    """Converts one type of value to and from JSON."""
 
-    def __init__(self, of: Any, told_by: str | None = None) -> None:
+    def __init__(self, of: Any) -> None:
         self._of = of
-        self._told_by = told_by
-        self._adapter: "TypeAdapter[T] | None" = None  # noqa: UP037
 
-    @property
+    @cached_property
     def adapter(self) -> "TypeAdapter[T]":
-        if self._adapter is None:
-            from pydantic import Field, TypeAdapter  # noqa: PLC0415 - takes longer than what most commands do
+        from pydantic import TypeAdapter  # noqa: PLC0415 - takes longer than what most commands do
 
-            told_apart = Annotated[self._of, Field(discriminator=self._told_by)] if self._told_by else self._of
-            self._adapter = TypeAdapter(cast(Any, told_apart))
-        return self._adapter
+        return TypeAdapter(cast(Any, self._of))
 
     def to_text(self, value: T) -> str:
         """Returns one line of JSON without unset fields. Bytes that no charset explained become "?"."""
@@ -49,13 +46,45 @@ class Codec(Generic[T]):
         return cast(Mapping[str, object], self.adapter.dump_python(value, mode="json", exclude_none=True))
 
 
-GROUNDS: Codec[Grounds] = Codec(Grounds, told_by="kind")
-ALARM: Codec[Alarm] = Codec(Alarm, told_by="kind")
+@cache
+def _codec(of: Any) -> Codec[Any]:
+    return Codec(of)
+
+
+class UnionCodec(Codec[T]):
+    """Converts the members of a union, which their field `kind` distinguishes.
+
+    Each has its own codec: pydantic needs longer to prepare for all of them than a list takes that shows one kind.
+    """
+
+    def __init__(self, of: Any) -> None:
+        super().__init__(of)
+        self._members = {each.default: _codec(member) for member in get_args(of) for each in fields(member)
+                         if each.name == "kind"}
+
+    def _member(self, kind: object) -> Codec[Any]:
+        if kind not in self._members:
+            raise ValueError(f"unknown kind {kind!r}")
+        return self._members[kind]
+
+    def to_text(self, value: T) -> str:
+        return self._member(cast(Any, value).kind).to_text(value)
+
+    def from_text(self, text: str) -> T:
+        data = json.loads(text)
+        return cast(T, self._member(data.get("kind") if isinstance(data, dict) else None).from_text(text))
+
+    def to_data(self, value: T) -> Mapping[str, object]:
+        return self._member(cast(Any, value).kind).to_data(value)
+
+
+GROUNDS: Codec[Grounds] = UnionCodec(Grounds)
+ALARM: Codec[Alarm] = UnionCodec(Alarm)
 EXCLUSION: Codec[Excluded] = Codec(Excluded)
 DOUBT: Codec[Doubt] = Codec(Doubt)
 OLDER_VERDICTS: Codec[tuple[OlderVerdict, ...]] = Codec(tuple[OlderVerdict, ...])
 SUBJECT: Codec[Subject] = Codec(Subject)
-ANY: Codec[Grounds | Alarm] = Codec(Grounds | Alarm, told_by="kind")
+ANY: Codec[Grounds | Alarm] = UnionCodec(Grounds | Alarm)
 
 
 def as_data(of: Grounds | Alarm) -> Mapping[str, object]:

@@ -9,9 +9,12 @@ import json
 import sys
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
-from bounce_watcher.model.grounds_json import ANY, SUBJECT
+from pydantic import Field, TypeAdapter
+
+from bounce_watcher.model.grounds import Alarm, Grounds
+from bounce_watcher.model.grounds_json import SUBJECT
 
 PLACE = "grounds.schema.json"
 
@@ -76,7 +79,8 @@ FIELDS: Mapping[str, str] = {
 
 def schema() -> dict[str, Any]:
     """Returns the schema of one `grounds` object, with the `about` of an alert among its definitions."""
-    document = ANY.adapter.json_schema(mode="serialization", ref_template="#/$defs/{model}")
+    told_apart: TypeAdapter[Any] = TypeAdapter(Annotated[Grounds | Alarm, Field(discriminator="kind")])
+    document = told_apart.json_schema(mode="serialization", ref_template="#/$defs/{model}")
     document["$defs"].update(SUBJECT.adapter.json_schema(mode="serialization").get("$defs", {}))
     for described in document["$defs"].values():
         for name, each in described.get("properties", {}).items():

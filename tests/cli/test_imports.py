@@ -44,6 +44,8 @@ def test_a_list_waits_for_the_tables_alone(arguments: tuple[str, ...], filled: P
     assert "bounce_watcher.ledger.lists.lists" in found
     writing = ("recording.recording", "outbox.outbox", "recording.record", "recording.guard", "db.steps")
     assert found & {f"bounce_watcher.ledger.{each}" for each in writing} == set()
+    analysing = ("classification.rule_check", "classification.classify", "parsing.transcript", "pipeline")
+    assert found & {f"bounce_watcher.{each}" for each in analysing} == set()
     packages = {each.partition(".")[0] for each in found}
     assert packages & (NETWORK | WEB | SELDOM | {"alembic", "structlog", "rich"}) == set()
 
