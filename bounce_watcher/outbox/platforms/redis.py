@@ -106,15 +106,26 @@ class RedisSession(LocalSession):
     release = suppress  # each entry says which of the two it is
 
     def check(self, now: datetime) -> Outcome:
-        """Checks whether the key is a stream or does not exist yet. Does not check whether we may add to it."""
+        """Checks whether the key is a stream or does not exist yet, and whether we may add to it. Adds nothing."""
         try:
             kind = self._client.type(self._platform.stream_key)
+            self._try_to_add()
         except self._failures as error:
             return self._later(error)
         if kind not in (b"stream", b"none"):
             told = f"{self._platform.stream_key} is no stream but a {kind.decode()}: name another key"
             return Outcome(Fate.LATER, told, whole=True)
-        return Outcome(Fate.DONE, f"{self._platform.place()} answers; {self._platform.stream_key} may be used")
+        return Outcome(Fate.DONE, f"{self._platform.place()} answers; {self._platform.stream_key} takes entries")
+
+    def _try_to_add(self) -> None:
+        """Sends the commands of a batch, and hangs up where EXEC would follow. Raises what the server refuses.
+
+        Rights, memory and replicas are checked when a command is queued, so this needs no right that a batch does not.
+        """
+        with self._client.client() as alone:
+            for command in (("MULTI",), ("EXEC",), ("MULTI",), ("XADD", self._platform.stream_key, "*", "id", "test")):
+                alone.execute_command(*command)
+            alone.connection.disconnect()
 
     def close(self) -> None:
         self._client.close()

@@ -124,6 +124,31 @@ def test_the_rights_that_the_page_names_are_enough(redis_server: RedisServer, tm
         assert desk.states() == {OutboxState.DELIVERED}
 
 
+@pytest.mark.parametrize("missing", ["+xadd", "+multi", "+exec", "~suppressions"])
+def test_the_check_finds_a_right_that_is_missing(redis_server: RedisServer, tmp_path: Path, missing: str) -> None:
+    rights = {"~suppressions", "+xadd", "+type", "+multi", "+exec", "+client"} - {missing}
+    with redis_server.client as client:
+        client.execute_command("ACL", "SETUSER", "bounces", "reset", "on", ">secret", *rights)
+    with desk_for(f"redis://bounces:secret@127.0.0.1:{redis_server.port}/0", tmp_path) as desk:
+        channel = PlatformChannel(desk.platform)
+        found = channel.test(now())
+        channel.close()
+    assert found.disposition != "delivered"
+    assert "permission" in found.answer
+
+
+def test_the_check_finds_a_server_that_only_reads(redis_server: RedisServer, tmp_path: Path) -> None:
+    with redis_server.client as client:
+        client.replicaof("127.0.0.1", 9)
+    with desk_for(redis_server.url, tmp_path) as desk:
+        channel = PlatformChannel(desk.platform)
+        found = channel.test(now())
+        channel.close()
+    with redis_server.client as client:
+        client.replicaof("NO", "ONE")
+    assert "read only replica" in found.answer
+
+
 def test_a_wrong_password_keeps_all_waiting_and_no_password_is_seen(
     redis_server: RedisServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
