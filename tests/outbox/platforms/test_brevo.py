@@ -1,6 +1,5 @@
 """What is Brevo's own: two lists, senders, and who unsubscribed themselves."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,23 +9,13 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.brevo import Brevo
 
 USER = "user@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Brevo]:
-    brevo = Brevo()
-    with serving(brevo):
-        yield brevo
-
-
-@pytest.fixture
-def desk(vendor: Brevo, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("brevo", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Brevo)
 
 
 def test_senders_are_closed_with_the_campaigns_and_opened_with_them(vendor: Brevo, tmp_path: Path) -> None:

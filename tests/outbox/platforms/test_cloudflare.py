@@ -9,24 +9,14 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.cloudflare import ACCOUNT, Cloudflare, id_of, success
 
 USER, OTHER = "user@example.org", "other@example.org"
 DOMAIN = {"type": "sending_domain", "value": "mail.example.com"}
 
 
-@pytest.fixture
-def vendor() -> Iterator[Cloudflare]:
-    cloudflare = Cloudflare()
-    with serving(cloudflare):
-        yield cloudflare
-
-
-@pytest.fixture
-def desk(vendor: Cloudflare, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("cloudflare", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Cloudflare)
 
 
 @pytest.fixture

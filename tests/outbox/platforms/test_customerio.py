@@ -1,29 +1,17 @@
 """Customer.io: types of suppressions, and a 404 that may be about the address or about us."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bounce_watcher.model.ledger import OutboxState
-from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.customerio import CustomerIo, error
 
 USER, ANGRY = "user@example.org", "angry@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[CustomerIo]:
-    customerio = CustomerIo()
-    with serving(customerio):
-        yield customerio
-
-
-@pytest.fixture
-def desk(vendor: CustomerIo, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("customerio", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(CustomerIo)
 
 
 def test_a_complaint_is_a_spam_report_and_is_released_from_there(desk: Desk, vendor: CustomerIo) -> None:

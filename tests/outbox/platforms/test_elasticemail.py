@@ -1,29 +1,16 @@
 """Elastic Email: sorts of suppressions, who is left out of an answer, and unsubscribes that a removal would undo."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 
 from bounce_watcher.model.ledger import OutboxState
-from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.elasticemail import ElasticEmail, _row
 
 USER, OTHER, ANGRY = "user@example.org", "other@example.org", "angry@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[ElasticEmail]:
-    elastic = ElasticEmail()
-    with serving(elastic):
-        yield elastic
-
-
-@pytest.fixture
-def desk(vendor: ElasticEmail, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("elasticemail", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(ElasticEmail)
 
 
 def test_a_complaint_is_one_there_too(desk: Desk, vendor: ElasticEmail) -> None:

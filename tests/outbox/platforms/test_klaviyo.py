@@ -1,31 +1,19 @@
 """What is Klaviyo's own: jobs that tell of nobody, so that profiles are read, and suppressions that stay."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.platform_channel import connect
-from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk, now
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.klaviyo import Klaviyo, errors, found
 
 USER = "user@example.org"
 OTHER = "other@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Klaviyo]:
-    klaviyo = Klaviyo()
-    with serving(klaviyo):
-        yield klaviyo
-
-
-@pytest.fixture
-def desk(vendor: Klaviyo, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("klaviyo", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Klaviyo)
 
 
 def jobs(vendor: Klaviyo) -> list[list[str]]:

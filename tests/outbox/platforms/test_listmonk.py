@@ -10,17 +10,13 @@ from bounce_watcher.model.errors import ConfigError, PermanentFailure
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import KEY, Answer, serving
+from tests.outbox.platforms.vendor import KEY, Answer, vendor_fixture
 from tests.outbox.platforms.vendors.listmonk import Listmonk
 
 USER = "user@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Listmonk]:
-    with serving(Listmonk()) as it:
-        assert isinstance(it, Listmonk)
-        yield it
+vendor = vendor_fixture(Listmonk)
 
 
 

@@ -1,6 +1,5 @@
 """What is Mailchimp's own: the data centre, refusals inside a 200, and whom a release may subscribe."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, OutboxState
 from bounce_watcher.outbox.platform import Listed
 from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.mailchimp import ABSENT, AUDIENCE, Mailchimp
 
 USER = "user@example.org"
@@ -21,17 +20,7 @@ OTHER = "other@example.org"
 TABLE = '[[platform]]\nname = "news"\nkind = "mailchimp"\naudience = "a1b2c3d4e5"\n'
 
 
-@pytest.fixture
-def vendor() -> Iterator[Mailchimp]:
-    mailchimp = Mailchimp()
-    with serving(mailchimp):
-        yield mailchimp
-
-
-@pytest.fixture
-def desk(vendor: Mailchimp, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("mailchimp", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Mailchimp)
 
 
 def batch(*, new: tuple[str, ...] = (), errors: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -1,31 +1,19 @@
 """MailerSend: two lists, and releases that have to find the ids first."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
-from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.mailersend import MailerSend, id_of
 
 USER, OTHER, ANGRY = "user@example.org", "other@example.org", "angry@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[MailerSend]:
-    mailersend = MailerSend()
-    with serving(mailersend):
-        yield mailersend
-
-
-@pytest.fixture
-def desk(vendor: MailerSend, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("mailersend", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(MailerSend)
 
 
 def crowd(size: int) -> set[str]:

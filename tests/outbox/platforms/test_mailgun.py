@@ -1,8 +1,6 @@
 """Mailgun: two lists, a 404 that may mean two things, and URLs of pages that lead elsewhere."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,25 +10,15 @@ from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.platform import Listed
 from bounce_watcher.outbox.platform_channel import connect
-from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk, now
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.mailgun import Mailgun
 
 USER, ANGRY = "user@example.org", "angry@example.org"
 AT = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def vendor() -> Iterator[Mailgun]:
-    with serving(Mailgun()) as it:
-        assert isinstance(it, Mailgun)
-        yield it
-
-
-@pytest.fixture
-def desk(vendor: Mailgun, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("mailgun", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Mailgun)
 
 
 def change(recipient: str = USER, *, suppress: bool = True, **more: str) -> Change:

@@ -1,29 +1,17 @@
 """What is Mailjet's own: contacts that must be made first, and changes that change nothing."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bounce_watcher.model.ledger import Actor, OutboxState
-from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.mailjet import Mailjet, data, error
 
 USER = "user@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Mailjet]:
-    mailjet = Mailjet()
-    with serving(mailjet):
-        yield mailjet
-
-
-@pytest.fixture
-def desk(vendor: Mailjet, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("mailjet", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Mailjet)
 
 
 @pytest.mark.parametrize("says_unchanged", [True, False])

@@ -1,29 +1,18 @@
 """What is Mandrill's own: errors by their names, and successes that were none."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bounce_watcher.model.ledger import OutboxState
 from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import KEY, Answer, serving
+from tests.outbox.platforms.vendor import KEY, Answer, vendor_fixture
 from tests.outbox.platforms.vendors.mandrill import SUBACCOUNT, Mandrill, error
 
 USER = "user@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Mandrill]:
-    mandrill = Mandrill()
-    with serving(mandrill):
-        yield mandrill
-
-
-@pytest.fixture
-def desk(vendor: Mandrill, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("mandrill", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Mandrill)
 
 
 def test_not_added_because_it_was_there_is_no_refusal(desk: Desk, vendor: Mandrill) -> None:

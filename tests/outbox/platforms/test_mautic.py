@@ -1,6 +1,5 @@
 """Reasons, contacts who are not there or there twice, and an opt-out that nobody takes back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,23 +7,13 @@ import pytest
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.model.verdict import BounceType
 from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import serving
+from tests.outbox.platforms.vendor import vendor_fixture
 from tests.outbox.platforms.vendors.mautic import Mautic
 
 USER = "user@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Mautic]:
-    with serving(Mautic()) as it:
-        assert isinstance(it, Mautic)
-        yield it
-
-
-@pytest.fixture
-def desk(vendor: Mautic, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("mautic", vendor.keys(), vendor.url, tmp_path)) as it:
-        yield it
+vendor = vendor_fixture(Mautic)
 
 
 @pytest.mark.parametrize(

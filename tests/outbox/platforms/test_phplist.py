@@ -1,30 +1,17 @@
 """Sessions, one for many addresses and none left behind; a failure in the midst of them."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.platform_channel import PlatformChannel
-from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk, now
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.phplist import SESSION, PhpList
 
 FIVE = tuple(f"user{number}@example.org" for number in range(5))
 
 
-@pytest.fixture
-def vendor() -> Iterator[PhpList]:
-    with serving(PhpList()) as it:
-        assert isinstance(it, PhpList)
-        yield it
-
-
-@pytest.fixture
-def desk(vendor: PhpList, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("phplist", vendor.keys(), vendor.url, tmp_path)) as it:
-        yield it
+vendor = vendor_fixture(PhpList)
 
 
 def test_one_session_for_many_and_none_stays_open(vendor: PhpList, desk: Desk) -> None:

@@ -1,9 +1,7 @@
 """Postmark: it answers for each address alone inside a success, and a complaint stands for good."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,24 +10,14 @@ from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.platform import Listed
 from bounce_watcher.outbox.platform_channel import connect
-from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk, now
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.postmark import HELD, INVALID, Postmark
 
 USER, ANGRY = "user@example.org", "angry@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Postmark]:
-    with serving(Postmark()) as it:
-        assert isinstance(it, Postmark)
-        yield it
-
-
-@pytest.fixture
-def desk(vendor: Postmark, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("postmark", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Postmark)
 
 
 def by_recipient(desk: Desk) -> dict[str | None, tuple[OutboxState, str]]:

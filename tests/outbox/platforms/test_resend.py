@@ -1,14 +1,10 @@
 """What is Resend's own: answers by ids that name no address."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from bounce_watcher.model.ledger import OutboxState
-from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk, now
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.resend import Resend
 
 USER = "user@example.org"
@@ -17,17 +13,7 @@ OTHER = "other@example.org"
 ONE_ENTRY = Answer(201, {"data": [{"object": "suppression", "id": "b6d24b8e-af0b-4c3c-be0c-359bbd97381e"}]})
 
 
-@pytest.fixture
-def vendor() -> Iterator[Resend]:
-    resend = Resend()
-    with serving(resend):
-        yield resend
-
-
-@pytest.fixture
-def desk(vendor: Resend, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("resend", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Resend)
 
 
 def test_fewer_entries_than_addresses_are_asked_for_one_by_one(desk: Desk, vendor: Resend) -> None:

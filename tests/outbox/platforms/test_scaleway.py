@@ -1,7 +1,5 @@
 """Scaleway: types of entries, who is left out of an answer, and removal by id."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -9,24 +7,14 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.model.verdict import BounceType, Reason
-from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.scaleway import DOMAIN, Scaleway, error
 
 USER, OTHER = "user@example.org", "other@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Scaleway]:
-    scaleway = Scaleway()
-    with serving(scaleway):
-        yield scaleway
-
-
-@pytest.fixture
-def desk(vendor: Scaleway, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("scaleway", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Scaleway)
 
 
 def test_each_entry_has_the_type_and_the_reason_of_its_own(desk: Desk, vendor: Scaleway) -> None:

@@ -1,6 +1,5 @@
 """States of a subscriber, and who may be subscribed again."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,23 +7,13 @@ import pytest
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from tests.outbox.platforms.desk import Desk, configuration, desk_of
-from tests.outbox.platforms.vendor import KEY, serving
+from tests.outbox.platforms.vendor import KEY, vendor_fixture
 from tests.outbox.platforms.vendors.sendy import LIST, Sendy
 
 USER = "user@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[Sendy]:
-    with serving(Sendy()) as it:
-        assert isinstance(it, Sendy)
-        yield it
-
-
-@pytest.fixture
-def desk(vendor: Sendy, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("sendy", vendor.keys(), vendor.url, tmp_path)) as it:
-        yield it
+vendor = vendor_fixture(Sendy)
 
 
 @pytest.mark.parametrize("state", ["Bounced", "Complained", "Soft bounced", "Unconfirmed"])

@@ -1,9 +1,8 @@
 """Amazon SES: signatures, reasons, the sandbox, and an account that stops no mail to who is listed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import botocore.auth
 import pytest
@@ -20,25 +19,15 @@ from bounce_watcher.outbox.platform import Listed
 from bounce_watcher.outbox.platform_channel import PlatformChannel, connect
 from bounce_watcher.outbox.platforms.ses import AwsKeys, signed
 from bounce_watcher.outbox.platforms.ses import Ses as SesPlatform
-from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.desk import Desk, now
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.ses import ACCESS_KEY, REGION, TOKEN, Ses
 
 USER = "user@example.org"
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def vendor() -> Iterator[Ses]:
-    with serving(Ses()) as it:
-        assert isinstance(it, Ses)
-        yield it
-
-
-@pytest.fixture
-def desk(vendor: Ses, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("ses", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(Ses)
 
 
 def checked(desk: Desk) -> Attempt:

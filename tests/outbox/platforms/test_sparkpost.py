@@ -1,6 +1,6 @@
 """SparkPost: two sorts of mail, entries of single lists, and calls refused for addresses that they name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,18 +13,14 @@ from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.platform import Listed
 from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import Answer, serving
+from tests.outbox.platforms.vendor import Answer, vendor_fixture
 from tests.outbox.platforms.vendors.sparkpost import SparkPost
 
 USER, OTHER = "user@example.org", "other@example.org"
 With = Callable[[str], AbstractContextManager[Desk]]
 
 
-@pytest.fixture
-def vendor() -> Iterator[SparkPost]:
-    with serving(SparkPost()) as it:
-        assert isinstance(it, SparkPost)
-        yield it
+vendor = vendor_fixture(SparkPost)
 
 
 @pytest.fixture

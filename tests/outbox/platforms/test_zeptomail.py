@@ -1,6 +1,5 @@
 """ZeptoMail: access tokens, refusals that say that it is so already, and entries that stop no mail."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,23 +11,13 @@ from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import Fate, change_of
 from bounce_watcher.outbox.platform_channel import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.vendor import KEY, Answer, serving
+from tests.outbox.platforms.vendor import KEY, Answer, vendor_fixture
 from tests.outbox.platforms.vendors.zeptomail import ZeptoMail
 
 USER, OTHER = "user@example.org", "other@example.org"
 
 
-@pytest.fixture
-def vendor() -> Iterator[ZeptoMail]:
-    zepto = ZeptoMail()
-    with serving(zepto):
-        yield zepto
-
-
-@pytest.fixture
-def desk(vendor: ZeptoMail, tmp_path: Path) -> Iterator[Desk]:
-    with desk_of(configuration("zeptomail", vendor.keys(), vendor.url, tmp_path, more="rate = 1000.0")) as it:
-        yield it
+vendor = vendor_fixture(ZeptoMail)
 
 
 def test_one_access_token_serves_until_it_ends(desk: Desk, vendor: ZeptoMail) -> None:

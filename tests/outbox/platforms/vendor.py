@@ -16,8 +16,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
 
 KEY = "k3y-that-nobody-may-see"
 """The one secret that vendors of these tests know; a vendor with several derives the others from it."""
@@ -164,8 +166,11 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+V = TypeVar("V", bound=Vendor)
+
+
 @contextmanager
-def serving(vendor: Vendor) -> Iterator[Vendor]:
+def serving(vendor: V) -> Iterator[V]:
     """The vendor on a free port of loopback; `vendor.url` says where."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -202,3 +207,13 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
         closing.set()
         server.shutdown()
         server.server_close()
+
+
+def vendor_fixture(of: type[Vendor]) -> Any:
+    """The fixture `vendor` of a module about this one; `desk` is then its desk."""
+    @pytest.fixture
+    def vendor() -> Iterator[Vendor]:
+        with serving(of()) as it:
+            yield it
+
+    return vendor
