@@ -7,7 +7,6 @@ import fcntl
 import os
 import re
 import shutil
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from tests.browser.crawling import route_of
 from tests.browser.seeded import BEARER, TOKEN, configured, write_stock
 from tests.ledger.copying import copy_ledger
 from tests.servers.postgres import Postgres
+from tests.servers.processes import free_port
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 WIDTHS = (320, 360, 390, 440, 520, 600, 768, 820, 961, 1024, 1280, 1440, 1920)
@@ -107,12 +107,6 @@ def dashboard(settings: Settings, ledger: Ledger) -> Iterator[Dashboard]:
     shown = Dashboard(f"http://127.0.0.1:{settings.web.port}", settings, ledger)
     with serving(settings, ledger, list, shown.state):
         yield shown
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

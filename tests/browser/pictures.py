@@ -10,8 +10,9 @@ from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.ledger import AlertKind, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.clock import utcnow
-from tests.browser.conftest import ARGUMENTS, DESKTOP, PHONE, SCHEMES, Dashboard, Scheme, dashboard, free_port
+from tests.browser.conftest import ARGUMENTS, DESKTOP, PHONE, SCHEMES, Dashboard, Scheme, dashboard
 from tests.browser.seeded import configured, seeded
+from tests.servers.processes import free_port
 
 FOLDER = Path(__file__).parent / "pictures"
 MOST_BYTES = 200_000

@@ -18,12 +18,12 @@ from tests.browser.conftest import (
     dashboard,
     flaws,
     follow,
-    free_port,
     heading,
     number,
     working,
 )
 from tests.browser.seeded import configured
+from tests.servers.processes import free_port
 from tests.troubles import failed
 
 

@@ -20,9 +20,10 @@ from bounce_watcher.service.analysis.judging import message_record
 from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
-from tests.browser.conftest import Dashboard, Open, dashboard, flaws, follow, free_port
+from tests.browser.conftest import Dashboard, Open, dashboard, flaws, follow
 from tests.browser.seeded import configured
 from tests.mail import Letter, postfix
+from tests.servers.processes import free_port
 
 USER, PRIVATE = "user@example.org", "private@example.net"
 LIST = f"/review/{GID}"

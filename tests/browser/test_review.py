@@ -23,9 +23,10 @@ from bounce_watcher.service.announcing import announcer, decider
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.operations.reclassifying import reclassify
-from tests.browser.conftest import Dashboard, Open, dashboard, follow, free_port
+from tests.browser.conftest import Dashboard, Open, dashboard, follow
 from tests.browser.seeded import configured
 from tests.mail import Letter, postfix
+from tests.servers.processes import free_port
 
 WORDINGS = (
     "554 5.0.0 <{}>: zorp gate 17{} has been closed for this one",

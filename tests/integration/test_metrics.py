@@ -9,7 +9,7 @@ from prometheus_client.samples import Sample
 from tests.integration.house import House, wait_until
 from tests.integration.test_platform import SHOWN, TOKEN
 from tests.mail import mailbag
-from tests.servers.postgres import _free_port as free_port
+from tests.servers.processes import free_port
 
 
 def scrape(port: int) -> dict[tuple[str, ...], float]:

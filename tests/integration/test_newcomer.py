@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import stat
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from tests.integration.house import called
 from tests.mail import START, Letter, postfix
 from tests.servers.authorization import TokenEndpoint, token_endpoint
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout
+from tests.servers.processes import free_port
 from tests.servers.receiver import Receiver
 
 __all__ = ["token_endpoint"]  # a fixture
@@ -203,12 +203,6 @@ def signed_in(browser: httpx.Client, token: str) -> httpx.Response:
     answer = browser.post("/login", data={**fields, "token": token})
     assert (answer.status_code, answer.url.path) == (200, "/")
     return answer
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def test_a_self_signed_certificate_is_named_and_then_trusted(newcomer: Newcomer) -> None:

@@ -8,7 +8,6 @@ server whose paths are compiled in; what it holds is asked of it by IMAP, as a c
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -23,7 +22,8 @@ from typing import Any, ClassVar, Protocol, Self
 from imapclient import IMAPClient
 
 from tests.servers.dovecot import PASSWORD
-from tests.servers.relay import free_port, unavailable
+from tests.servers.processes import free_port, kill
+from tests.servers.relay import unavailable
 
 USERS = ("bounces", "other")
 
@@ -170,9 +170,7 @@ class Enclosed(ABC):
         """Ends all processes of the instance at once, as a crash would."""
         if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        kill(self._process)
         self._process = None
         for _ in range(1000):  # the others end with the first of their namespace, and hold the port until then
             with contextlib.suppress(ConnectionResetError, TimeoutError):

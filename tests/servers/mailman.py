@@ -8,9 +8,7 @@
 """
 
 import contextlib
-import os
 import shutil
-import signal
 import smtplib
 import socket
 import subprocess
@@ -25,6 +23,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.servers.processes import kill
 from tests.servers.relay import UNPACKED
 from tests.servers.sink import Sink
 from tests.servers.sink import running as running_sink
@@ -96,11 +95,7 @@ lmtp_port: {self.ports[1]}
         return False
 
     def stop(self) -> None:
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        kill(self._process)
 
     def log(self) -> str:
         paths = (self.root / "out", *(self.root / "var/logs").glob("*.log"))

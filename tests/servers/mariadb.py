@@ -18,7 +18,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from tests.servers.postgres import _free_port as free_port
+from tests.servers.processes import free_port
 
 PASSWORD = "pa/ss@w0rd"
 """Of the user that `create_database` makes; it must be percent-encoded in a URL."""

@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.servers.processes import free_port
 
 _USER = "ledger"
 # The zone is not UTC on purpose: what comes back must not depend on the server's.
@@ -54,13 +55,6 @@ def _owner() -> pwd.struct_passwd:
     raise RuntimeError("neither a user postgres nor a user nobody to run PostgreSQL as")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _ticks(stat: Path, mother: int) -> int:
     """What a process has used, 0 where it is neither the mother nor one of her children (proc(5))."""
     try:
@@ -78,7 +72,7 @@ class Postgres:
     root: Path
     binaries: Path
     owner: pwd.struct_passwd = field(default_factory=_owner)
-    port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
     _names: Iterator[int] = field(default_factory=count)
 

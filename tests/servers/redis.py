@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.servers.postgres import _free_port as free_port
+from tests.servers.processes import free_port
 
 PASSWORD = "pa/ss@w0rd"
 

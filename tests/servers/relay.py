@@ -7,9 +7,7 @@ or by the sink; an alias at the relay leads outside again. It gives up in second
 import contextlib
 import os
 import shutil
-import signal
 import smtplib
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +21,7 @@ from typing import ClassVar, Self
 
 import pytest
 
+from tests.servers.processes import free_port, kill
 from tests.servers.sink import Sink
 
 MAILBOX = "bounces@example.com"
@@ -62,13 +61,6 @@ def unpacked(name: str) -> Path:
     if not folder.is_dir():
         unavailable(f"{name} is not unpacked in {folder}: .ci/run tells how")
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -148,9 +140,5 @@ class Relay(ABC):
 
     def stop(self) -> None:
         """Ends all processes of the instance at once."""
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        kill(self._process)
         self._process = None

@@ -42,3 +42,14 @@ def tile(html: str, title: str) -> tuple[str, str]:
 
 def links(html: str, beginning: str = "/") -> list[str]:
     return [unescape(each) for each in re.findall(r'href="([^"]*)"', html) if unescape(each).startswith(beginning)]
+
+
+def csrf_of(page: str) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+    assert found
+    return found[1]
+
+
+def form_of(text: str, **fields: str) -> dict[str, str]:
+    """What a form that shows a preview sends back."""
+    return {"csrf": csrf_of(text), "seen": text.split('name="seen" value="', 1)[1].split('"', 1)[0], **fields}

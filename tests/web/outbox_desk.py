@@ -10,7 +10,6 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from tests.outbox.samples import target
 from tests.web.conftest import Web
-from tests.web.test_frame import csrf_of
 
 Make = Callable[..., Web]
 HOOK, OTHER = target("crm-hook"), target("other")
@@ -56,11 +55,9 @@ def path_of(client: Web, letter: str) -> str:
     return f"/outbox/{items(client.ledger)[letter].id}"
 
 
-def form_of(text: str, **fields: str) -> dict[str, str]:
-    return {"csrf": csrf_of(text), "seen": text.split('name="seen" value="', 1)[1].split('"', 1)[0], **fields}
-
-
 def state_of(ledger: Ledger) -> object:
-    return list(
-        ledger.lists.outbox()
-    ), list(ledger.log.newest()), ledger.lists.disabled_endpoints(), ledger.outbox.paused()
+    """All that an action on a page could change."""
+    return (
+        list(ledger.lists.suppressions()), list(ledger.lists.events()), list(ledger.lists.outbox()),
+        list(ledger.log.newest()), ledger.lists.disabled_endpoints(), ledger.outbox.paused(),
+    )

@@ -21,7 +21,8 @@ from bounce_watcher.web import request
 from bounce_watcher.web.http import access, peers, session
 from bounce_watcher.web.http.session import BURST, PACE, BrowserSessions, Throttle
 from tests.web.conftest import BEARER, TOKEN, Web
-from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
+from tests.web.looking import csrf_of
+from tests.web.test_frame import READER, signed_in, with_reader
 
 Make = Callable[..., Web]
 SUPPRESS = {"recipient": "a@example.org", "because": "a test"}

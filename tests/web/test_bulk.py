@@ -17,10 +17,10 @@ from bounce_watcher.web.pages.shared import forms
 from tests.ledger.making import START, bounce, day, decide, page
 from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.looking import links
+from tests.web.looking import form_of, links
 from tests.web.looking import words as said
 from tests.web.test_frame import READER, signed_in, with_reader
-from tests.web.test_recipients import form_of, hear, state_of, told
+from tests.web.test_recipients import hear, state_of, told
 
 Make = Callable[..., Web]
 PATH = "/recipients/release"

@@ -15,9 +15,8 @@ from bounce_watcher.web.pages.outbox import delivery
 from tests.facts import BY
 from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.looking import links, rows, section, words
-from tests.web.outbox_desk import HOOK, LEASE, Make, answer, form_of, items, laid_out, path_of, state_of, tell
-from tests.web.test_frame import csrf_of
+from tests.web.looking import csrf_of, form_of, links, rows, section, words
+from tests.web.outbox_desk import HOOK, LEASE, Make, answer, items, laid_out, path_of, state_of, tell
 
 
 @pytest.fixture

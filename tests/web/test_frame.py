@@ -14,16 +14,11 @@ from bounce_watcher.web.view.render import assets
 from bounce_watcher.words import formatting
 from tests.families import for_each
 from tests.web.conftest import TOKEN, Web
+from tests.web.looking import csrf_of
 
 Make = Callable[..., Web]
 READER = "a token that may only look"
 BROWSER = {"Sec-Fetch-Site": "same-origin"}
-
-
-def csrf_of(page: str) -> str:
-    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
-    assert found
-    return found[1]
 
 
 def signed_in(client: Web, token: str = TOKEN) -> dict[str, str]:

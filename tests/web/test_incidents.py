@@ -28,9 +28,10 @@ from tests.ledger.making import bounce, page
 from tests.outbox.samples import target
 from tests.web.conftest import TOKEN, Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.looking import links, rows, section
+from tests.web.looking import csrf_of, form_of, links, rows, section
 from tests.web.looking import words as said
-from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
+from tests.web.outbox_desk import state_of
+from tests.web.test_frame import READER, signed_in, with_reader
 
 Make = Callable[..., Web]
 HOOK = target("crm-hook")
@@ -74,16 +75,6 @@ def the_alert(client: Web) -> Alert:
 
 def path_of(client: Web) -> str:
     return f"/incidents/{the_alert(client).id}"
-
-
-def form_of(text: str, **fields: str) -> dict[str, str]:
-    return {"csrf": csrf_of(text), "seen": text.split('name="seen" value="', 1)[1].split('"', 1)[0], **fields}
-
-
-def state_of(ledger: Ledger) -> object:
-    return list(
-        ledger.lists.suppressions()
-    ), list(ledger.lists.events()), list(ledger.lists.outbox()), list(ledger.log.newest())
 
 
 def without_svg(text: str) -> str:

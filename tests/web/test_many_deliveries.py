@@ -14,8 +14,8 @@ from bounce_watcher.web.pages.outbox import many_deliveries
 from bounce_watcher.web.pages.shared import forms
 from tests.facts import BY
 from tests.web.conftest import Web, on_page
-from tests.web.looking import links, words
-from tests.web.outbox_desk import DELIVERED, GONE, Make, answer, dead, form_of, items, laid_out, state_of, tell
+from tests.web.looking import form_of, links, words
+from tests.web.outbox_desk import DELIVERED, GONE, Make, answer, dead, items, laid_out, state_of, tell
 
 RETRIED = {OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED}
 

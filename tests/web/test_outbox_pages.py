@@ -22,22 +22,9 @@ from tests.outbox.samples import target
 from tests.troubles import failed
 from tests.web.conftest import NOON, TOKEN, Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.looking import links, rows, section, words
-from tests.web.outbox_desk import (
-    GONE,
-    HOOK,
-    LEASE,
-    OTHER,
-    Make,
-    answer,
-    dead,
-    form_of,
-    laid_out,
-    path_of,
-    state_of,
-    tell,
-)
-from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
+from tests.web.looking import csrf_of, form_of, links, rows, section, words
+from tests.web.outbox_desk import GONE, HOOK, LEASE, OTHER, Make, answer, dead, laid_out, path_of, state_of, tell
+from tests.web.test_frame import READER, signed_in, with_reader
 
 PAUSED = "crm-hook is paused: nothing is sent until it is resumed."
 

@@ -12,10 +12,10 @@ from tests.facts import BY
 from tests.ledger.making import START, bounce, page
 from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.looking import links, section
+from tests.web.looking import csrf_of, form_of, links, section
 from tests.web.looking import words as said
-from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
-from tests.web.test_recipients import ANNA, BEN, desk, form_of, hear, path_to, standing, state_of, told  # noqa: F401
+from tests.web.test_frame import READER, signed_in, with_reader
+from tests.web.test_recipients import ANNA, BEN, desk, hear, path_to, standing, state_of, told  # noqa: F401
 
 Make = Callable[..., Web]
 

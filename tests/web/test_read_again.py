@@ -21,10 +21,10 @@ from tests.ledger.making import bounce, day, page
 from tests.mail import START, Letter, postfix
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.looking import links
+from tests.web.looking import form_of, links
 from tests.web.looking import words as said
 from tests.web.test_frame import READER, signed_in, with_reader
-from tests.web.test_recipients import form_of, hear, state_of
+from tests.web.test_recipients import hear, state_of
 
 Make = Callable[..., Web]
 EDDA = "edda@odd.example"

@@ -25,9 +25,9 @@ from tests.ledger.making import bounce, day, decide, mail, page
 from tests.outbox.samples import target
 from tests.web.conftest import TOKEN, Web, await_works, on_page
 from tests.web.looked_at import demand_harmless
-from tests.web.looking import links, words
+from tests.web.looking import csrf_of, form_of, links, words
 from tests.web.test_events import link
-from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
+from tests.web.test_frame import READER, signed_in, with_reader
 
 Make = Callable[..., Web]
 ANNA, BEN = "anna@gmx.net", "ben@gmx.net"
@@ -60,10 +60,6 @@ def standing(ledger: Ledger, address: str = ANNA) -> list[tuple[str, State, str]
 def told(ledger: Ledger) -> list[tuple[str, str | None, object]]:
     items = [item for item in ledger.lists.outbox() if item.type.value.startswith("recipient.")]
     return [(item.type.value, item.recipient, json.loads(item.body)["data"]["because"]) for item in items]
-
-
-def form_of(text: str, **fields: str) -> dict[str, str]:
-    return {"csrf": csrf_of(text), "seen": text.split('name="seen" value="', 1)[1].split('"', 1)[0], **fields}
 
 
 def state_of(ledger: Ledger) -> object:

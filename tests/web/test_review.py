@@ -23,7 +23,8 @@ from bounce_watcher.service.analysis.judging import language_of
 from tests.ledger.making import bounce, day, mail, page, record
 from tests.web.conftest import TOKEN, Web
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
+from tests.web.looking import csrf_of
+from tests.web.test_frame import READER, signed_in, with_reader
 
 Make = Callable[..., Web]
 ZORP = "554 5.0.0 <{}>: the zorp of number 17{} has been unplugged"

@@ -15,22 +15,11 @@ from bounce_watcher.web.pages.shared import forms
 from bounce_watcher.words.grounds import text
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless
-from tests.web.looking import links, section
+from tests.web.looking import form_of, links, section
 from tests.web.looking import words as said
+from tests.web.outbox_desk import state_of
 from tests.web.test_frame import READER, signed_in, with_reader
-from tests.web.test_incidents import (  # noqa: F401 - a fixture
-    DAY,
-    MINUTE,
-    POLICY,
-    desk,
-    form_of,
-    gone,
-    path_of,
-    state_of,
-    take,
-    the_alert,
-    without_svg,
-)
+from tests.web.test_incidents import DAY, MINUTE, POLICY, desk, gone, path_of, take, the_alert, without_svg  # noqa: F401
 
 Make = Callable[..., Web]
 BOTH = pytest.mark.parametrize("ruling", ["release", "confirm"])

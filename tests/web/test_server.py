@@ -19,12 +19,8 @@ from bounce_watcher.web.http import peers
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.server import serving
 from tests.ledger.making import bounce, day, page, record
+from tests.servers.processes import free_port
 from tests.web.conftest import BEARER, TOKEN, Web
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from bounce_watcher.model.ledger import State
 from bounce_watcher.web import jobs
 from bounce_watcher.web.jobs import JobProgress, JobRunner, Work
 from bounce_watcher.web.server import serving
+from tests.servers.processes import free_port
 from tests.web.conftest import BEARER, TOKEN, Web, await_works
 from tests.web.looked_at import demand_harmless
-from tests.web.looking import links
+from tests.web.looking import form_of, links
 from tests.web.looking import words as said
-from tests.web.test_incidents import desk, form_of, path_of  # noqa: F401 - a fixture
-from tests.web.test_server import free_port
+from tests.web.test_incidents import desk, path_of  # noqa: F401 - a fixture
 
 HELD = 60
 BATCH = 20
