@@ -15,6 +15,7 @@ from bounce_watcher.cli.framework.options import ConfigFile, Json, example, flag
 from bounce_watcher.cli.framework.output import WrongUsage, clean, complain, count, json_line, listing, say
 from bounce_watcher.model.errors import ConfigError, PermanentFailure, TemporaryFailure
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words import differences
 from bounce_watcher.words.grounds import TOKEN_FAULTS
 from bounce_watcher.words.rows import Row
 
@@ -165,7 +166,8 @@ app.add_typer(database, name="db")
 def upgrade(config: ConfigFile = None) -> None:
     """Creates the tables, or upgrades those of an older version. Does nothing if they are current.
 
-    Every command that writes does this by itself; use this to choose the time.
+    Every command that writes does this by itself; use this to choose the time. It can be interrupted at any moment and
+    run again. Exit status 1 if the tables are not those that the ledger claims to have: nothing is changed then.
     """
     with _connected(config) as ledger:
         ledger.upgrade()
@@ -174,9 +176,15 @@ def upgrade(config: ConfigFile = None) -> None:
 
 @database.command(epilog=example("db check"))
 def check(config: ConfigFile = None) -> None:
-    """Checks whether the tables are those of this version. Exit status 1 if not."""
+    """Checks whether the tables are those of this version. Exit status 1 if not.
+
+    Names each table, column, index and constraint that is missing, surplus or different, and the repair. Your own
+    tables and indexes are only named.
+    """
     with _connected(config) as ledger:
-        ledger.check()
+        additions = ledger.check()
+    for each in additions:
+        say(clean(differences.addition(each)))
     say("the ledger's tables are up to date")
 
 

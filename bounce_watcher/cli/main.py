@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from bounce_watcher.cli.framework.output import ReaderGoneError, WrongUsage, complain
 from bounce_watcher.model.errors import BounceWatcherError, ConfigError
+from bounce_watcher.model.schema import SchemaMismatch
+from bounce_watcher.words import differences
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
@@ -51,6 +53,9 @@ def _explain(error: Exception) -> int:
         for problem in error.problems:
             complain(f"{error.source}: {problem}")
         return WRONG_USAGE
+    if isinstance(error, SchemaMismatch):
+        for each in error.differences:
+            complain(differences.told(each))
     if isinstance(error, BounceWatcherError):
         complain(str(error))
         return WRONG_USAGE if isinstance(error, WrongUsage) else FAILED

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from bounce_watcher.ledger.db import migrate
 from bounce_watcher.ledger.db.engine import open_engine, reading
+from bounce_watcher.model.schema import Difference
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.actions import ActionLog
@@ -56,12 +57,19 @@ class Ledger:
         self.close()
 
     def upgrade(self) -> None:
-        """Upgrades the schema to this version's."""
+        """Upgrades the schema to this version's.
+
+        Raises SchemaMismatch if its tables are not those of the schema that it claims, and PermanentFailure if that is
+        a newer one.
+        """
         migrate.upgrade(self._engine)
 
-    def check(self) -> None:
-        """Raises PermanentFailure unless the schema is this version's."""
-        migrate.check(self._engine)
+    def check(self) -> tuple[Difference, ...]:
+        """Returns what somebody added without harm: tables, and indexes on our tables.
+
+        Raises PermanentFailure unless the schema is this version's: a SchemaMismatch if it only claims to be.
+        """
+        return migrate.check(self._engine)
 
     def load(self) -> None:
         """Imports every room now: a service that runs while its files are upgraded must not mix two versions.

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.schema import SchemaMismatch
 from bounce_watcher.web import pages
 from bounce_watcher.web.api.v1.application import api
 from bounce_watcher.web.context import WebContext
@@ -21,6 +22,7 @@ from bounce_watcher.web.http.access import Access
 from bounce_watcher.web.http.session import BrowserSessions
 from bounce_watcher.web.request import LOOKERS
 from bounce_watcher.web.view.render import asset
+from bounce_watcher.words import differences
 
 STRANGERS = 2
 """Requests of unknown senders that are handled at a time."""
@@ -84,6 +86,9 @@ def _health_routes(context: WebContext) -> list[Route]:
         """Answers 200 while the database answers and its schema is this version's, else 503 and why."""
         try:
             await to_thread.run_sync(context.ledger.check, limiter=one_at_a_time)
+        except SchemaMismatch as failure:
+            found = list(map(differences.told, failure.differences))
+            return JSONResponse({"status": "not ready", "error": str(failure), "differences": found}, 503)
         except BounceWatcherError as failure:
             return JSONResponse({"status": "not ready", "error": str(failure)}, 503)
         return JSONResponse({"status": "ok"})

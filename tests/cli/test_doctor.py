@@ -2,8 +2,10 @@
 
 import json
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -240,6 +242,23 @@ def test_a_ledger_that_every_user_can_get_at(program: Program, mode: int, status
     lines = [line for line in checked.out.splitlines() if str(file) in line]
     assert [line.startswith("warning: database: ") and told in line and f"chmod o-rwx {file}" in line
             for line in lines] == [True] * bool(told)
+
+
+def test_a_ledger_of_another_schema_than_it_claims(program: Program) -> None:
+    program.ledger("db", "upgrade")
+    with closing(sqlite3.connect(program.folder / "ledger.db")) as connection:
+        connection.execute("CREATE TABLE customer (id INTEGER)")
+        added = [row for row in program.ledger("doctor", "--json").rows if row["name"] == "schema"]
+        connection.execute("DROP TABLE held")
+        connection.execute("DROP INDEX event_by_reason")
+    assert [(row["ok"], row["detail"]) for row in added] == [
+        (True, "the tables are those of this version"), (True, "table customer is not the ledger's own"),
+    ]
+    index, table = (row for row in program.ledger("doctor", "--json").rows if row["name"] == "schema")
+    assert (index["ok"], index["detail"]) == (False, "index event_by_reason of table event is missing")
+    assert index["mend"] == "run: CREATE INDEX event_by_reason ON event (reason, at, id)"
+    assert (table["ok"], table["detail"]) == (False, "table held is missing")
+    assert "`db upgrade` can't repair it" in table["mend"]
 
 
 def test_a_configuration_that_every_user_can_change(program: Program) -> None:

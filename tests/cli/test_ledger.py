@@ -1,9 +1,13 @@
 """The commands over the ledger: what they list, what they change, and the forms that scripts rely on."""
 
 import json
+import sqlite3
 import stat
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
@@ -245,6 +249,42 @@ def test_database_commands(program: Program) -> None:
     assert "db upgrade" in program.ledger("db", "check").complaint
     assert program.ledger("db", "upgrade").status == 0
     assert program.ledger("db", "check").status == 0
+
+
+def alter(program: Program, statement: str) -> None:
+    with closing(sqlite3.connect(program.folder / "ledger.db")) as connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize("command", [
+    ("db", "check"), ("db", "upgrade"), ("db", "vacuum"), ("import", "mail"), ("poll",), ("run",), ("simulate",),
+    ("suppressions", "add", "a@b.example", "--because", "x"), ("events", "list"),
+], ids=" ".join)
+def test_a_ledger_of_another_schema_than_it_claims_is_refused(filled: Program, command: tuple[str, ...]) -> None:
+    alter(filled, "ALTER TABLE event DROP COLUMN forwarded")
+    alter(filled, "DROP INDEX event_by_reason")
+    before = (filled.folder / "ledger.db").read_bytes()
+    done = filled.ledger(*command)
+    assert (done.status, done.out) == (1, "")
+    *named, claim = [line for line in done.err.splitlines() if line.startswith("bounce-watcher: ")]
+    assert named == [
+        "bounce-watcher: column event.forwarded is missing",
+        "bounce-watcher: index event_by_reason of table event is missing; "
+        "run: CREATE INDEX event_by_reason ON event (reason, at, id)",
+    ]
+    assert "claims the schema 0001, but its tables have others (differences: 2); `db upgrade` can't repair it" in claim
+    assert (filled.folder / "ledger.db").read_bytes() == before
+
+
+def test_indexes_and_tables_of_ones_own_are_named(program: Program) -> None:
+    program.ledger("db", "upgrade")
+    alter(program, "CREATE INDEX mine ON event (stream, at)")
+    alter(program, "CREATE TABLE customer (id INTEGER)")
+    done = program.ledger("db", "check")
+    assert (done.status, done.out.splitlines()) == (0, [
+        "table customer is not the ledger's own", "index mine of table event is not the ledger's own",
+        "the ledger's tables are up to date",
+    ])
 
 
 def test_tokens(program: Program) -> None:

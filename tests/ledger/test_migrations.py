@@ -1,5 +1,6 @@
 """Two ways to a schema, one result; and a ledger that refuses to work on another one."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -7,15 +8,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, inspect, text
 
-from bounce_watcher.ledger.db import steps
+from bounce_watcher.ledger.db import schema, steps
 from bounce_watcher.ledger.db.engine import open_engine
 from bounce_watcher.ledger.db.migrate import HEAD, check, upgrade
 from bounce_watcher.ledger.db.tables import METADATA
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
+from tests.ledger import schemas
 from tests.ledger.making import bounce, page, record
 
 pytestmark = pytest.mark.dialects
+
+SCHEMAS = Path(str(schema.SCHEMAS))
+VERSIONS = SCHEMAS.parent / "versions"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -78,7 +83,29 @@ def test_create_all_equals_all_migrations(fresh: Callable[[], Engine]) -> None:
 
 
 def test_the_head_is_the_last_migration() -> None:
-    assert steps.scripts().get_current_head() == HEAD
+    assert steps.after(None)[-1].revision == HEAD
+
+
+RELEASED = {"r0001_ledger.py": "fb18b6e9b3ccee616a9272aec434aa112698e0addbadf8e9588d4bab4fde7769"}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_migration_stays_as_it_is(name: str) -> None:
+    """Never edit one, and never renew its digest here: ledgers that have run it would claim a schema that they don't
+    have. Write a new revision (migrations/README.md). A migration gets its line in `RELEASED` when it is released."""
+    assert hashlib.sha256((VERSIONS / name).read_bytes()).hexdigest() == RELEASED[name]
+
+
+def test_each_migration_says_what_it_does_to_a_large_ledger() -> None:
+    silent = [path.name for path in VERSIONS.glob("r*.py") if "\nAt 10⁷ events: " not in path.read_text("utf-8")]
+    assert silent == []
+
+
+def test_the_schemas_that_ship_are_those_that_the_migrations_make(fresh: Callable[[], Engine]) -> None:
+    url = fresh().url
+    shipped = {path.name: path.read_text("utf-8") for path in SCHEMAS.glob(f"*.{url.get_backend_name()}.json")}
+    made = dict(schemas.made(url.render_as_string(hide_password=False)))
+    assert shipped == made, "run: python -m tests.ledger.schemas"
 
 
 def test_upgrade_twice_is_no_harm_and_keeps_what_is_there(ledger: Ledger) -> None:
@@ -129,4 +156,14 @@ def test_schema_of_a_newer_version_is_left_alone(fresh: Callable[[], Engine]) ->
         check(engine)
     with pytest.raises(PermanentFailure, match="of a newer bounce-watcher; install that version"):
         upgrade(engine)
+    engine.dispose()
+
+
+def test_a_database_of_somebody_else_is_left_alone(fresh: Callable[[], Engine]) -> None:
+    engine = fresh()
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE event (id INTEGER)"))
+    with pytest.raises(PermanentFailure, match=r"names of a ledger's: event; give the ledger a database of its own"):
+        upgrade(engine)
+    assert inspect(engine).get_table_names() == ["event"]
     engine.dispose()

@@ -211,3 +211,13 @@ def test_readiness_follows_the_schema(web: Make) -> None:
     answer = at.get("/readyz")
     assert answer.status_code == 503
     assert "newer bounce-watcher" in answer.json()["error"]
+
+
+def test_readiness_follows_the_tables(web: Make) -> None:
+    at = web()
+    with open_engine(at.settings.database_url.get_secret_value()).begin() as connection:
+        connection.execute(text("ALTER TABLE event DROP COLUMN forwarded"))
+    answer = at.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
+    assert answer.json()["differences"] == ["column event.forwarded is missing"]
+    assert "claims the schema 0001" in answer.json()["error"]

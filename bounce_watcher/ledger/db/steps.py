@@ -3,34 +3,65 @@
 Imported only when a migration is pending: Alembic takes longer to import than most commands take to run.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-
-def run(connection: Connection) -> None:
-    """Runs all pending migrations over this connection and in its transaction."""
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+VERSIONS = ["bounce_watcher.ledger.db:migrations/versions"]
+"""The folders of the migrations, found by importlib.resources."""
 
 
-def scripts() -> ScriptDirectory:
-    """Returns the migrations as Alembic sees them."""
-    return ScriptDirectory.from_config(_config())
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A migration from the schema `before` (None: no tables) to `revision`.
+
+    `move_rows` moves a bounded batch of rows and returns how many; 0 if none is left. It comes before the migration.
+    """
+
+    before: str | None
+    revision: str
+    move_rows: Callable[[Connection], int]
+
+    def run(self, connection: Connection) -> None:
+        """Runs the migration over this connection and in its transaction."""
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, self.revision)
+
+
+def after(revision: str | None) -> list[Step]:
+    """Returns the migrations that follow `revision`, in order; all if it is None."""
+    scripts = reversed(list(_scripts().iterate_revisions("head", revision or "base")))
+    return [
+        Step(cast("str | None", script.down_revision), script.revision, getattr(script.module, "move_rows", _no_rows))
+        for script in scripts
+    ]
 
 
 def knows(revision: str) -> bool:
     try:
-        return scripts().get_revision(revision) is not None
+        return _scripts().get_revision(revision) is not None
     except CommandError:
         return False
 
 
+def _no_rows(_: Connection) -> int:
+    return 0
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", "bounce_watcher.ledger.db:migrations")  # found by importlib.resources
-    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", "bounce_watcher.ledger.db:migrations")
+    config.set_main_option("version_locations", ";".join(VERSIONS))
+    config.set_main_option("path_separator", ";")
     return config

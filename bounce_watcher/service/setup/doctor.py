@@ -20,6 +20,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
+from bounce_watcher.model.schema import SchemaMismatch
 from bounce_watcher.outbox.http.client import HttpClient, new_place, transport_to
 from bounce_watcher.outbox.http.exchange import Reply, Request, one_line
 from bounce_watcher.outbox.notifier import Notifier, understood
@@ -30,7 +31,7 @@ from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.setup import mailbox_doctor
 from bounce_watcher.service.setup.mailbox_doctor import Check
-from bounce_watcher.words import risk
+from bounce_watcher.words import differences, risk
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 """Receivers refuse a signature whose timestamp is five minutes off; a minute is worth fixing."""
@@ -135,14 +136,20 @@ def _new_file(path: Path) -> Check:
 
 def _schema(ledger: Ledger) -> Iterator[Check]:
     try:
-        ledger.check()
+        additions = ledger.check()
     except NewerSchema as failure:
         yield _failed(About(AboutKind.SCHEMA), failure)
+        return
+    except SchemaMismatch as failure:
+        for each in failure.differences:
+            yield Check("schema", False, differences.problem(each), differences.fix(each) or failure.fix)
         return
     except BounceWatcherError as failure:
         yield Check("schema", True, failure.headline, "nothing: the next poll does so by itself")
         return
     yield Check("schema", True, "the tables are those of this version")
+    for each in additions:
+        yield Check("schema", True, differences.addition(each))
     for target, why in ledger.lists.disabled_endpoints().items():
         yield Check(f"webhook {target}", False, f"disabled: {why}", f"bounce-watcher outbox retry --target {target}")
     for target, pause in ledger.outbox.paused().items():

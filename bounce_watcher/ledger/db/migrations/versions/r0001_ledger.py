@@ -1,4 +1,7 @@
-"""The ledger: messages, events, recipients, suppressions, outbox, endpoints."""
+"""The ledger: messages, events, recipients, suppressions, outbox, endpoints.
+
+At 10⁷ events: nothing to do, as it begins a new ledger.
+"""
 
 from typing import Any
 
