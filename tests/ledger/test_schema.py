@@ -160,6 +160,14 @@ def test_what_an_operator_adds_is_named_and_does_no_harm(ledger: Ledger, ledger_
     record(ledger, page(bounce("m1")))
 
 
+def test_an_index_of_an_expression(ledger: Ledger, ledger_url: str) -> None:
+    run(ledger_url, ["CREATE INDEX mine ON event (lower(recipient), at) WHERE code > 500"])
+    (index,) = ledger.check()
+    assert "lower(recipient), at) WHERE " in (index.found or "")
+    run(ledger_url, ["DROP INDEX mine", "CREATE UNIQUE INDEX mine ON event (lower(recipient))"])
+    assert differences.fix(*mismatch(ledger)) == "run: DROP INDEX mine"
+
+
 def test_the_same_schema_in_other_words(ledger: Ledger, ledger_url: str) -> None:
     """Restored, rebuilt, tuned: the order of columns, quotes, spaces and storage are no difference."""
     again = ["ALTER TABLE message DROP COLUMN mailbox", "ALTER TABLE message ADD mailbox TEXT",

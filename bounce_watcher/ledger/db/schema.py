@@ -9,7 +9,7 @@ columns, spaces, quotes, the name of PostgreSQL's schema and storage parameters.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -106,18 +106,19 @@ def _sqlite(connection: Connection, of: Collection[str] | None) -> Iterator[_Par
     for (table, name, unique, origin, sql), of_index in groupby(
         _rows(connection, _SQLITE_INDEXES, wanted), itemgetter(0, 1, 2, 3, 4)
     ):
-        columns = ", ".join(_sqlite_index_column(sql, *each[5:]) for each in of_index)
+        columns = [row[5:] for row in of_index]
         if origin == "u":
-            yield SchemaPart(table, PartKind.CONSTRAINT, f"({columns})"), f"UNIQUE ({columns})"
+            names = ", ".join(column for column, *_ in columns)
+            yield SchemaPart(table, PartKind.CONSTRAINT, f"({names})"), f"UNIQUE ({names})"
         else:
             create = "CREATE UNIQUE INDEX" if unique else "CREATE INDEX"
-            yield SchemaPart(table, PartKind.INDEX, name), f"{create} {name} ON {table} ({columns}){_condition(sql)}"
+            yield SchemaPart(table, PartKind.INDEX, name), f"{create} {name} ON {table} {_indexed(columns, sql)}"
     for (table, _, target, on_update, on_delete), of_key in groupby(
         _rows(connection, _SQLITE_FOREIGN_KEYS, wanted), itemgetter(0, 1, 2, 3, 4)
     ):
-        columns, referred = (", ".join(map(str, each)) for each in zip(*(row[5:] for row in of_key), strict=True))
+        names, referred = (", ".join(map(str, each)) for each in zip(*(row[5:] for row in of_key), strict=True))
         rule = f"REFERENCES {target} ({referred}) ON UPDATE {on_update} ON DELETE {on_delete}"
-        yield SchemaPart(table, PartKind.CONSTRAINT, f"({columns})"), f"FOREIGN KEY ({columns}) {rule}"
+        yield SchemaPart(table, PartKind.CONSTRAINT, f"({names})"), f"FOREIGN KEY ({names}) {rule}"
     for table in (name for name in wanted if "CHECK" in found[name].upper()):
         for check in inspect(connection).get_check_constraints(table):  # no pragma lists them
             name = check["name"] or check["sqltext"]
@@ -137,15 +138,16 @@ def _sqlite_columns(rows: list[Any]) -> Iterator[_Part]:
         yield SchemaPart(table, PartKind.PRIMARY_KEY, table), f"PRIMARY KEY ({names})"
 
 
-def _sqlite_index_column(sql: str, name: str | None, descending: bool, collation: str) -> str:
-    if name is None:  # an expression, which only the statement tells
-        return f"({_plain(sql)})"
-    return _joined(name, collation != "BINARY" and f"COLLATE {collation}", descending and "DESC")
-
-
-def _condition(sql: str) -> str:
-    found = _CONDITION.search(sql)
-    return f" WHERE {_plain(found[1])}" if found else ""
+def _indexed(columns: Sequence[tuple[str | None, bool, str]], sql: str) -> str:
+    """Returns the columns of an index and its condition."""
+    if any(name is None for name, *_ in columns):  # an expression, which only the statement holds
+        return _plain(sql[sql.index("("):])
+    listed = ", ".join(
+        _joined(name, collation != "BINARY" and f"COLLATE {collation}", descending and "DESC")
+        for name, descending, collation in columns
+    )
+    condition = _CONDITION.search(sql)
+    return _joined(f"({listed})", condition and f"WHERE {_plain(condition[1])}")
 
 
 def _plain(sql: str) -> str:
