@@ -12,6 +12,7 @@ What a person says above it makes it that person's mail: about a failure, but no
 
 import re
 from dataclasses import replace
+from itertools import chain
 
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.parsing.message import ParsedMessage, parse
@@ -58,9 +59,10 @@ _NAMES = {
     "Return-Path": ("return-path",), "Received": ("received",), "Reply-To": ("reply-to",),
 }
 """The fields that mail programs copy, and how they call them in their users' languages."""
-_FIELD_OF = {name: field for field, names in _NAMES.items() for name in names}
+_FIELD_OF = {name.casefold(): field for field, names in _NAMES.items() for name in names}
 _FIELD = re.compile(
-    rf"(?P<quote>>?) {{0,2}}\*?(?P<name>{'|'.join(map(re.escape, _FIELD_OF))})\*? ?[:：]\*?", re.IGNORECASE
+    rf"(?P<quote>>?) {{0,2}}\*?(?P<name>{'|'.join(map(re.escape, chain(*_NAMES.values())))})\*? ?[:：]\*?",
+    re.IGNORECASE,
 )
 MAX_FIELDS = 40  # how many lines of a copied header are read
 _QUOTE = re.compile(r"^> ?", re.MULTILINE)
@@ -87,8 +89,9 @@ def _in_english(copied: str) -> str:
 
 
 def _field_in_english(line: str) -> str:
-    field = _FIELD.match(line)
-    return f"{_FIELD_OF[field['name'].lower()]}:{line[field.end() :]}" if field else line
+    found = _FIELD.match(line)
+    field = _FIELD_OF.get(found["name"].casefold()) if found else None  # İ and ı match an i, and are none
+    return f"{field}:{line[found.end() :]}" if found and field else line
 
 
 def at_second_hand(recognition: Recognition) -> Recognition:

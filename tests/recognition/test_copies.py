@@ -539,6 +539,11 @@ def test_a_last_line_counts_if_the_mail_was_not_cut_there(end: str, recipients: 
     assert [str(each.report.recipient) for each in found] == recipients
 
 
+@for_each("name", ["KİME", "ſent", "ΠΡΟΣ", "Kıme"])
+def test_letters_that_have_no_one_counterpart_in_small_break_no_copied_header(name: str) -> None:
+    assert forwarded(f"Begin forwarded message:\n\n{DAEMON.replace('To:', f'{name}: x')}").kind is Kind.BOUNCE
+
+
 @for_each(("author", "kind"), [("<postmaster@outlook.example>", Kind.BOUNCE), ("Bob <bob@example.net>", Kind.OTHER)])
 def test_a_forward_loses_the_return_path_so_that_one_sign_is_enough(author: str, kind: Kind) -> None:
     copied = (
