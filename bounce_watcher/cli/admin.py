@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -158,7 +160,7 @@ def end(
         raise PermanentFailure(f"no such session, or already ended: {', '.join(map(clean, missing))}")
 
 
-database = typer.Typer(help="Creates, upgrades and checks the ledger's tables; cleans its files.")
+database = typer.Typer(help="Creates, upgrades and checks the ledger's tables; copies it; cleans its files.")
 app.add_typer(database, name="db")
 
 
@@ -186,6 +188,32 @@ def check(config: ConfigFile = None) -> None:
     for each in additions:
         say(clean(differences.addition(each)))
     say("the ledger's tables are up to date")
+
+
+@database.command(epilog=example("db backup /var/backups/ledger-today.db"))
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
+    replace: Annotated[bool, flag(
+        "Replace FILE if it exists, once the new copy is complete.", "--replace")] = False,
+    as_json: Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """Copies the ledger to FILE while the service runs.
+
+    SQLite: FILE is complete and checked, or not there; only its owner may read it. PostgreSQL: prints the pg_dump
+    command that does it, makes nothing itself, and exits with status 1.
+    """
+    with _connected(config) as ledger:
+        if command := ledger.dump_command(file):
+            say(shlex.join(command))
+            raise PermanentFailure("no backup was made: PostgreSQL has its own program for it", "run the line above")
+        ledger.check()
+        made = ledger.back_up(file, replace=replace)
+    if as_json:
+        say(json_line({"file": str(made.path), "size": made.size, "revision": made.revision, "newest": made.newest}))
+        return
+    newest = f"newest event {made.newest:%Y-%m-%d %H:%M:%S} UTC" if made.newest else "no event"
+    say(f"{clean(str(made.path))}: {made.size} bytes, schema {made.revision}, {newest}")
 
 
 @database.command(epilog=example("db vacuum -c config.toml"))

@@ -4,6 +4,7 @@ A capability is imported when it is first used, so a short command loads only wh
 """
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Engine
@@ -14,6 +15,7 @@ from bounce_watcher.model.schema import Difference
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.actions import ActionLog
+    from bounce_watcher.ledger.db.backup import Backup
     from bounce_watcher.ledger.history.history import LedgerHistory
     from bounce_watcher.ledger.lists.browse import Browsing
     from bounce_watcher.ledger.lists.figures import Figures
@@ -70,6 +72,18 @@ class Ledger:
         Raises PermanentFailure unless the schema is this version's: a SchemaMismatch if it only claims to be.
         """
         return migrate.check(self._engine)
+
+    def back_up(self, target: Path, *, replace: bool = False) -> "Backup":
+        """See `db.backup.back_up`."""
+        from bounce_watcher.ledger.db import backup
+
+        return backup.back_up(self._engine, target, replace=replace)
+
+    def dump_command(self, target: Path) -> tuple[str, ...] | None:
+        """See `db.backup.dump_command`."""
+        from bounce_watcher.ledger.db import backup
+
+        return backup.dump_command(self._engine, target)
 
     def load(self) -> None:
         """Imports every room now: a service that runs while its files are upgraded must not mix two versions.

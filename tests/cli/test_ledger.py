@@ -1,6 +1,7 @@
 """The commands over the ledger: what they list, what they change, and the forms that scripts rely on."""
 
 import json
+import re
 import sqlite3
 import stat
 from contextlib import closing
@@ -11,6 +12,7 @@ import pytest
 
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.ledger.db.migrate import HEAD
 from bounce_watcher.ledger.store import Ledger
 from tests.cli.conftest import TOKENS, Program
 from tests.families import for_each
@@ -389,3 +391,27 @@ def test_what_is_changed_at_the_shell_stands_in_the_log_without_an_address(fille
         ("suppress", "anna@new.example", 1, "asked by phone"), ("release", "anna@new.example", 1, "asked again"),
     ]
     assert [(action, count > 0) for action, _, count, _ in done[2:]] == [("discard", True), ("forget", True)]
+
+
+def test_a_backup_tells_what_it_holds_and_can_be_used_in_the_ledgers_place(filled: Program) -> None:
+    events = filled.ledger("events", "list", "--json").out
+    done = filled.ledger("db", "backup", "copy.db", "--json")
+    [row] = done.rows
+    assert (done.status, row["file"], row["revision"]) == (0, "copy.db", HEAD)
+    assert row["newest"] == max(json.loads(line)["at"] for line in events.splitlines())
+    assert row["size"] == (filled.folder / "copy.db").stat().st_size
+    for each in filled.folder.glob("ledger.db*"):
+        each.unlink()
+    (filled.folder / "copy.db").rename(filled.folder / "ledger.db")
+    assert filled.ledger("events", "list", "--json").out == events
+
+
+def test_a_second_backup_needs_to_be_told_to_replace_the_first(filled: Program) -> None:
+    assert filled.ledger("db", "backup", "copy.db").status == 0
+    refused = filled.ledger("db", "backup", "copy.db")
+    assert (refused.status, refused.err.strip()) == (
+        1, "bounce-watcher: copy.db: exists already; name another file, or use --replace"
+    )
+    again = filled.ledger("db", "backup", "copy.db", "--replace")
+    assert again.status == 0
+    assert re.fullmatch(r"copy\.db: \d+ bytes, schema \d{4}, newest event [\d-]{10} [\d:]{8} UTC\n", again.out)
