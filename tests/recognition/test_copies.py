@@ -485,6 +485,10 @@ def test_a_posting_that_a_list_refuses_has_failed_by_its_policy(
          "Our content checker found\n    banned name: .exe\n\nin email presumably from you <bounces@example.com>\n"
          "to the following recipient:\n-> user@example.org\n\nOur internal reference code is 12-07.\n",
          Reason.CONTENT_REJECTED),
+        ("posta-certificata@pec.example.net", "AVVISO DI MANCATA CONSEGNA: fattura",
+         "Il giorno 14/02/2017 nel messaggio \"fattura\" proveniente da \"bounces@example.com\"\n"
+         "e destinato all'utente \"user@example.org\"\nè stato rilevato un errore 5.1.1 - indirizzo non valido.\n\n"
+         "Identificativo messaggio: opec283.20170214103955.08.1.62@pec.example.net\n", Reason.INVALID_RECIPIENT),
         ("Microsoft Outlook <postmaster@example.net>", "Unzustellbar: Termin",
          "Fehler bei der Nachrichtenzustellung an folgende Empfänger oder Gruppen:\n\nuser@example.org\n"
          "Die Adresse wurde nicht gefunden. Versuchen Sie, die Nachricht erneut zu senden. Wenn das Problem weiterhin "
