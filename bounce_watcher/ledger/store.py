@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from bounce_watcher.ledger.db import migrate
 from bounce_watcher.ledger.db.engine import open_engine, reading
-from bounce_watcher.model.schema import Difference
+from bounce_watcher.model.schema import SchemaDifference
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.actions import ActionLog
@@ -66,7 +66,7 @@ class Ledger:
         """
         migrate.upgrade(self._engine)
 
-    def check(self) -> tuple[Difference, ...]:
+    def check(self) -> tuple[SchemaDifference, ...]:
         """Returns what somebody added without harm: tables, and indexes on our tables.
 
         Raises PermanentFailure unless the schema is this version's: a SchemaMismatch if it only claims to be.

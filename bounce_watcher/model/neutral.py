@@ -117,7 +117,7 @@ _LOOK_ALIKE = str.maketrans({
     "\\": "＼", "#": "＃",
 })
 _DOT_OF_HOST = re.compile(r"(?<=[\w-])\.(?=[^\W\d_]{2})")
-_DOT_OF_LINK = re.compile(r"(?<=[\w-])\.(?=[\w-]{2,63}[/?:#＃])|(?<=\bwww)\.(?=\w)", re.IGNORECASE)
+_DOT_OF_LINK = re.compile(r"(?<=[\w-])\.(?=[\w-]{2,63}[/?:#＃])|(?<=www)\.", re.IGNORECASE)
 _SCHEME = re.compile(r":(?=//)|(?<=mailto):|(?<=tel):|(?<=sms):|(?<=sip):|(?<=data):|(?<=javascript):", re.IGNORECASE)
 
 

@@ -25,7 +25,7 @@ class SchemaPart(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class SchemaDifference:
     """A part whose definition differs. `expected` is None if the part is surplus, `found` if it is missing."""
 
     part: SchemaPart
@@ -44,6 +44,6 @@ class Difference:
 class SchemaMismatch(PermanentFailure):
     """A ledger whose tables are not those of the schema that it claims, with all `differences` that matter."""
 
-    def __init__(self, problem: str, fix: str, differences: Sequence[Difference]) -> None:
+    def __init__(self, problem: str, fix: str, differences: Sequence[SchemaDifference]) -> None:
         super().__init__(problem, fix)
         self.differences = tuple(differences)

@@ -14,9 +14,8 @@ from bounce_watcher.intake.imap.session import ImapSession, open_session
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.model.faults import ErrorRaised, FilingBlocked
+from bounce_watcher.model.faults import ErrorRaised, FilingBlocked, Obstacle
 from bounce_watcher.model.message import RawMessage
-from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.delivering import DispatchReport, deliver_all, in_parallel

@@ -15,10 +15,9 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.ledger import PageOutcome
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.service.analysis.analyser import Analyser, Ticket
 from bounce_watcher.service.analysis.worker import Analysed

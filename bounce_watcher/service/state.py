@@ -16,9 +16,9 @@ from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER, About
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
 from bounce_watcher.model.faults import ErrorRaised, Fault, NotAccepted
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import EVENT_KINDS, Kind
 from bounce_watcher.model.ledger import Disposition
+from bounce_watcher.model.message import Destination
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import Mode

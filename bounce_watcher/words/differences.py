@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from bounce_watcher.model.schema import Difference, PartKind, SchemaPart
+from bounce_watcher.model.schema import PartKind, SchemaDifference, SchemaPart
 
 
-def told(it: Difference) -> str:
+def told(it: SchemaDifference) -> str:
     """Returns what is wrong and, if it has a fix of its own, the fix."""
     return "; ".join(filter(None, (problem(it), fix(it))))
 
 
-def problem(it: Difference) -> str:
+def problem(it: SchemaDifference) -> str:
     """Returns what is missing, surplus or different."""
     name = _name(it.part)
     if it.found is None:
@@ -20,7 +20,7 @@ def problem(it: Difference) -> str:
     return f"{name} is {it.found} instead of {it.expected}"
 
 
-def fix(it: Difference) -> str:
+def fix(it: SchemaDifference) -> str:
     """Returns the statements that repair an index; "" for all that no statement repairs without loss."""
     if it.part.kind is not PartKind.INDEX:
         return ""
@@ -28,8 +28,8 @@ def fix(it: Difference) -> str:
     return f"run: {'; '.join(filter(None, (drop, it.expected)))}"
 
 
-def addition(it: Difference) -> str:
-    """Returns what somebody added without harm (`Difference.is_harmless`)."""
+def addition(it: SchemaDifference) -> str:
+    """Returns what somebody added without harm (`SchemaDifference.is_harmless`)."""
     return f"{_name(it.part)} is not the ledger's own"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bounce_watcher.model.about import About
-from bounce_watcher.model.obstacles import NoRight, NoRoom, NotFiled, NotTaken, Obstacle, Quota, Refusal, Short
+from bounce_watcher.model.faults import NoRight, NoRoom, NotFiled, NotTaken, Obstacle, Quota, Refusal, Short
 
 _RIGHTS: Mapping[str, str] = {
     "w": "to write flags (w)", "i": "to insert (i)", "k": "to create (k)", "t": "to delete messages (t)",

@@ -11,7 +11,7 @@ from bounce_watcher.cli.start import init_mailbox
 from bounce_watcher.cli.start.init_mailbox import OPTIONS
 from bounce_watcher.cli.start.init_steps import ask_target
 from bounce_watcher.intake.imap.account import Security
-from bounce_watcher.model.advice import KEYS, Advice
+from bounce_watcher.model.errors import KEYS, Advice
 from bounce_watcher.service.setup.discovery import Greeting, ServerCandidate
 from bounce_watcher.service.setup.writing import ConfigDraft
 from tests.cli.conftest import Program

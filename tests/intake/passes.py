@@ -9,8 +9,7 @@ from bounce_watcher.intake.imap.filing import UnfiledMail
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.session import ImapSession, open_session
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.model.filing import Destination, Unfiled
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage, Unfiled
 from bounce_watcher.words.obstacles import told
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

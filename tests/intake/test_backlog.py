@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from bounce_watcher.intake.imap.session import Backlog, UnsettledMail
-from bounce_watcher.model.filing import Destination
+from bounce_watcher.model.message import Destination
 from tests.intake.conftest import Account
 from tests.intake.passes import bounces, session_of
 from tests.servers.dovecot import Dovecot

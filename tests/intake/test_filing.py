@@ -12,7 +12,7 @@ from bounce_watcher.intake.imap import copies, filing, selecting
 from bounce_watcher.intake.imap.account import PasswordLogin
 from bounce_watcher.intake.imap.selecting import Rights, Settlement, read_rights
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+from bounce_watcher.model.message import CopyBegun, Destination, Unfiled
 from tests.families import for_each
 from tests.intake.conftest import account_on
 from tests.intake.passes import Memory, bounces, drain, in_the_way, read, session_of

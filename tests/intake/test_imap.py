@@ -12,8 +12,7 @@ import pytest
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.intake.imap.selecting import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.model.filing import Destination
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage
 from tests.intake.conftest import Account, account_on
 from tests.intake.passes import Memory, bounce, bounces, crlf, drain, in_the_way, read, session_of
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bounce_watcher.intake.imap.account import Grant, OAuth2Account
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
-from bounce_watcher.model.filing import Destination
+from bounce_watcher.model.message import Destination
 from tests.families import for_each
 from tests.intake.passes import NOON, drain, read, session_of
 from tests.intake.scripted import Talk, scripted

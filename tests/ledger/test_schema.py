@@ -9,7 +9,7 @@ from sqlalchemy import MetaData, Table, text
 
 from bounce_watcher.ledger.db.engine import open_engine
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.schema import Difference, SchemaMismatch
+from bounce_watcher.model.schema import SchemaDifference, SchemaMismatch
 from bounce_watcher.words import differences
 from tests.ledger.conftest import new_file
 from tests.ledger.copies import Copies
@@ -40,7 +40,7 @@ def run(url: str, statements: Iterable[str]) -> None:
     engine.dispose()
 
 
-def mismatch(ledger: Ledger) -> tuple[Difference, ...]:
+def mismatch(ledger: Ledger) -> tuple[SchemaDifference, ...]:
     with pytest.raises(SchemaMismatch) as caught:
         ledger.check()
     return caught.value.differences

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from bounce_watcher.ledger.db.engine import open_engine, reading
 from bounce_watcher.ledger.db.tables import UNFILED
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+from bounce_watcher.model.message import CopyBegun, Destination, Unfiled
 
 pytestmark = pytest.mark.dialects
 

@@ -7,8 +7,7 @@ import pytest
 
 from bounce_watcher.intake.imap.connection import LoginRefused
 from bounce_watcher.model.about import LEDGER, About, AboutKind
-from bounce_watcher.model.advice import Advice
-from bounce_watcher.model.errors import BounceWatcherError, ConfigError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.errors import Advice, BounceWatcherError, ConfigError, PermanentFailure, TemporaryFailure
 
 RETURNS = About(AboutKind.MAILBOX, "returns")
 

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import Analysis, Kind
 from bounce_watcher.model.ledger import MessageRecord
-from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.model.message import Destination, RawMessage, message_digest
 from bounce_watcher.service.analysis.judging import message_record
 from bounce_watcher.service.analysis.worker import Analysed
 

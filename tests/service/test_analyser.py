@@ -13,9 +13,8 @@ import pytest
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.ledger import Misread, Unread
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service.analysis.analyser import Analyser

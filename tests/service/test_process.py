@@ -9,7 +9,6 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.ledger.review.groups import group_of_mail
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import (
     Analysis,
     Attribution,
@@ -23,7 +22,7 @@ from bounce_watcher.model.finding import (
     SentMessage,
 )
 from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage
 from bounce_watcher.model.optout import AskedBy, OptOut
 from bounce_watcher.model.verdict import Confidence, Reason, Verdict
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS

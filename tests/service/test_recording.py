@@ -10,9 +10,8 @@ import pytest
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config import Settings, parse
 from bounce_watcher.model.errors import TemporaryFailure
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.recording import SETTLE_PAGES, Destinations, PassTotals, Recorder
 from bounce_watcher.service.state import ReportedFailure, Troubles

@@ -18,8 +18,7 @@ import pytest
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config import Settings, load
-from bounce_watcher.model.filing import Destination
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage
 from bounce_watcher.service.analysis import analyser as workers
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.sandbox import Protections, landlock, limits, seccomp

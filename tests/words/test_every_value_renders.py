@@ -8,12 +8,11 @@ from hypothesis import assume, given
 
 from bounce_watcher.model import grounds as grounds_module
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.model.faults import Fault, FilingBlocked
+from bounce_watcher.model.faults import Fault, FilingBlocked, Obstacle
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Scene, Subject
 from bounce_watcher.model.grounds_json import ALARM, DOUBT, EXCLUSION, GROUNDS, OLDER_VERDICTS, SUBJECT, Codec, as_data
 from bounce_watcher.model.list_comparison import Cause, DifferenceKind
-from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.words import faults, obstacles
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.grounds import difference

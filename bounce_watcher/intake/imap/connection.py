@@ -23,8 +23,7 @@ from bounce_watcher.intake.imap.oauth2 import AccessToken, TokenStore
 from bounce_watcher.intake.imap.watchdog import Watchdog
 from bounce_watcher.intake.imap.wire import Plug, Wire
 from bounce_watcher.model.about import About
-from bounce_watcher.model.advice import Advice
-from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.errors import Advice, BounceWatcherError, PermanentFailure, TemporaryFailure
 
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # it logs user names and every close
 

@@ -13,7 +13,7 @@ from bounce_watcher.intake.imap.connection import Connection
 from bounce_watcher.intake.imap.failures import CommandRefused, refusals
 from bounce_watcher.intake.imap.fetching import beginning, fetch
 from bounce_watcher.intake.imap.wire import KIB, bounds_of_bodies
-from bounce_watcher.model.filing import CopyBegun
+from bounce_watcher.model.message import CopyBegun
 
 COMPARED = 64 * KIB
 """How much of each message's beginning is compared, in bytes, in addition to its whole size."""

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.model.about import About
-from bounce_watcher.model.advice import Advice
-from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.errors import Advice, BounceWatcherError, PermanentFailure, TemporaryFailure
 
 LONGEST_TEXT = 300
 

@@ -17,8 +17,8 @@ from bounce_watcher.intake.imap.folders import Hierarchy
 from bounce_watcher.intake.imap.selecting import KEYWORD, Selected, Selection, Settlement, quotas_of
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
-from bounce_watcher.model.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
+from bounce_watcher.model.faults import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
+from bounce_watcher.model.message import CopyBegun, Destination, Unfiled
 
 TRIED_AGAIN = 50
 """Messages in one command after a refusal to file: a destination may have room for some but not for all."""

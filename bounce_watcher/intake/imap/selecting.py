@@ -17,7 +17,7 @@ from bounce_watcher.intake.imap import folders
 from bounce_watcher.intake.imap.connection import Connection
 from bounce_watcher.intake.imap.failures import CommandRefused, refusals
 from bounce_watcher.logs import log
-from bounce_watcher.model.obstacles import NoRight, Quota
+from bounce_watcher.model.faults import NoRight, Quota
 
 KEYWORD = b"$BounceSettled"
 """Marks mail that is settled but could not leave its folder."""

@@ -16,9 +16,8 @@ from bounce_watcher.intake.imap.watchdog import Watchdog
 from bounce_watcher.intake.imap.wire import bounds_of_bodies
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.model.filing import Destination
-from bounce_watcher.model.message import RawMessage
-from bounce_watcher.model.obstacles import Obstacle, Short
+from bounce_watcher.model.faults import Obstacle, Short
+from bounce_watcher.model.message import Destination, RawMessage
 
 HOPELESS = 20
 """If this many messages in a row can't be fetched, the server is at fault, not the messages."""

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Engine, inspect, text
 from bounce_watcher.ledger.db import schema
 from bounce_watcher.ledger.db.engine import UPGRADE, place, reading, write, write_in_batches
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.schema import Difference, PartKind, SchemaMismatch
+from bounce_watcher.model.schema import PartKind, SchemaDifference, SchemaMismatch
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.db.steps import Step
+    from bounce_watcher.ledger.db.steps import Migration
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def upgrade(engine: Engine) -> None:
     check(engine)
 
 
-def check(engine: Engine) -> tuple[Difference, ...]:
+def check(engine: Engine) -> tuple[SchemaDifference, ...]:
     """Returns what somebody added without harm: tables, and indexes on our tables.
 
     Raises PermanentFailure unless the schema is this version's: a SchemaMismatch if it only claims to be.
@@ -70,7 +70,7 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
-def _verified(connection: Connection, revision: str) -> tuple[Difference, ...]:
+def _verified(connection: Connection, revision: str) -> tuple[SchemaDifference, ...]:
     """Returns the harmless differences from the schema of a revision. Raises SchemaMismatch if there are others."""
     found = schema.differences(connection, revision)
     wrong = [each for each in found if not each.is_harmless]
@@ -109,7 +109,7 @@ def _begun(engine: Engine, connection: Connection) -> str | None:
     return revision
 
 
-def _in_turn(step: "Step", work: Callable[[Connection], T], connection: Connection, *, done: T) -> T:
+def _in_turn(step: "Migration", work: Callable[[Connection], T], connection: Connection, *, done: T) -> T:
     """Does a part of a step while no other process migrates. Returns `done` if another one was faster."""
     _lock(connection)
     return work(connection) if _revision(connection) == step.before else done

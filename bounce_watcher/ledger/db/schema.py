@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, inspect, text
 
-from bounce_watcher.model.schema import Difference, PartKind, SchemaPart
+from bounce_watcher.model.schema import PartKind, SchemaDifference, SchemaPart
 
 Schema = Mapping[SchemaPart, str]
 _Part = tuple[SchemaPart, str]
@@ -50,13 +50,13 @@ def tables(connection: Connection) -> set[str]:
     return {part.table for part in read(connection, ())}
 
 
-def differences(connection: Connection, revision: str) -> tuple[Difference, ...]:
+def differences(connection: Connection, revision: str) -> tuple[SchemaDifference, ...]:
     """Returns how the schema differs from the one after a migration. Of a missing table, only the table is named."""
     wanted = expected(revision, connection.dialect.name)
     found = read(connection, {part.table for part in wanted})
     present = {part.table for part in found}
     return tuple(
-        Difference(part, wanted.get(part), found.get(part))
+        SchemaDifference(part, wanted.get(part), found.get(part))
         for part in sorted(wanted.keys() | found.keys())
         if wanted.get(part) != found.get(part) and (part.table in present or part.kind is PartKind.TABLE)
     )

@@ -9,7 +9,7 @@ from typing import cast
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ VERSIONS = ["bounce_watcher.ledger.db:migrations/versions"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Migration:
     """A migration from the schema `before` (None: no tables) to `revision`.
 
     `move_rows` moves a bounded batch of rows and returns how many; 0 if none is left. It comes before the migration.
@@ -35,13 +35,15 @@ class Step:
         command.upgrade(config, self.revision)
 
 
-def after(revision: str | None) -> list[Step]:
+def after(revision: str | None) -> list[Migration]:
     """Returns the migrations that follow `revision`, in order; all if it is None."""
     scripts = reversed(list(_scripts().iterate_revisions("head", revision or "base")))
-    return [
-        Step(cast("str | None", script.down_revision), script.revision, getattr(script.module, "move_rows", _no_rows))
-        for script in scripts
-    ]
+    return [_read(script) for script in scripts]
+
+
+def _read(script: Script) -> Migration:
+    before = cast("str | None", script.down_revision)
+    return Migration(before, script.revision, getattr(script.module, "move_rows", _no_rows))
 
 
 def knows(revision: str) -> bool:

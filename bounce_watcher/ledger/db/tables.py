@@ -470,7 +470,7 @@ class WebSessionRow(Row, table=True):
 
 
 class UnfiledRow(Row, table=True):
-    """A settled message that is still in its folder; see `model.filing.Unfiled`."""
+    """A settled message that is still in its folder; see `model.message.Unfiled`."""
 
     __tablename__ = "unfiled"
 

@@ -15,8 +15,8 @@ from bounce_watcher.ledger.db.tables import UNFILED
 from bounce_watcher.ledger.naming import forget
 from bounce_watcher.ledger.recording import alerts, episodes, reevaluate, sent
 from bounce_watcher.ledger.recording.record import Decide, record_page
-from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 from bounce_watcher.model.ledger import Alert, Announce, BounceEvent, MessageRecord, PageOutcome
+from bounce_watcher.model.message import CopyBegun, Destination, Unfiled
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import PolicySettings

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, RecipientReport
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import (
     EVENT_KINDS,
     Analysis,
@@ -17,7 +16,7 @@ from bounce_watcher.model.finding import (
     RecipientVerdict,
 )
 from bounce_watcher.model.ledger import ABUSE, DEFAULT_STREAM, BounceEvent, MessageRecord, Misread, Unread
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.message import Destination, RawMessage
 from bounce_watcher.model.optout import OPT_OUT_FEEDBACK, AskedBy, OptOut
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS

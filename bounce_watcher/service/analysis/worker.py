@@ -19,9 +19,8 @@ from typing import Any
 from bounce_watcher.attribution.attribute import no_key
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules, load_rules
-from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.ledger import MessageRecord
-from bounce_watcher.model.message import RawMessage, pack
+from bounce_watcher.model.message import Destination, RawMessage, pack
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.pipeline import Toolkit, analyse_parsed
 from bounce_watcher.service.analysis.judging import destination, message_record

@@ -21,7 +21,7 @@ from bounce_watcher.intake.imap.folders import Hierarchy
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.selecting import KEYWORD, Selection, Settlement, quotas_of, rights_in, settlement_of
 from bounce_watcher.intake.imap.watchdog import Watchdog
-from bounce_watcher.model.obstacles import NoRoom
+from bounce_watcher.model.faults import NoRoom
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words import obstacles
 
