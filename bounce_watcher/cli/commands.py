@@ -79,7 +79,7 @@ _COMMANDS = {name: (module, summary) for name, module, summary in (
     ("sessions", "admin",
      "Lists and ends sessions in the dashboard."),
     ("db", "admin",
-     "Creates, upgrades and checks the ledger's tables; cleans its files."),
+     "Creates, upgrades and checks the ledger's tables; copies it; cleans its files."),
 )}
 """By name: the module whose Typer `app` has the command, and the first paragraph of the command's own help."""
 
