@@ -485,6 +485,13 @@ def test_a_posting_that_a_list_refuses_has_failed_by_its_policy(
          "Our content checker found\n    banned name: .exe\n\nin email presumably from you <bounces@example.com>\n"
          "to the following recipient:\n-> user@example.org\n\nOur internal reference code is 12-07.\n",
          Reason.CONTENT_REJECTED),
+        ("Administrator <postmaster@mx.example.org>", "Your message has been blocked",
+         "MAILsweeper has blocked a message you sent to user@example.org because\nit contains an attachment of a type "
+         "(setup.exe) that is not permitted.\n\nMessage details:\n   Subject: Tender\n   Scenario: Block\n",
+         Reason.CONTENT_REJECTED),
+        ("Mail Security <postmaster@mx.example.org>", "Undeliverable: virus found",
+         "Recipient of the message: user@example.org\nSubject of the message: hello\n\n"
+         "Virus W32.Novarg.A@mm was found in the attachment. It was not delivered to the recipient.\n", Reason.VIRUS),
         ("posta-certificata@pec.example.net", "AVVISO DI MANCATA CONSEGNA: fattura",
          "Il giorno 14/02/2017 nel messaggio \"fattura\" proveniente da \"bounces@example.com\"\n"
          "e destinato all'utente \"user@example.org\"\nè stato rilevato un errore 5.1.1 - indirizzo non valido.\n\n"

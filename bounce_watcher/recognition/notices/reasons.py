@@ -42,6 +42,7 @@ _SENTENCE = re.compile(r"[^.!?。！？]{1,500}(?:\.(?! )[^.!?。！？]{1,500})
 _ENTRY = re.compile(r"([ \t]*)[<\"']?([^\s<>@\"':,]{1,128}@[^\s<>@\"':,]{1,250})[>\"']?(?=[\s:,]|\.\.\.)")
 """A line of a table: an address, accused or not, and what is said about it."""
 
+_NAMES_SOMEBODY = re.compile(r"@[\w-]{1,63}\.\w")  # "W32.Novarg.A@mm" names a virus
 _NEXT_HOST = "... while talking to "
 _STEP = re.compile(
     r"\b(?:SMTP [Cc]ommand|STEP|[Ss]tep)[ :]{1,3}(RCPT|DATA|MAIL|rcpt|data)\b"
@@ -304,6 +305,8 @@ class Reasons:
         below = self.lines[number + 1 : number + 1 + REASON_LINES]
         start = next((place for place, each in enumerate(below) if each.strip()), 0) if not value.strip() else -1
         start += start < 0 and len(self._by_key) == 1  # a further reason in the next paragraph can only be the same's
+        if start >= 0 and below and is_on_the_mail(below[start].strip()):
+            return ""  # "Message details:", above the fields of the mail
         end = next((place for place, each in enumerate(below) if place > start and not each.strip()), len(below))
         return one_line("\n".join((value, *below[:end])))
 
@@ -317,7 +320,8 @@ def _answer(lines: tuple[str, ...]) -> Told:
 def _is_on_the_failure(sentence: str) -> bool:
     """Checks that a sentence neither names anybody, nor announces a try or a list, nor says whom to ask."""
     text = folded(sentence)
-    return "@" not in text and not text.endswith(":") and not states_retry(text) and not offers_help(text)
+    announces = text.endswith(":") or states_retry(text)
+    return not (announces or _NAMES_SOMEBODY.search(text) or offers_help(text))
 
 
 def is_on_the_mail(text: str) -> bool:
