@@ -40,6 +40,7 @@ def test_a_pattern_is_linear_by_its_form(named: Named) -> None:
     assert bool(faults(named)) == (named.name in EXCUSED), faults(named)
 
 
+@pytest.mark.timeout(600)  # a minute and a half of work; three times that on a busy machine
 @each_pattern
 def test_a_pattern_withstands_what_is_made_against_it(named: Named) -> None:
     pairs = zip(attacks(named, SIZE), attacks(named, 2 * SIZE), strict=True)
