@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,10 +106,12 @@ def program(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BOUNCE_WATCHER_CONFIG", raising=False)
     handlers, level = logging.root.handlers, logging.root.level
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())  # `run` blocks more, and whatever is started inherits that
     it = Program(tmp_path, capsys, monkeypatch)
     it.config.write_text(CONFIG)
     it.config.chmod(0o600)
     yield it
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     logging.root.handlers = handlers
     logging.root.setLevel(level)
     structlog.reset_defaults()

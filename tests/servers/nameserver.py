@@ -84,8 +84,8 @@ class Nameserver:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.kill()  # it holds nothing, and does not always listen to SIGTERM
-            self._process.wait()
+            self._process.terminate()
+            self._process.wait(10)
             self._process = None
 
     def _start(self, records: str) -> None:
